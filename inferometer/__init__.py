@@ -1,0 +1,1 @@
+"""The room that wires: command line, configuration and supervision."""

@@ -1,0 +1,1 @@
+"""The room that asks: what must be fetched from engines and devices."""

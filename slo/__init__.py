@@ -1,0 +1,1 @@
+"""The room that decides: objectives, alerts and hints."""

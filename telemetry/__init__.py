@@ -1,0 +1,1 @@
+"""The room that knows: records, meters, schema, queries, spool, store client."""
