@@ -1,0 +1,164 @@
+"""Knows what to do with a batch after each answer of the store; refuses to send, wait or write.
+
+| the store said | did it store? | next |
+|---|---|---|
+| unreachable, busy | no | the same batch again, after a back-off |
+| ambiguous | perhaps | young: again under its token; old, or frozen by an earlier process: ask first |
+| denied, drift | no | spool on, try slowly: a human must act |
+| poison | no | a second time and the count is 0: split, until one row is left for the dead letter queue |
+
+A first send never asks. An old doubtful batch must ask, for the store's deduplication by token is a window.
+
+Source: spec/store.md 10.4 to 10.8.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from telemetry.accounting import SeqSet
+from telemetry.errors import (
+    StoreAmbiguousError,
+    StoreBusyError,
+    StoreDeniedError,
+    StoreDriftError,
+    StorePoisonError,
+    StoreUnreachableError,
+)
+from telemetry.lane_log import Row
+from telemetry.spool_format import Batch
+
+YOUNG_S_MAX = 30.0
+"""A doubtful batch younger than this is sent again without a question."""
+POISON_SEEN_MIN = 2
+"""So often a whole batch must be refused as poison before it is split."""
+DLQ_RATIO_MAX = 0.01
+"""More of a batch than this is no poison but drift; one row is always allowed."""
+DLQ_PER_HOUR_MAX = 100
+FIRST_PART_RATIO = 0.382
+"""Share of the first part of a split.
+
+Rows that were refused together hold a bad one. If the first part is stored, the second is bad and is split unsent; if
+the first is bad, the second must be sent as well. The dearer case gets the smaller part (golden section), so one bad
+row among n costs at most about 1.44 * log2(n) + 3 inserts: 20 among 4096, where halves cost 26.
+"""
+
+
+class Verdict(StrEnum):
+    """What an error means for the batch."""
+
+    RETRY = "retry"
+    DOUBT = "doubt"
+    SLOW = "slow"
+    POISON = "poison"
+
+
+_VERDICTS: dict[type[Exception], Verdict] = {
+    StoreUnreachableError: Verdict.RETRY,
+    StoreBusyError: Verdict.RETRY,
+    StoreAmbiguousError: Verdict.DOUBT,
+    StoreDeniedError: Verdict.SLOW,
+    StoreDriftError: Verdict.SLOW,
+    StorePoisonError: Verdict.POISON,
+}
+
+
+class Answer(StrEnum):
+    """What a count says about a batch."""
+
+    STORED = "stored"
+    NOTHING = "nothing"
+    PARTIAL = "partial"
+
+
+class Budget:
+    """How many rows of one batch may still go to the dead letter queue."""
+
+    def __init__(self, rows_n: int) -> None:
+        """Allow a share of the batch."""
+        self.left = max(1, int(rows_n * DLQ_RATIO_MAX))
+
+
+@dataclass(slots=True, kw_only=True)
+class Parcel:
+    """A frozen batch on its way.
+
+    Attributes:
+        batch: What was frozen.
+        rows: Its rows, by seq.
+        budget: Shared by all parts of one batch.
+        doubtful: It may be in the store already.
+        doubtful_since_ns: Monotonic stamp of the first doubtful send; None if an earlier process sent it, or never.
+        poison_n: How often the store refused these rows.
+        is_part: It comes from a split, so its rows were refused before.
+        is_bad: Its rows were refused together with a part that was stored.
+        sibling: The other part, if that one comes later.
+    """
+
+    batch: Batch
+    rows: Sequence[Row]
+    budget: Budget
+    doubtful: bool = False
+    doubtful_since_ns: int | None = None
+    poison_n: int = 0
+    is_part: bool = False
+    is_bad: bool = False
+    sibling: "Parcel | None" = None
+
+    def doubt(self, now_ns: int) -> None:
+        """Remember that a send may have worked."""
+        if not self.doubtful:
+            self.doubtful, self.doubtful_since_ns = True, now_ns
+
+    def trust(self) -> None:
+        """Forget the doubt: a count has answered it."""
+        self.doubtful, self.doubtful_since_ns = False, None
+
+    def must_ask(self, now_ns: int) -> bool:
+        """Say whether the store must be asked before the next send."""
+        if not self.doubtful:
+            return False
+        return self.doubtful_since_ns is None or now_ns - self.doubtful_since_ns >= YOUNG_S_MAX * 1e9
+
+    def is_proven_poison(self) -> bool:
+        """Say whether the refusals suffice to split the batch."""
+        return self.is_part or self.poison_n >= POISON_SEEN_MIN
+
+
+def verdict_on(error: Exception) -> Verdict:
+    """Return what an error means; one that nobody foresaw may have come after the rows were stored."""
+    return next((_VERDICTS[kind] for kind in type(error).__mro__ if kind in _VERDICTS), Verdict.DOUBT)
+
+
+def answer_of(count: int, rows_n: int) -> Answer:
+    """Read the count of a batch's rows in the store."""
+    if count >= rows_n:
+        return Answer.STORED
+    return Answer.PARTIAL if count else Answer.NOTHING
+
+
+def split(parcel: Parcel, *, doubtful: bool = False) -> tuple[Parcel, Parcel]:
+    """Cut a parcel of at least two rows into two parts with ids of their own.
+
+    Args:
+        parcel: What is cut.
+        doubtful: Some of its rows are in the store, so each part must ask first.
+    """
+    at = max(1, round(len(parcel.rows) * FIRST_PART_RATIO))
+    first, second = (
+        Parcel(
+            batch=_part(parcel.batch, n, rows),
+            rows=rows,
+            budget=parcel.budget,
+            doubtful=doubtful,
+            is_part=not doubtful,
+        )
+        for n, rows in enumerate((parcel.rows[:at], parcel.rows[at:]))
+    )
+    first.sibling = None if doubtful else second
+    return first, second
+
+
+def _part(batch: Batch, n: int, rows: Sequence[Row]) -> Batch:
+    seqs = SeqSet.of(row.seq for row in rows)
+    return Batch(f"{batch.batch_id}.{n}", batch.lane, list(seqs.ranges()), len(rows), batch.schema)

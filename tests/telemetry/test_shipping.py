@@ -1,0 +1,147 @@
+import math
+
+import pytest
+
+from telemetry.accounting import SeqSet
+from telemetry.errors import (
+    StoreAmbiguousError,
+    StoreBusyError,
+    StoreDeniedError,
+    StoreDriftError,
+    StoreError,
+    StorePoisonError,
+    StoreUnreachableError,
+)
+from telemetry.lane_log import Row
+from telemetry.shipping import (
+    DLQ_PER_HOUR_MAX,
+    DLQ_RATIO_MAX,
+    POISON_SEEN_MIN,
+    YOUNG_S_MAX,
+    Answer,
+    Budget,
+    Parcel,
+    Verdict,
+    answer_of,
+    split,
+    verdict_on,
+)
+from telemetry.spool_format import Batch
+
+
+def parcel(n: int, first: int = 1) -> Parcel:
+    rows = [Row(seq, b"") for seq in range(first, first + n)]
+    batch = Batch("id", 0, [(first, first + n - 1)], n)
+    return Parcel(batch=batch, rows=rows, budget=Budget(n))
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [
+        (StoreUnreachableError("x"), Verdict.RETRY),
+        (StoreBusyError("x"), Verdict.RETRY),
+        (StoreAmbiguousError("x"), Verdict.DOUBT),
+        (StoreDeniedError("x"), Verdict.SLOW),
+        (StoreDriftError("x"), Verdict.SLOW),
+        (StorePoisonError("x"), Verdict.POISON),
+        (StoreError("a plain one"), Verdict.DOUBT),
+        (ValueError("nobody foresaw it"), Verdict.DOUBT),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_every_error_has_its_verdict(error: Exception, verdict: Verdict) -> None:
+    assert verdict_on(error) is verdict
+
+
+@pytest.mark.parametrize(
+    ("count", "answer"),
+    [(0, Answer.NOTHING), (1, Answer.PARTIAL), (9, Answer.PARTIAL), (10, Answer.STORED), (11, Answer.STORED)],
+)
+def test_what_a_count_says(count: int, answer: Answer) -> None:
+    assert answer_of(count, 10) is answer
+
+
+def test_a_first_send_never_asks() -> None:
+    assert not parcel(1).must_ask(10**18)
+
+
+def test_doubt_asks_once_it_is_old() -> None:
+    doubted = parcel(1)
+    doubted.doubt(1000)
+    doubted.doubt(5_000_000_000)  # a second doubt does not make it younger
+
+    assert not doubted.must_ask(1000 + int(YOUNG_S_MAX * 1e9) - 1)
+    assert doubted.must_ask(1000 + int(YOUNG_S_MAX * 1e9))
+
+
+def test_a_batch_of_an_earlier_process_asks_at_once_until_it_is_answered() -> None:
+    doubted = parcel(1)
+    doubted.doubtful = True
+
+    assert doubted.must_ask(0)
+    doubted.trust()
+    assert not doubted.must_ask(10**18)
+
+
+def test_a_whole_batch_is_split_at_the_second_refusal_and_a_part_at_the_first() -> None:
+    whole = parcel(10)
+    whole.poison_n = POISON_SEEN_MIN - 1
+
+    assert not whole.is_proven_poison()
+    whole.poison_n += 1
+    assert whole.is_proven_poison()
+    assert split(whole)[0].is_proven_poison()
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 100, 4096])
+def test_parts_hold_all_rows_once_under_ids_of_their_own(n: int) -> None:
+    first, second = split(parcel(n, first=7))
+
+    assert [*first.rows, *second.rows] == parcel(n, first=7).rows
+    assert first.rows
+    assert second.rows
+    assert (first.batch.batch_id, second.batch.batch_id) == ("id.0", "id.1")
+    assert SeqSet([*first.batch.ranges, *second.batch.ranges]) == SeqSet([(7, 6 + n)])
+    assert first.batch.rows + second.batch.rows == n
+    assert first.sibling is second
+
+
+def test_parts_of_a_partly_stored_batch_ask_and_prove_nothing_about_each_other() -> None:
+    first, second = split(parcel(10), doubtful=True)
+
+    assert first.must_ask(0)
+    assert second.must_ask(0)
+    assert first.sibling is None
+    assert not first.is_part
+
+
+def inserts_for(n: int, bad: int) -> int:
+    """Count the inserts that find one bad row, by the rules of the shipper."""
+    inserts, work = POISON_SEEN_MIN, list(split(parcel(n)))
+    while work:
+        one = work.pop(0)
+        holds = any(row.seq == bad for row in one.rows)
+        if one.is_bad and len(one.rows) > 1:
+            work[:0] = split(one)
+            continue
+        inserts += 1
+        if holds and len(one.rows) > 1:
+            work[:0] = split(one)
+        elif not holds and one.sibling is not None:
+            one.sibling.is_bad = True
+    return inserts
+
+
+@pytest.mark.parametrize("n", [2, 10, 100, 500, 4096])
+def test_one_bad_row_costs_few_inserts_wherever_it_lies(n: int) -> None:
+    worst = max(inserts_for(n, bad) for bad in range(1, n + 1, max(1, n // 97)))
+
+    assert worst <= 1.44 * math.log2(n) + 4
+    assert n != 4096 or worst <= 25  # spec/store.md 15, case 10
+
+
+@pytest.mark.parametrize(("rows", "allowed"), [(1, 1), (99, 1), (100, 1), (200, 2), (20_000, 200)])
+def test_the_budget_of_dead_rows_is_a_hundredth_and_at_least_one(rows: int, allowed: int) -> None:
+    assert Budget(rows).left == allowed
+    assert DLQ_RATIO_MAX == 0.01
+    assert DLQ_PER_HOUR_MAX == 100
