@@ -1,0 +1,260 @@
+"""Knows the observer process: channels in, records out, one turn after another; refuses to know what the bytes mean.
+
+It may be killed at any time: what it has handed to the spool stays, what was open is lost with it and counted by the
+tees. It reads until every writer is gone or SIGTERM comes, then drains what is there and stops within a deadline.
+SIGINT is left to the supervisor, which ends the tees first.
+
+Source: spec/reliability.md 4.1, 4.4, 5.1; spec/measurement.md 1 (wall anchor every 10 s).
+"""
+
+import argparse
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from random import SystemRandom
+from select import EPOLLIN, epoll
+
+import msgspec
+
+from collector.channel import Reader
+from collector.connection import Endpoint
+from collector.delivery import Delivery
+from collector.exposition import MetricsServer, ObserverMetrics, Vitals
+from collector.labels import Labels
+from collector.observe import Worker
+from collector.rows import Dimensions, Rows
+from telemetry.clock import WallAnchor, monotonic_ns, sleep
+from telemetry.errors import SpoolError
+from telemetry.shipper import RowSink
+
+USAGE = 2
+"""Exit status: the configuration is not valid."""
+UNREACHABLE = 5
+"""Exit status: the port or the spool directory cannot be taken."""
+
+_PAUSE_S = 0.002
+"""Wait between turns: frames are taken by the group, their stamps were made in the tee."""
+_BEHIND_S = 0.05
+"""Frames older than this leave no time to wait."""
+_TICK_S = 1.0
+_CLOCK_NS = 10 * 10**9
+_ADOPT_NS = 60 * 10**9
+_DRAIN_NS = 2 * 10**9
+_STOP_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObserverConfig:
+    """What an observer process is told.
+
+    Attributes:
+        endpoint: Name of the endpoint.
+        region: Region; empty if not set.
+        workload_class: Class of the workload; empty if not set.
+        variant: Release or canary arm; empty if not set.
+        engine: Engine behind the endpoint.
+        models: Models that are known from the start.
+        channel_fds: Read ends of the channels, one for each tee worker.
+        spool_dir: Directory of the own spool.
+        node: Name of this machine or pod.
+        store_url: Of the store; empty keeps every record in the spool.
+        store_user: Name that the store knows; empty if it asks for none.
+        store_password_file: File that holds the password; empty if there is none.
+        metrics_host: Address of `/metrics`.
+        metrics_port: Port of `/metrics`; 0 takes a free one.
+        memory_bytes_max: Cap on the address space; None sets none.
+    """
+
+    endpoint: str
+    region: str = ""
+    workload_class: str = ""
+    variant: str = ""
+    engine: str = "vllm"
+    models: tuple[str, ...] = ()
+    channel_fds: tuple[int, ...] = ()
+    spool_dir: str
+    node: str
+    store_url: str = ""
+    store_user: str = ""
+    store_password_file: str = ""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = 8200
+    memory_bytes_max: int | None = None
+
+
+class Observer:
+    """The loop: every turn reads each channel a little, then hands over what is finished.
+
+    Args:
+        endpoint: Turns frames into records.
+        readers: Read ends of the channels.
+        delivery: Takes the records.
+        vitals: Told of lag, clock and channel.
+    """
+
+    def __init__(self, endpoint: Endpoint, readers: list[Reader], delivery: Delivery, vitals: Vitals) -> None:
+        self._endpoint = endpoint
+        self._delivery = delivery
+        self._vitals = vitals
+        self._workers = {reader.fileno(): (reader, Worker(endpoint)) for reader in readers}
+        self._open = set(self._workers)
+        self._next_clock_ns = monotonic_ns() + _CLOCK_NS
+        self._next_adopt_ns = monotonic_ns()
+
+    def run(self, stop: socket.socket) -> None:
+        """Go on until every writer is gone or a byte comes on `stop`, then drain."""
+        with epoll() as poll:
+            for fd in self._open:
+                poll.register(fd, EPOLLIN)
+            poll.register(stop.fileno(), EPOLLIN)
+            while self._open:
+                ready = [fd for fd, _ in poll.poll(_TICK_S)]
+                if stop.fileno() in ready:
+                    break
+                self._turn(ready, poll)
+                self._tick()
+                if self._vitals.channel_lag_s < _BEHIND_S:
+                    sleep(_PAUSE_S)
+            self._drain(poll)
+
+    def _turn(self, ready: list[int], poll: epoll) -> int:
+        """Read the channels that are ready; returns the stamp of the newest frame, 0 if there was none."""
+        newest_ns = 0
+        for fd in ready:
+            reader, worker = self._workers[fd]
+            newest_ns = max(newest_ns, worker.take(reader.frames()))
+            if reader.ended:
+                poll.unregister(fd)
+                self._open.discard(fd)
+        records = self._endpoint.take()
+        if records:
+            self._delivery.append(records)
+        self._vitals.channel_lag_s = (monotonic_ns() - newest_ns) / 1e9 if newest_ns else 0.0
+        return newest_ns
+
+    def _tick(self) -> None:
+        now_ns = monotonic_ns()
+        self._vitals.malformed_messages = sum(reader.malformed for reader, _ in self._workers.values())
+        if now_ns >= self._next_clock_ns:
+            self._next_clock_ns = now_ns + _CLOCK_NS
+            self._endpoint.rows.check_clock(WallAnchor.now())
+            self._vitals.clock_steps = self._endpoint.rows.clock_steps
+        if now_ns >= self._next_adopt_ns:
+            self._next_adopt_ns = now_ns + _ADOPT_NS
+            self._delivery.adopt()
+
+    def _drain(self, poll: epoll) -> None:
+        """Take what still waits in the channels, for a while."""
+        end_ns = monotonic_ns() + _DRAIN_NS
+        while self._open and monotonic_ns() < end_ns and self._turn(list(self._open), poll):
+            pass
+
+
+def observer_config(text: str) -> ObserverConfig:
+    """Read the configuration.
+
+    Raises:
+        ValueError: It is not JSON of that form; the message names the key.
+    """
+    try:
+        told = msgspec.json.decode(text, type=dict[str, object])
+        unknown = sorted(told.keys() - {field.name for field in fields(ObserverConfig)})
+        if unknown:
+            raise ValueError(f"unknown key {unknown[0]}")
+        return msgspec.convert(told, ObserverConfig)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+def run(config: ObserverConfig) -> int:
+    """Run an observer process to its end; returns its exit status."""
+    endpoint, vitals = _endpoint(config), Vitals()
+    metrics = ObserverMetrics(endpoint.counts, vitals)
+    try:
+        readers = [Reader(socket.socket(fileno=fd)) for fd in config.channel_fds]
+        store = _store(config)
+    except (OSError, ValueError) as error:
+        return _refused(USAGE, f"observer: {error}")
+    try:
+        server = MetricsServer(metrics, host=config.metrics_host, port=config.metrics_port)
+    except OSError as error:
+        address = f"{config.metrics_host}:{config.metrics_port}"
+        return _refused(UNREACHABLE, f"observer: metrics address {address} cannot be taken: {error.strerror}")
+    try:
+        delivery = Delivery(Path(config.spool_dir), node=config.node, sink=store)
+    except SpoolError as error:
+        server.close()
+        return _refused(UNREACHABLE, f"observer: {error}")
+    metrics.lanes = delivery.lanes
+    with _stop_signal() as stop:
+        Observer(endpoint, readers, delivery, vitals).run(stop)
+    left = delivery.close(_STOP_S)
+    server.close()
+    _say(f"observer: stopped, {endpoint.counts.recorded} requests recorded, {left} records wait in the spool")
+    return 0
+
+
+@contextmanager
+def _stop_signal() -> Generator[socket.socket]:
+    """Give a socket on which a byte comes with SIGTERM."""
+    wake, told = socket.socketpair()
+    with wake, told:
+        told.settimeout(0)
+        signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, lambda _signal, _frame: None)
+        try:
+            yield wake
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+def _store(config: ObserverConfig) -> RowSink | None:
+    if not config.store_url:
+        return None
+    from telemetry.store import Store  # noqa: PLC0415 -- 0.6 s of imports that an observer without a store need not pay
+
+    password = Path(config.store_password_file).read_text().strip() if config.store_password_file else ""
+    return Store(config.store_url, user=config.store_user, password=password)
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")
+
+
+def _refused(status: int, line: str) -> int:
+    _say(line)
+    return status
+
+
+def _endpoint(config: ObserverConfig) -> Endpoint:
+    dimensions = Dimensions(
+        endpoint=config.endpoint,
+        region=config.region,
+        workload_class=config.workload_class,
+        variant=config.variant,
+    )
+    rows = Rows(dimensions, Labels(config.models), random=SystemRandom(), anchor=WallAnchor.now())
+    return Endpoint(rows, engine=config.engine)
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m collector.observer")
+    parser.add_argument("--config", required=True, help="ObserverConfig as JSON")
+    try:
+        config = observer_config(parser.parse_args().config)
+    except ValueError as error:
+        return _refused(USAGE, f"observer: --config: {error}")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if config.memory_bytes_max is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (config.memory_bytes_max, config.memory_bytes_max))
+    return run(config)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
