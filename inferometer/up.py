@@ -1,0 +1,255 @@
+"""Knows which processes watch an engine and how they are wired; refuses to know what flows between them.
+
+The supervisor holds the listening socket of the tee and
+both ends of every channel, so that a crash of a tee or of the observer loses neither.
+
+Source: spec/reliability.md 4.1; spec/ui.md 1 (first run); design.md (exit codes).
+"""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+
+from collector import channel
+from inferometer import ask, data_directory, store_secrets
+from inferometer.address import Address
+from inferometer.config import secret
+from inferometer.defaults import DESCRIPTORS_WANTED, EXIT_INTERRUPTED
+from inferometer.plan import Plan, iso
+from inferometer.supervisor import Child, Log, Supervisor
+from telemetry.clock import monotonic_ns, wall_ms
+
+READY_S_MAX = 30.0
+"""Longest time that the start waits before it says what is not ready yet; nothing is stopped for it."""
+_TICK_S = 0.1
+_IDLE_S = 5.0
+_GRACE_S = 15.0
+"""Beyond its own deadline, what a child may take to end."""
+
+
+def run(plan: Plan, log: Log, *, output_json: bool = False) -> int:
+    """Start everything, keep it alive until a signal comes, end it in order.
+
+    Args:
+        plan: What to run.
+        log: Where events are told.
+        output_json: Print one JSON object on stdout when ready.
+
+    Returns:
+        The exit code: 130 after SIGINT, else 0.
+    """
+    _raise_descriptor_limit(log)
+    if plan.store:
+        store_secrets.ensure(plan.data.root)  # now, so that observer and store find the same ones
+    else:
+        _make_tables(plan, log)
+    started_ms = wall_ms()
+    with contextlib.ExitStack() as held:
+        pairs = [channel.pair() for _ in range(plan.config.tee.workers)]
+        for end in (end for pair in pairs for end in pair):
+            held.callback(end.close)
+        status = _Status(plan, log, started_ms)
+        supervisor = Supervisor(children(plan, pairs), log=log, changed=lambda: status.write(supervisor))
+        with supervisor:
+            supervisor.start()
+            _until_ready(plan, supervisor, log)
+            status.ready(supervisor)
+            if supervisor.ended_by is None:
+                announce(plan, log, output_json=output_json)
+            while supervisor.ended_by is None:
+                supervisor.step(_IDLE_S)
+            log("stopping: the tee finishes its streams first", signal=signal.Signals(supervisor.ended_by).name)
+    plan.data.status.unlink(missing_ok=True)
+    return EXIT_INTERRUPTED if supervisor.ended_by == signal.SIGINT else 0
+
+
+def children(plan: Plan, pairs: list[tuple[socket.socket, socket.socket]]) -> list[Child]:
+    """Return what runs: tees stop first, then the observer, the store last."""
+    tees = [_tee(plan, number, write_end) for number, (_, write_end) in enumerate(pairs)]
+    return [*tees, _observer(plan, [read_end for read_end, _ in pairs]), *_store(plan)]
+
+
+def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
+    """Return the fields of `collector.observer.ObserverConfig`."""
+    target = plan.config.target
+    return {
+        "endpoint": plan.endpoint,
+        "region": target.region,
+        "workload_class": target.workload_class,
+        "variant": target.variant,
+        "engine": target.engine,
+        "models": list(target.models or (plan.engine.models if plan.engine else ())),
+        "channel_fds": channel_fds,
+        "spool_dir": str(plan.data.spool / plan.node),
+        "node": plan.node,
+        "store_url": plan.store_url,
+        "store_user": "writer" if plan.store else plan.config.store.user,
+        "store_password_file": _password_file(plan),
+        "metrics_host": plan.metrics.host,
+        "metrics_port": plan.metrics.port,
+    }
+
+
+def announce(plan: Plan, log: Log, *, output_json: bool) -> None:
+    """Say where to point clients and where to look."""
+    found = plan.engine
+    if found is None:
+        log("the engine does not answer yet; clients get errors until it does", target=plan.target.url)
+    said = {
+        "tee": plan.tee.url,
+        "target": plan.target.url,
+        "endpoint": plan.endpoint,
+        "store": plan.store_url,
+        "metrics": f"{plan.metrics.url}/metrics",
+        "data": str(plan.data.root),
+        "engine": {"name": found.name, "version": found.version, "evidence": [found.evidence]} if found else None,
+    }
+    if output_json:
+        sys.stdout.write(json.dumps(said) + "\n")
+        sys.stdout.flush()
+    if sys.stderr.isatty():
+        sys.stderr.write(_banner(plan))
+    else:
+        log("ready", **{**said, "engine": found.name if found else None})
+
+
+def _banner(plan: Plan) -> str:
+    found = plan.engine
+    what = f"{found.name} {found.version}".strip() if found else "no answer yet"
+    flag = f" --data {plan.data.root}"
+    return (
+        f"\ninferometer watches {plan.target.url} ({what}) as endpoint {plan.endpoint!r}\n\n"
+        f"  point clients at  base_url={plan.tee.url}/v1\n"
+        f"  look              inferometer report{flag}\n"
+        f"                    inferometer top{flag}\n"
+        f"  metrics           {plan.metrics.url}/metrics\n"
+        f"  rows              {plan.store_url}\n"
+        f"  data directory    {plan.data.root}\n"
+        f"  stop              Ctrl-C\n\n"
+    )
+
+
+def _tee(plan: Plan, number: int, write_end: socket.socket) -> Child:
+    listen_fd, channel_fd = plan.listener.fileno(), write_end.fileno()
+    drain_s = plan.config.tee.drain_s_max
+    argv = (
+        *(sys.executable, "-m", "collector.tee", "--listen-fd", str(listen_fd), "--target", str(plan.target)),
+        *("--drain-s-max", str(drain_s)),
+    )
+    return Child(
+        role=f"tee-{number}",
+        argv=(*argv, "--channel-fd", str(channel_fd)),
+        calm_argv=argv,
+        pass_fds=(listen_fd, channel_fd),
+        stop_rank=0,
+        stop_s_max=drain_s + _GRACE_S,
+    )
+
+
+def _observer(plan: Plan, read_ends: list[socket.socket]) -> Child:
+    fds = [end.fileno() for end in read_ends]
+    config = json.dumps(observer_config(plan, fds))
+    argv = (sys.executable, "-m", "collector.observer", "--config", config)
+    return Child(role="observer", argv=argv, pass_fds=tuple(fds), stop_rank=1, stop_s_max=_GRACE_S)
+
+
+def _store(plan: Plan) -> list[Child]:
+    if plan.store is None:
+        return []
+    where = ("--data", str(plan.data.root), "--host", plan.store.host, "--port", str(plan.store.port))
+    argv = (sys.executable, "-m", "inferometer.store_server", *where)
+    return [Child(role="store", argv=argv, stop_rank=2, stop_s_max=_GRACE_S)]
+
+
+def _password_file(plan: Plan) -> str:
+    """Return the file that the observer reads the store's password from; never an argument or a variable."""
+    keys = plan.config.store
+    if plan.store:
+        return str(store_secrets.secret_path(plan.data.root, "writer"))
+    if keys.password_file or not keys.password:
+        return str(Path(keys.password_file).expanduser().absolute()) if keys.password_file else ""
+    path = plan.data.secrets / "store_password"
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(keys.password.get_secret_value())
+    return str(path)
+
+
+def _make_tables(plan: Plan, log: Log) -> None:
+    from inferometer.server import make_tables  # noqa: PLC0415  # the store client takes 0.3 s to import
+
+    keys = plan.config.store
+    make_tables(plan.store_url, keys.user, secret(keys.password, keys.password_file, "store.password"), log)
+
+
+def _raise_descriptor_limit(log: Log) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(DESCRIPTORS_WANTED, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < DESCRIPTORS_WANTED:
+        log("few file descriptors; a tee then takes fewer connections", reason=f"{wanted} of {DESCRIPTORS_WANTED}")
+
+
+def _until_ready(plan: Plan, supervisor: Supervisor, log: Log) -> None:
+    """Wait for the parts that answer; the tee needs no waiting, the kernel takes its connections already."""
+    until_ns = monotonic_ns() + round(READY_S_MAX * 1e9)
+    waiting = {"observer": (plan.metrics, "/metrics")} | ({"store": (plan.store, "/ping")} if plan.store else {})
+    if plan.store:
+        log("loading the embedded store")
+    while waiting and supervisor.ended_by is None and monotonic_ns() < until_ns:
+        supervisor.step(_TICK_S)
+        waiting = {role: asking for role, asking in waiting.items() if not _answers(*asking)}
+    for role in waiting if supervisor.ended_by is None else ():
+        log("not ready yet, going on without it", role=role)
+
+
+def _answers(address: Address, path: str) -> bool:
+    try:
+        return ask.get(address, path, wait_s=1.0).status == 200  # noqa: PLR2004  # HTTP OK
+    except OSError:
+        return False
+
+
+class _Status:
+    """The status file of a running supervisor."""
+
+    def __init__(self, plan: Plan, log: Log, started_ms: int) -> None:
+        self._plan, self._log = plan, log
+        self._fixed: dict[str, object] = {
+            "pid": os.getpid(),
+            "started_at": iso(started_ms),
+            "started_unix_ms": started_ms,
+            "target": plan.target.url,
+            "endpoint": plan.endpoint,
+            "ports": {
+                "tee": plan.tee.port,
+                "serve": plan.metrics.port,
+                "store": plan.store.port if plan.store else None,
+            },
+            "metrics": plan.metrics.url,
+            "store_url": plan.store_url,
+        }
+        self._ready = False
+
+    def ready(self, supervisor: Supervisor) -> None:
+        """Note that everything answers."""
+        self._ready = True
+        self.write(supervisor)
+
+    def write(self, supervisor: Supervisor) -> None:
+        """Write what runs now."""
+        now_ms = wall_ms()
+        told = {role: dict(child) for role, child in supervisor.children().items()}
+        for child in told.values():
+            age_s = child.pop("age_s")
+            child["started_at"] = iso(now_ms - round(age_s * 1000)) if isinstance(age_s, float) else None
+        try:
+            data_directory.write_status(self._plan.data, {**self._fixed, "ready": self._ready, "children": told})
+        except OSError as error:  # a full disk must not end the supervisor, on which user traffic hangs
+            self._log("the status file cannot be written", reason=error.strerror)
