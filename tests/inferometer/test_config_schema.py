@@ -1,0 +1,42 @@
+"""The keys: defaults that design.md fixes, bounds at their edges, words for every key."""
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from inferometer.config_schema import MODELS_MAX, TEXT_CHARACTERS_MAX, Allowed, Config, Target, Tee
+from inferometer.defaults import DRAIN_S_MAX, WORKERS_MAX
+
+
+def test_ports_and_binds_are_those_of_the_design() -> None:
+    config = Config()
+
+    assert (config.tee.port, config.serve.port, config.store.port) == (8100, 8200, 8300)
+    assert {config.tee.bind, config.serve.bind} == {"127.0.0.1"}
+    assert config.tee.drain_s_max == DRAIN_S_MAX
+
+
+def test_every_key_says_what_is_allowed() -> None:
+    sections = [field.annotation for field in Config.model_fields.values()]
+    models: list[object] = [each for each in sections if isinstance(each, type) and issubclass(each, BaseModel)]
+    silent = [
+        name
+        for model in (Config, *sections)
+        if isinstance(model, type) and issubclass(model, BaseModel)
+        for name, field in model.model_fields.items()
+        if field.annotation not in models and not any(isinstance(item, Allowed) for item in field.metadata)
+    ]
+
+    assert silent == []
+
+
+def test_bounds_hold_at_the_edge_and_not_beyond() -> None:
+    assert Tee(workers=WORKERS_MAX).workers == WORKERS_MAX
+    assert len(Target(models=("m",) * MODELS_MAX).models) == MODELS_MAX
+    assert len(Target(region="r" * TEXT_CHARACTERS_MAX).region) == TEXT_CHARACTERS_MAX
+
+    with pytest.raises(ValidationError):
+        Tee(workers=WORKERS_MAX + 1)
+    with pytest.raises(ValidationError):
+        Target(models=("m",) * (MODELS_MAX + 1))
+    with pytest.raises(ValidationError):
+        Target(region="r" * (TEXT_CHARACTERS_MAX + 1))

@@ -1,0 +1,153 @@
+"""The engine as a process of its own would open it once: chDB has one owner and one path per process, so these tests
+talk to it over the wire, and only the pool's bound, which needs no engine, is reached from inside.
+"""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from inferometer import store_engine
+from telemetry import queries
+from telemetry.errors import StoreDeniedError, StoreError, StoreUnreachableError
+from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    with StoreProcess(tmp_path_factory.mktemp("engine") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def reader(process: StoreProcess) -> Iterator[Store]:
+    client = process.store("reader")
+    yield client
+    client.close()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT file('{path}')",
+        "SELECT `file`('{path}')",
+        "select /* x */ FiLe ('{path}')",
+        "SELECT 1 IN file('{path}')",
+        "SELECT arrayMap(file, ['{path}'])",
+        "SELECT * APPLY file FROM (SELECT '{path}' AS x)",
+        "SELECT * APPLY(x -> file(x)) FROM (SELECT '{path}' AS x)",
+        "SELECT * FROM file('{path}', 'LineAsString')",
+        "SELECT * FROM default.`{path}`",
+        "SELECT * FROM `{path}`",
+        "DESCRIBE file('{path}')",
+        "SELECT * FROM url('file://{path}', 'LineAsString')",
+        "SELECT * FROM executable('cat', 'LineAsString', 'x String')",
+        "SELECT * FROM python(x)",
+        "SELECT 1; SELECT file('{path}')",
+        "SELECT 1 INTO/**/OUTFILE '{path}.out'",
+        "EXPLAIN SELECT 1 INTO OUTFILE '{path}.out'",
+        "INSERT INTO FUNCTION file('{path}.out') SELECT 1",
+        "SELECT 1 SETTINGS readonly = 0",
+        "SET readonly = 0",
+        "CREATE TABLE inferometer.t (a UInt8) ENGINE = Memory",
+        "SELECT aiGenerate('x')",
+        "SELECT sleep(3)",
+        "KILL QUERY WHERE 1",
+    ],
+)
+def test_no_reader_leaves_the_store(reader: Store, tmp_path: Path, sql: str) -> None:
+    secret = tmp_path / "host.csv"
+    secret.write_text("the host's own file\n")
+
+    with pytest.raises(StoreError) as caught:
+        reader.raw(sql.replace("{path}", str(secret)))
+
+    assert "the host's own file" not in str(caught.value)
+    assert ["host.csv"] == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("WITH file AS (SELECT 1 AS x) SELECT * FROM file", b"1\n"),
+        ("SELECT 'into outfile'", b"into outfile\n"),
+        ("SELECT sum(number) FROM numbers(10)", b"45\n"),
+        ("EXISTS inferometer.requests", b"1\n"),
+        ("SELECT 1 WHERE 0", b""),
+        ("-- a comment\nSELECT 'a\\tb' /* and another */", b"a\\tb\n"),
+    ],
+)
+def test_what_readers_ask(reader: Store, sql: str, expected: bytes) -> None:
+    assert expected == reader.raw(sql, output="TSV")
+
+
+def test_a_failed_statement_leaves_nothing_for_the_next_one(reader: Store) -> None:
+    for _ in range(2 * store_engine.READERS_MAX):
+        with pytest.raises(StoreError, match="Limit for result exceeded"):
+            reader.raw("SELECT number FROM numbers(300000)")
+
+        assert b"42\n" == reader.raw("SELECT 42", output="TSV")
+
+
+def test_budgets_of_a_reader(reader: Store) -> None:
+    assert 32 * 1024 * 1024 == store_engine.RESULT_BYTES_MAX
+    assert 10.0 == store_engine.READ_S_MAX
+    for sql, code in [
+        ("SELECT number FROM numbers(200001)", 396),
+        ("SELECT repeat('x', 1000000) FROM numbers(40)", 396),
+        ("SELECT repeat(toString(number % 10), 1000000) FROM numbers(40)", 396),
+        ("SELECT count() FROM numbers(3000000000)", 158),
+    ]:
+        with pytest.raises(StoreError) as caught:
+            reader.raw(sql)
+
+        assert code == caught.value.code
+
+
+def test_an_asker_gives_up_earlier_than_the_store(reader: Store) -> None:
+    slow = queries.Question(sql="SELECT max(cityHash64(number)) FROM numbers(1999999999)", seconds_max=0.05)
+
+    with pytest.raises(StoreError) as caught:
+        reader.query(slow)
+
+    assert 159 == caught.value.code
+
+
+def test_more_statements_than_are_remembered(reader: Store) -> None:
+    for number in range(store_engine.VERDICTS_MAX + 1):
+        sql = "SELECT " + str(number)
+
+        assert str(number).encode() + b"\n" == reader.raw(sql, output="TSV")
+
+
+def test_readers_work_side_by_side(process: StoreProcess) -> None:
+    def total(_: int) -> bytes:
+        return process.store("reader").raw("SELECT sum(number) FROM numbers(1000000)", output="TSV")
+
+    with ThreadPoolExecutor(8) as threads:
+        assert {b"499999500000\n"} == set(threads.map(total, range(16)))
+
+
+def test_one_statement_more_than_may_wait_is_told_to_come_back() -> None:
+    held, gate = [0], threading.Event()
+    pool: store_engine.Pool[int] = store_engine.Pool("test", held)
+    waiting = [pool.submit(lambda _: gate.wait()) for _ in range(len(held) + store_engine.WAITING_MAX)]
+
+    with pytest.raises(store_engine.BusyError, match="64 statements are waiting"):
+        pool.submit(lambda _: None)
+    gate.set()
+    assert all(future.result() for future in waiting)
+    assert 0 == pool.submit(lambda held: held).result()
+    pool.close()
+
+
+def test_the_store_lives_on_after_it_was_asked_nonsense(process: StoreProcess, reader: Store) -> None:
+    with pytest.raises(StoreDeniedError):
+        reader.raw("KILL QUERY WHERE 1")
+    with pytest.raises(StoreUnreachableError):
+        Store("http://127.0.0.1:1").raw("SELECT 1")
+
+    assert b"1\n" == process.store("grafana").raw("SELECT 1", output="TSV")
