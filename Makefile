@@ -34,9 +34,9 @@ test: .venv/.ready ## fast tests: loopback only, no GPU, no Docker, no root
 cover: .venv/.ready ## branch coverage of the fast tests
 	$(BIN)/pytest -q --cov --cov-report=term-missing:skip-covered
 
-system: .venv/.ready ## real vLLM, Prometheus and kill tests; provisions what it needs (minutes on the first run)
+system: .venv/.ready ## real vLLM, Prometheus, kills and crashes; provisions what it needs (minutes on the first run)
 	@tools/provision
-	$(BIN)/pytest -q -rP -m system tests/system
+	$(BIN)/pytest -q -rP -m system
 
 lock: ## write both lock files anew (needs uv)
 	@tools/lock

@@ -23,7 +23,7 @@ READERS_MAX = 4
 WRITERS = 2
 WAITING_MAX = 64
 """Statements that wait for a handle of a pool; one more is told to come back."""
-VERDICTS_MAX = 1024
+VERDICTS_MAX = 256
 """Statements whose canonical text is remembered, because it passed the gate."""
 READ_S_MAX = 10.0
 RESULT_BYTES_MAX = 32 * 1024 * 1024

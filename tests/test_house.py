@@ -118,7 +118,7 @@ def test_every_silenced_check_has_a_code_and_a_reason() -> None:
     bare = [
         f"{named(path)}:{at}"
         for path in files
-        if path != Path(__file__)
+        if path.name not in {"test_house.py", "test_contracts.py"}  # they speak of silenced checks
         for at, line in enumerate(path.read_text().splitlines(), 1)
         if (found := silenced.search(line)) and not explained.match(found["rest"])
     ]

@@ -248,6 +248,7 @@ def insert_head(process: StoreProcess, n_bytes: int) -> bytes:
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
+@pytest.mark.system
 def test_a_killed_store_reopens_with_every_acknowledged_insert(tmp_path: Path) -> None:
     acknowledged: list[RequestBatch] = []
     for life in range(3):
@@ -272,6 +273,7 @@ def test_a_killed_store_reopens_with_every_acknowledged_insert(tmp_path: Path) -
     assert len(acknowledged) >= 15
 
 
+@pytest.mark.system
 def test_sigterm_lets_a_running_insert_finish(tmp_path: Path) -> None:
     rows = batch("n/term", 20_000)
     with StoreProcess(tmp_path / "data") as process:

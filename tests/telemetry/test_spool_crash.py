@@ -56,6 +56,7 @@ def owed(directory: Path) -> set[int]:
     return {int(line) for line in (directory / "claimed").read_text().split()}
 
 
+@pytest.mark.system
 def test_random_kills_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
     random = Random(20_260_101)  # noqa: S311  # seeded on purpose
     for cycle in range(FAST_CYCLES):
