@@ -13,8 +13,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
+
 CHILD = Path(__file__).parent.parent / "fixtures" / "spool_child.py"
-FAST_CYCLES = 10
+CYCLES = 40
 
 
 def start(directory: Path, first_n: int, count: int) -> subprocess.Popen[bytes]:
@@ -59,7 +61,7 @@ def owed(directory: Path) -> set[int]:
 @pytest.mark.system
 def test_random_kills_lose_nothing_and_store_nothing_twice(tmp_path: Path) -> None:
     random = Random(20_260_101)  # noqa: S311  # seeded on purpose
-    for cycle in range(FAST_CYCLES):
+    for cycle in range(CYCLES):
         crash(tmp_path, cycle, random.uniform(0.0, 0.15))
 
     answer = drain(tmp_path)
