@@ -8,6 +8,7 @@ Source: spec/reliability.md 4.1, 4.4, 5.1; spec/measurement.md 1 (wall anchor ev
 """
 
 import argparse
+import contextlib
 import resource
 import signal
 import socket
@@ -223,7 +224,8 @@ def _store(config: ObserverConfig) -> RowSink | None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    with contextlib.suppress(OSError):  # whoever read stderr may be gone
+        sys.stderr.write(line + "\n")
 
 
 def _refused(status: int, line: str) -> int:

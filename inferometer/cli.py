@@ -156,8 +156,7 @@ def store(
     config = _config(file, {"data": ("--data", data), "store.port": ("--port", port)})
     from inferometer import data_directory, store_server  # noqa: PLC0415  # loads chDB
 
-    store_server.serve(data_directory.resolve(config.data).root, defaults.LOOPBACK, config.store.port)
-    return 0
+    return store_server.serve(data_directory.resolve(config.data).root, defaults.LOOPBACK, config.store.port)
 
 
 @app.command()

@@ -39,6 +39,7 @@ DRAIN_S = 10
 FREE_BYTES_MIN = 1 << 30
 """Free space below which a store does not start."""
 _IDLE_CONNECTION_S = 120
+_INTERRUPTED = 130
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -133,8 +134,11 @@ class StoreApp:
         return _rows(await _within(_seconds(asked.options), found), asked)
 
 
-def serve(data: Path, host: str, port: int) -> None:
+def serve(data: Path, host: str, port: int) -> int:
     """Own the directory and serve until SIGTERM or SIGINT; then finish what runs and close.
+
+    Returns:
+        Exit code: 130 if it was interrupted, else 0.
 
     Raises:
         ConfigurationError: Another process owns the directory, or the address is none of ours.
@@ -149,7 +153,7 @@ def serve(data: Path, host: str, port: int) -> None:
             hosts = frozenset({host, "127.0.0.1", "localhost", "::1"})
             app = StoreApp(engine, store_secrets.ensure(data), hosts)
             _say(f"store {data} answers at {url} (engine {engine.version}, RSS {_rss_mib()} MiB)")
-            asyncio.run(_served(app, listener))
+            return asyncio.run(_served(app, listener))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -160,14 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8300, help="port to listen on; 0 takes a free one")
     options = parser.parse_args(arguments)
     try:
-        serve(options.data, options.host, options.port)
+        return serve(options.data, options.host, options.port)
     except InferometerError as error:
         _say(str(error))
         return error.exit_code
-    return 0
 
 
-async def _served(app: StoreApp, listener: socket.socket) -> None:
+async def _served(app: StoreApp, listener: socket.socket) -> int:
     server = _Server(
         uvicorn.Config(
             app,
@@ -185,8 +188,9 @@ async def _served(app: StoreApp, listener: socket.socket) -> None:
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop)
+        loop.add_signal_handler(number, server.stop, number)
     await server.serve(sockets=[listener])
+    return _INTERRUPTED if server.ended_by is signal.SIGINT else 0
 
 
 class _Server(uvicorn.Server):
@@ -196,7 +200,10 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         yield
 
-    def stop(self) -> None:
+    ended_by: signal.Signals | None = None
+
+    def stop(self, number: signal.Signals) -> None:
+        self.ended_by = self.ended_by or number
         self.should_exit = True
 
 
@@ -300,7 +307,8 @@ def _rss_mib() -> int:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")
+    with contextlib.suppress(OSError):  # whoever read stderr may be gone
+        sys.stderr.write(line + "\n")
 
 
 if __name__ == "__main__":

@@ -292,6 +292,7 @@ def test_sigterm_lets_a_running_insert_finish(tmp_path: Path) -> None:
         client.close()
     with StoreProcess(tmp_path / "data") as again:
         assert 20_000 == again.store("writer").count_requests(rows)
+        assert 130 == again.end(signal.SIGINT)
 
 
 def _names() -> list[bytes]:

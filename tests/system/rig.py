@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +95,9 @@ class Product:
         return parsed
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
-        answer = source(Config(data=str(self.data))).raw(statement, "json")
+        store = source(Config(data=str(self.data))).store
+        with closing(store):  # the embedded store holds 64 connections, and a test asks often
+            answer = store.raw(statement, output="JSONEachRow")
         return [json.loads(line) for line in answer.splitlines()]
 
     def count(self, where: str = "1") -> int:

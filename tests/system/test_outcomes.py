@@ -83,5 +83,6 @@ def test_a_target_that_is_down_is_a_connect_error(tmp_path: Path) -> None:
         wait_until(lambda: up.count() == 1, "row")
         (row,) = up.rows("SELECT outcome, origin, phase FROM requests")
 
-    assert (seen.received, seen.ending) in {(b"", Ending.RESET), (b"", Ending.EOF)}
+    assert seen.received == b""
+    assert seen.ending in {Ending.RESET, Ending.REFUSED}  # the reset may come before the client's connect returns
     assert (row["outcome"], row["origin"], row["phase"]) == ("connect_error", "network", "connect")
