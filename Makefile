@@ -36,7 +36,7 @@ cover: .venv/.ready ## branch coverage of the fast tests
 
 system: .venv/.ready ## real vLLM, Prometheus, kills and crashes; provisions what it needs (minutes on the first run)
 	@tools/provision
-	$(BIN)/pytest -q -rP -m system
+	PATH="$$PWD/.rig/debian/usr/bin:$$PATH" $(BIN)/pytest -q -rP -m system
 
 lock: ## write both lock files anew (needs uv)
 	@tools/lock

@@ -143,8 +143,8 @@ class Engine:
 
 
 def tool(name: str) -> str:
-    """Path of an installed tool, or of the one that `tools/provision` unpacked; skips the test by name without it."""
-    found = shutil.which(name) or shutil.which(name, path=str(ROOT / ".rig" / "debian" / "usr" / "bin"))
+    """Path of a tool; `make system` puts those that it unpacked on PATH. Skips the test by name without it."""
+    found = shutil.which(name)
     if found is None:
         pytest.skip(f"no {name} here (Debian has it)")
     return found
