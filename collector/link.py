@@ -19,7 +19,7 @@ of the cost under load), but holds back by 40 ms the next chunk of an engine tha
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import EALREADY, EINPROGRESS, EISCONN, ENETUNREACH, ETIMEDOUT
+from errno import ECONNRESET, EINPROGRESS, ENETUNREACH, EPIPE, ETIMEDOUT
 from select import EPOLLERR, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS),
 )
 _READING = EPOLLIN | EPOLLRDHUP | EPOLLET
+_RESET_LATER = frozenset({ECONNRESET, EPIPE})  # of a connect that was made; else it is ECONNREFUSED (tcp_reset)
 
 
 class Role(NamedTuple):
@@ -329,6 +330,10 @@ class Link:
         del events  # the socket itself knows how the connect ended
         upstream = self.upstream
         error = upstream.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error in _RESET_LATER:
+            self._introduce()
+            upstream.lost(monotonic_ns())
+            return
         if error:
             self.rules.plane.doom(upstream.sock, reset=False)
             upstream.fd = -1
@@ -339,15 +344,19 @@ class Link:
         self._connected()
 
     def _connected(self) -> None:
-        rules, upstream = self.rules, self.upstream
-        rules.connects.end(self.conn)
-        rules.target.prefer(self.address)
-        host, port = self.address[1][:2]
-        rules.plane.writer.offer(Kind.CONNECTED, self.conn, monotonic_ns(), f"{host}:{port}".encode())
+        self._introduce()
+        upstream = self.upstream
         if upstream.unsent:
             upstream.drain()
         else:
             upstream.open()
+
+    def _introduce(self) -> None:
+        rules = self.rules
+        rules.connects.end(self.conn)
+        rules.target.prefer(self.address)
+        host, port = self.address[1][:2]
+        rules.plane.writer.offer(Kind.CONNECTED, self.conn, monotonic_ns(), f"{host}:{port}".encode())
 
     def _refuse(self, error: int, now_ns: int) -> None:
         """Reset the client: the nearest to a refused connect that an accepted connection can show."""
@@ -368,14 +377,21 @@ def dial(address: Address) -> tuple[socket.socket | None, int]:
     sock.settimeout(0)
     set_options(sock)
     error = sock.connect_ex(address[1])
-    if error == EINPROGRESS:
-        error = sock.connect_ex(address[1])  # on loopback it is done by now, which saves a round through epoll
-    if error in {0, EISCONN}:
-        return sock, 0
-    if error in {EINPROGRESS, EALREADY}:
+    if error == EINPROGRESS and _is_connected(sock):  # on loopback it is by now, which saves a round through epoll
+        error = 0
+    if error in {0, EINPROGRESS}:
         return sock, error
     sock.close()
     return None, error
+
+
+def _is_connected(sock: socket.socket) -> bool:
+    """Ask, without a second connect, which throws away what a peer said before it reset (tcp_disconnect)."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def set_options(sock: socket.socket) -> None:

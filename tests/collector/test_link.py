@@ -13,6 +13,7 @@ from tee_rig import LOOPBACK, WAIT_S, Rig, read_all, read_exactly, rig
 from collector import link
 from collector.frames import PAYLOAD_BYTES_MAX, Frame, Kind
 from collector.link import READ_BYTES, SALVAGE_READS_MAX, UNSENT_BYTES_MAX
+from collector.target import Address
 
 RESET = struct.pack("ii", 1, 0)
 OPENING = [Kind.ACCEPTED, Kind.CONNECTED]
@@ -109,7 +110,7 @@ def test_the_next_address_is_tried_and_remembered() -> None:
         closed.close()
         stage.begin()
         stage.client.close()
-        stage.server().close()
+        threading.Thread(target=lambda: stage.server().close()).start()
         frames = stage.run()
 
         assert Kind.CONNECTED in kinds(frames)
@@ -244,6 +245,33 @@ def test_what_an_upstream_said_before_it_broke_still_arrives() -> None:
         assert [*OPENING, Kind.RESPONSE_BYTES, Kind.UPSTREAM_RESET, Kind.CLOSED] == kinds(frames)
         assert b"413 too large" == payload(frames, Kind.RESPONSE_BYTES)
         assert SALVAGE_READS_MAX * PAYLOAD_BYTES_MAX >= UNSENT_BYTES_MAX
+
+
+@pytest.mark.parametrize("asks", [b"", b"ask"], ids=["silent client", "asking client"])
+def test_an_upstream_that_answers_and_resets_before_the_connect_is_noticed_is_heard(
+    monkeypatch: pytest.MonkeyPatch, asks: bytes
+) -> None:
+    # As over a network, where the answer and the reset may both have come by the time the socket is writable.
+    def dial(address: Address) -> tuple[socket.socket | None, int]:
+        sock = socket.socket()
+        sock.settimeout(0)
+        error = sock.connect_ex(address[1])
+        server = stage.server()
+        server.sendall(b"429 too many")
+        reset(server)
+        return sock, error
+
+    with bench() as stage:
+        monkeypatch.setattr(link, "dial", dial)
+        stage.client.sendall(asks)
+        stage.begin()
+        frames = stage.run()
+
+        assert b"429 too many" == read_exactly(stage.client, 12)
+        assert is_reset(stage.client)
+        assert b"429 too many" == payload(frames, Kind.RESPONSE_BYTES)
+        assert Kind.CONNECT_FAILED not in kinds(frames)
+        assert [Kind.UPSTREAM_RESET, Kind.CLOSED] == kinds(frames)[-2:]
 
 
 @pytest.mark.parametrize("size", [READ_BYTES - 1, READ_BYTES, READ_BYTES + 1, PAYLOAD_BYTES_MAX, 9_000_001])
