@@ -1,8 +1,9 @@
 """Knows how the bytes, ends and resets of one client connection and its upstream connection pass over to each other.
 
-Per chunk there is one recv, one send and one frame kept for the observer, in that order. Everything else is a swap of
-what is called: `Side.forward` is the peer's `send`, or the peer's `hold` while the peer does not take bytes (it is
-still connecting, or its buffer is full); the handler of a descriptor is changed when a first byte or a connect is due.
+Per chunk there is one recv, one send and one frame kept for the observer, in that order, all on the same bytes: a chunk
+is read to where its frame will be (`Writer.buffer`), and sent from there. Everything else is a swap of what is
+called: `Side.forward` is the peer's `send`, or the peer's `hold` while the peer does not take bytes (it is still
+connecting, or its buffer is full); the handler of a descriptor is changed when a first byte or a connect is due.
 
 It refuses to know what the bytes mean.
 
@@ -10,8 +11,7 @@ Subtle: sockets are watched edge-triggered, so a socket that still has bytes is 
 (`epoll.modify`). A read shorter than asked for has emptied it; an end or a reset behind it makes an edge of its own.
 
 Source: spec/reliability.md 4.1; epoll(7), "Questions and answers", for the short read; tcp(7): after a reset what was
-received before it is still readable. Measured on loopback, one chunk per wake-up: 11.2 us edge-triggered, 11.7 not;
-reading 64 KiB at a time instead of 4 costs 0.15 us more, because that much memory is set aside and given back.
+received before it is still readable. Measured on loopback, one chunk per wake-up: 11.2 us edge-triggered, 11.7 not.
 TCP_QUICKACK is left alone: off, it saves an acknowledgement of every other chunk (7.0 against 10.5 us alone, 0.9 to 1.0
 of the cost under load), but holds back by 40 ms the next chunk of an engine that does not set TCP_NODELAY.
 """
@@ -19,34 +19,22 @@ of the cost under load), but holds back by 40 ms the next chunk of an engine tha
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from errno import ECONNRESET, EINPROGRESS, ENETUNREACH, EPIPE, ETIMEDOUT
+from errno import ECONNRESET, ENETUNREACH, EPIPE, ETIMEDOUT
 from select import EPOLLERR, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP
 from typing import NamedTuple
 
-from collector.frames import PAYLOAD_BYTES_MAX, Kind
+from collector.channel import FULL_BYTES
+from collector.frames import HEADER, PAYLOAD_BYTES_MAX, Kind
 from collector.plane import Plane, Waits
+from collector.sockets import dial
 from collector.target import Address, Target
 from telemetry.clock import monotonic_ns
 
 UNSENT_BYTES_MAX = 256 * 1024
 """A side is not read while more than this waits for its peer."""
-READ_BYTES = 4096
-"""What is read at once until a side shows that it has more; then `PAYLOAD_BYTES_MAX`."""
 SALVAGE_READS_MAX = 8
 """Most reads of what a side had sent before writing to it failed."""
-KEEPALIVE_S = (60, 10, 6)
-"""Seconds until the first probe, seconds between probes, and number of probes."""
-USER_TIMEOUT_MS = 120_000
-"""Unacknowledged bytes end a connection after this many milliseconds."""
-
-OPTIONS = (
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S[0]),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_S[1]),
-    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_S[2]),
-    (socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS),
-)
+HEADER_BYTES, pack_into = HEADER.size, HEADER.pack_into
 _READING = EPOLLIN | EPOLLRDHUP | EPOLLET
 _RESET_LATER = frozenset({ECONNRESET, EPIPE})  # of a connect that was made; else it is ECONNREFUSED (tcp_reset)
 
@@ -95,44 +83,48 @@ class Side:
     """
 
     __slots__ = (
-        "at_ns", "conn", "eof", "fd", "forward", "items", "kind", "link", "mask", "peer", "plane", "recv", "role",
-        "shut", "size", "sock", "unsent",
+        "at_ns", "conn", "eof", "fd", "forward", "kind", "link", "mask", "peer", "plane", "recv_into", "role", "shut",
+        "sock", "unsent", "view", "writer",
     )  # fmt: skip
 
     peer: "Side"
-    forward: Callable[[bytes], int]
+    forward: Callable[[bytes | memoryview], int]
 
     def __init__(self, link: "Link", role: Role) -> None:
         """Make a side without a socket."""
         self.link, self.role, self.kind, self.conn = link, role, role.data, link.conn
         self.plane = link.rules.plane
-        self.items = self.plane.writer.items
+        self.writer, self.view = self.plane.writer, self.plane.writer.view
         self.unsent = bytearray()
         self.eof = self.shut = False
         self.at_ns = self.mask = 0
-        self.fd, self.size = -1, READ_BYTES
+        self.fd = -1
 
     def attach(self, sock: socket.socket, handler: Callable[[int], None], mask: int) -> None:
         """Take a socket, and have `handler` called with its events."""
-        self.sock, self.fd, self.recv, self.mask = sock, sock.fileno(), sock.recv, mask
+        self.sock, self.fd, self.recv_into, self.mask = sock, sock.fileno(), sock.recv_into, mask
         self.plane.watch(self.fd, handler, mask)
 
-    def ready(self, events: int) -> None:
+    def ready(self, events: int) -> None:  # noqa: PLR0915 -- each chunk comes here, and a call more costs 1 % of it
         """Copy what is there to the peer, then keep a frame of it."""
         if events != EPOLLIN:
             self._unusual(events)
             return
-        # Subtle: `self.recv(...)` would be looked up as a method, which CPython 3.11 does not speed up for slots.
-        recv, forward = self.recv, self.forward
+        # Subtle: `self.recv_into(...)` would be looked up as a method, which CPython 3.11 does not speed up for slots.
+        recv_into, forward, writer, view = self.recv_into, self.forward, self.writer, self.view
+        at = writer.used
+        start = at + HEADER_BYTES
         try:
-            data = recv(self.size)
+            size = recv_into(view[start : start + PAYLOAD_BYTES_MAX])
         except OSError as error:
             self._failed(error)
             return
         self.at_ns = at_ns = monotonic_ns()
-        if not data:
+        if not size:
             self._ended(at_ns)
             return
+        end = start + size
+        data = view[start:end]
         try:
             sent = forward(data)
         except BlockingIOError:
@@ -140,14 +132,14 @@ class Side:
         except OSError:
             self.peer.lost(at_ns)
             return
-        self.items.append((self.kind, self.conn, at_ns, data))
-        size = len(data)
+        pack_into(writer.buffer, at, self.kind, self.conn, at_ns, size)
+        writer.used, writer.at_ns = end, at_ns
         if sent != size:
             self.peer.hold(data[sent:])
-        if size >= READ_BYTES:
-            self._bulk(size)
+        if end > FULL_BYTES:
+            self._full(size)
 
-    def hold(self, data: bytes) -> int:
+    def hold(self, data: bytes | memoryview) -> int:
         """Keep bytes until this side takes them; stop reading the peer when that is too much."""
         self.unsent += data
         self.peer.forward = self.hold
@@ -217,13 +209,10 @@ class Side:
         if not self.link.over and self.mask & EPOLLIN:
             self.plane.epoll.modify(self.fd, self.mask)
 
-    def _bulk(self, size: int) -> None:
-        if size == self.size:
-            self.size = PAYLOAD_BYTES_MAX
+    def _full(self, size: int) -> None:
+        self.writer.flush(self.at_ns)
+        if size == PAYLOAD_BYTES_MAX:  # as much as was asked for, so there may be more
             self._rearm()
-        else:
-            self.size = READ_BYTES
-        self.plane.bulk(size)
 
     def _failed(self, error: OSError) -> None:
         if not isinstance(error, BlockingIOError):
@@ -231,20 +220,20 @@ class Side:
 
     def _ended(self, at_ns: int) -> None:
         self.eof = True
-        self.plane.writer.offer(self.role.eof, self.conn, at_ns)
+        self.writer.offer(self.role.eof, self.conn, at_ns)
         self.want(self.mask & ~EPOLLIN)
         self.peer.finish()
 
     def _salvage(self) -> None:
         for _ in range(SALVAGE_READS_MAX):
             try:
-                data = self.recv(PAYLOAD_BYTES_MAX)
+                data = self.sock.recv(PAYLOAD_BYTES_MAX)
                 at_ns = monotonic_ns()
                 if not data or self.forward(data) != len(data):
                     return
             except OSError:
                 return
-            self.items.append((self.kind, self.conn, at_ns, data))
+            self.writer.offer(self.kind, self.conn, at_ns, data)
 
 
 class Link:
@@ -362,39 +351,3 @@ class Link:
         """Reset the client: the nearest to a refused connect that an accepted connection can show."""
         self.rules.plane.writer.offer(Kind.CONNECT_FAILED, self.conn, now_ns, b"%d" % error)
         self.close(now_ns, reset=True)
-
-
-def dial(address: Address) -> tuple[socket.socket | None, int]:
-    """Begin to connect.
-
-    Returns:
-        The socket with 0 (connected) or an errno (still connecting); None with the errno of a failure.
-    """
-    try:
-        sock = socket.socket(address[0], socket.SOCK_STREAM)
-    except OSError as fault:
-        return None, fault.errno or 0
-    sock.settimeout(0)
-    set_options(sock)
-    error = sock.connect_ex(address[1])
-    if error == EINPROGRESS and _is_connected(sock):  # on loopback it is by now, which saves a round through epoll
-        error = 0
-    if error in {0, EINPROGRESS}:
-        return sock, error
-    sock.close()
-    return None, error
-
-
-def _is_connected(sock: socket.socket) -> bool:
-    """Ask, without a second connect, which throws away what a peer said before it reset (tcp_disconnect)."""
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
-
-
-def set_options(sock: socket.socket) -> None:
-    """Send small chunks at once and notice a silent peer; a listener's accepted sockets inherit all of it."""
-    for level, option, value in OPTIONS:
-        sock.setsockopt(level, option, value)

@@ -18,10 +18,6 @@ EVENTS_MAX = 256
 """Most events taken from the kernel at once."""
 FLUSH_NS = 10_000_000
 """Frames leave at latest this long after the first of them."""
-FLUSH_FRAMES = 256
-"""Frames leave at once when this many wait: about 64 KiB of small chunks."""
-FLUSH_BYTES = 64 * 1024
-"""Frames leave at once when large chunks (`Plane.bulk`) have brought this much."""
 HOUSE_NS = 250_000_000
 """Time between two rounds of housekeeping."""
 TICK_S = 0.01
@@ -82,7 +78,7 @@ class Plane:
         self.broken = broken
         self._running = True
         self._doomed: list[socket.socket] = []
-        self._bulk_bytes = self._house_ns = 0
+        self._house_ns = 0
 
     def watch(self, fd: int, handler: Handler, mask: int) -> None:
         """Call `handler` with the events of a new descriptor."""
@@ -96,20 +92,13 @@ class Plane:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._doomed.append(sock)
 
-    def bulk(self, size: int) -> None:
-        """Count the bytes of a large chunk; flush every 64 KiB."""
-        self._bulk_bytes += size
-        if self._bulk_bytes >= FLUSH_BYTES:
-            self._bulk_bytes = 0
-            self._chores()
-
     def stop(self) -> None:
         """End `run` after this batch."""
         self._running = False
 
     def run(self) -> None:
         """Work until `stop`."""
-        poll, handlers, doomed, items = self.epoll.poll, self.handlers, self._doomed, self.writer.items
+        poll, handlers, doomed, writer = self.epoll.poll, self.handlers, self._doomed, self.writer
         due_ns, wait_s = 0, 0.0
         while self._running:
             ready = poll(wait_s, EVENTS_MAX)
@@ -121,9 +110,9 @@ class Plane:
             if doomed:
                 self._bury()
             # The time of the last frame stands for the clock, which saves reading it.
-            if not ready or (items and items[-1][2] >= due_ns) or len(items) >= FLUSH_FRAMES:
+            if not ready or writer.at_ns >= due_ns:
                 due_ns = self._chores()
-            wait_s = TICK_S if items or self.writer.behind else _IDLE_S
+            wait_s = TICK_S if writer.used or writer.behind else _IDLE_S
         self._bury()
 
     def _chores(self) -> int:

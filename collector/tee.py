@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from errno import EAGAIN, ECONNABORTED
 from select import EPOLLEXCLUSIVE, EPOLLIN
 
-from collector import link, target
+from collector import link, sockets, target
 from collector.channel import Writer
 from collector.frames import Kind
 from collector.plane import Plane, Waits
@@ -86,7 +86,7 @@ class Worker:
 
     def run(self) -> None:
         """Accept and copy until told to end."""
-        link.set_options(self._listener)
+        sockets.set_options(self._listener)
         self._listener.settimeout(0)
         self._writer.offer(Kind.HELLO, 0, monotonic_ns(), b"%d" % os.getpid())
         self._open_gate()

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector import channel
-from collector.channel import BACKLOG_BYTES_MAX, GAPS_MAX, READ_BURST_MAX, SEND_BURST_MAX, Reader, Writer, messages
-from collector.frames import HEADER, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, Frame, Kind, decode
+from collector.channel import BACKLOG_BYTES_MAX, FULL_BYTES, GAPS_MAX, READ_BURST_MAX, SEND_BURST_MAX, Reader, Writer
+from collector.frames import HEADER, MESSAGE_BYTES_MAX, PAYLOAD_BYTES_MAX, Frame, Kind
 
 BIG = b"x" * PAYLOAD_BYTES_MAX
 DATA = Kind.RESPONSE_BYTES
@@ -64,7 +64,7 @@ def test_a_writer_without_a_channel_discards() -> None:
     writer.offer(DATA, 1, 0, b"x")
     writer.flush(0)
 
-    assert ([], 0, False) == (writer.items, writer.dropped_frames, writer.behind)
+    assert (0, 0, False) == (writer.used, writer.dropped_frames, writer.behind)
 
 
 def test_a_full_channel_is_buffered_up_to_the_bound_and_then_counted(ends: tuple[Writer, Reader]) -> None:
@@ -144,7 +144,7 @@ def test_an_observer_that_is_gone_costs_nothing() -> None:
             writer.offer(DATA, 1, 0, BIG)
             writer.flush(0)
 
-        assert (0, False, []) == (writer.backlog_bytes, writer.behind, writer.items)
+        assert (0, False, 0) == (writer.backlog_bytes, writer.behind, writer.used)
 
 
 def test_a_reader_notices_that_no_writer_is_left() -> None:
@@ -180,16 +180,19 @@ def test_one_call_returns_a_bounded_number_of_messages(ends: tuple[Writer, Reade
     assert 1 == len(list(reader.frames()))
 
 
-def test_messages_hold_frames_up_to_the_bound() -> None:
-    half = (DATA, 1, 0, b"x" * (MESSAGE_BYTES_MAX // 2 - HEADER.size))
-
-    assert [MESSAGE_BYTES_MAX] == [len(message) for message in messages([half, half])]
-    assert [MESSAGE_BYTES_MAX, HEADER.size + 1] == [len(m) for m in messages([half, half, (DATA, 1, 0, b"1")])]
-
-
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, PAYLOAD_BYTES_MAX)), max_size=12))
-def test_splitting_into_messages_keeps_every_frame(sizes: list[tuple[int, int]]) -> None:
-    made = list(messages([(DATA, conn, 0, bytes(size)) for conn, size in sizes]))
+def test_a_full_buffer_leaves_by_itself_and_no_frame_is_cut(sizes: list[tuple[int, int]]) -> None:
+    sock, end = channel.pair()
+    with closing(sock), closing(end):
+        writer, reader = Writer(end), Reader(sock)
+        for conn, size in sizes:
+            assert writer.used <= FULL_BYTES
+            writer.offer(DATA, conn, 0, bytes(size))
+        writer.flush(0)
 
-    assert sizes == [(frame.conn, len(frame.payload)) for message in made for frame in decode(message)]
-    assert all(0 < len(message) <= MESSAGE_BYTES_MAX for message in made)
+        assert sizes == [(frame.conn, len(frame.payload)) for frame in everything(writer, reader)]
+        assert 0 == reader.malformed
+
+
+def test_the_largest_frame_fits_behind_a_full_buffer() -> None:
+    assert MESSAGE_BYTES_MAX == FULL_BYTES + HEADER.size + PAYLOAD_BYTES_MAX
