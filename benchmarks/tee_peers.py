@@ -114,11 +114,14 @@ class Subject:
         return sum(_rss_bytes(pid) for pid in tree[1:] or tree)
 
     def calm_down(self) -> None:
-        """Wait until the proxy has stopped working off what it was given, or has had long enough for it."""
+        """Wait until proxy and observer have worked off what they were given, or have had long enough for it."""
         deadline_ns, used_ns = monotonic_ns() + _CALM_S_MAX * 1e9, -1
-        while self.cpu_ns() - used_ns > _CALM_NS and monotonic_ns() < deadline_ns:
-            used_ns = self.cpu_ns()
+        while self._all_cpu_ns() - used_ns > _CALM_NS and monotonic_ns() < deadline_ns:
+            used_ns = self._all_cpu_ns()
             sleep(0.05)
+
+    def _all_cpu_ns(self) -> int:
+        return self.cpu_ns() + (0 if self.observer is None else tree_cpu_ns(self.observer))
 
 
 class MissingError(Exception):

@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 
 import httpx
@@ -23,7 +24,8 @@ RAW, SDK, CONCURRENCY, CANCELLED = 200, 100, 16, 10
 MODEL = "tiny-llama"
 ENGINE_TOKENS = "vllm:generation_tokens_total"
 ENGINE_TTFT = ("vllm:time_to_first_token_seconds_sum", "vllm:time_to_first_token_seconds_count")
-ROUNDS_MAX = 4
+ROUNDS_MAX = 8
+LONG, HANG_UPS_MAX = 1500, 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,13 +81,20 @@ def trace(number: int) -> str:
     return f"{number + 1:032x}"
 
 
+def raw_length(number: int) -> int:
+    """Output tokens of a raw request: few, because the engine's clock leaves out what waits in its own API server."""
+    return 16 + number * 37 % 32
+
+
 def request(number: int) -> bytes:
+    """A raw completion: 1,500 words in, so that there is a time to first token to speak of."""
     headers = (
         "Content-Type: application/json",
         "Connection: close",
         f"traceparent: 00-{trace(number)}-00000000000000aa-01",
     )
-    asked = body(2 * number, max_tokens=length(number))  # a completion: the SDK has the chats
+    prompt = f"request {number} " + "jumps over the lazy dog " * 300
+    asked = body(2 * number, max_tokens=raw_length(number), prompt=prompt)  # a completion: the SDK has the chats
     return client.request("POST", "/v1/completions", asked, *headers)
 
 
@@ -108,6 +117,10 @@ async def sdk_load(api: openai.AsyncOpenAI, count: int) -> int:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(number)) for number in range(count)]
     return sum(task.result() for task in tasks)
+
+
+def has_rows(watched: Product, n: int) -> bool:
+    return watched.count() == n
 
 
 def first_token_ns(seen: Seen) -> int:
@@ -139,6 +152,9 @@ async def sdk_round(watched: Product) -> None:
         assert await sdk_load(api, SDK) == sum(map(length, range(SDK)))
 
 
+TOKENS = sum(map(raw_length, range(RAW))) + sum(map(length, range(SDK)))
+
+
 @pytest.fixture(scope="module")
 def rounds(vllm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, Clocks]]:
     with product(vllm.url, tmp_path_factory.mktemp("vllm-up") / "data") as watched:
@@ -160,7 +176,7 @@ def test_the_report_counts_every_request(figures: Figures) -> None:
 
     assert whole["n"] == RAW + SDK
     assert whole["outcomes"] == {"ok": RAW + SDK}
-    assert whole["tokens_out"] == figures.engine_tokens == sum(map(length, range(RAW))) + sum(map(length, range(SDK)))
+    assert whole["tokens_out"] == figures.engine_tokens == TOKENS
     assert {group["model"] for group in groups} == {None, MODEL}
     assert all(whole[metric][p] is not None for metric in ("ttft_s", "tpot_s", "e2e_s") for p in ("p50", "p95", "p99"))
 
@@ -183,19 +199,27 @@ def test_clients_that_hang_up_are_seen_with_what_they_had(figures: Figures) -> N
     continuous = {"include_usage": True, "continuous_usage_stats": True}
 
     async def hang_up(number: int) -> None:
-        asked = body(number, max_tokens=1500, stream_options=continuous)
+        asked = body(number, max_tokens=LONG, stream_options=continuous)
         sent = client.request("POST", path(number), asked, "Content-Type: application/json")
         four_events = [AwaitToken(b"data: ") for _ in range(4)]
         await client.talk(figures.watched.address, [Send(sent), *four_events, Reset()])
 
-    for number in range(CANCELLED):
+    before = figures.watched.count()
+    for number in range(HANG_UPS_MAX):  # this engine may hold a whole answer back and send it at once: too late then
         asyncio.run(hang_up(number))
-    wait_until(lambda: figures.watched.count("outcome = 'client_cancelled'") == CANCELLED, "cancelled rows")
-    rows = figures.watched.rows("SELECT ttft_us, tokens_out, phase FROM requests WHERE outcome = 'client_cancelled'")
+        wait_until(partial(has_rows, figures.watched, before + number + 1), "row of a client that hung up")
+        if figures.watched.count("outcome = 'client_cancelled'") == CANCELLED:
+            break
+    rows = figures.watched.rows(
+        f"SELECT ttft_us, tokens_out, phase, outcome FROM requests ORDER BY seq DESC LIMIT {number + 1}"  # noqa: S608 -- ours
+    )
+    cancelled = [row for row in rows if row["outcome"] == "client_cancelled"]
 
-    assert all(int(row["ttft_us"]) > 0 for row in rows)
-    assert all(0 < int(row["tokens_out"]) < 1500 for row in rows)
-    assert {row["phase"] for row in rows} == {"streaming"}
+    assert len(cancelled) == CANCELLED
+    assert all(int(row["ttft_us"]) > 0 for row in cancelled)
+    assert all(0 < int(row["tokens_out"]) < LONG for row in cancelled)
+    assert {row["phase"] for row in cancelled} == {"streaming"}
+    assert all(int(row["tokens_out"]) == LONG for row in rows if row not in cancelled)
 
 
 def test_errors_of_the_real_engine_get_their_class(figures: Figures) -> None:
@@ -213,19 +237,21 @@ def test_errors_of_the_real_engine_get_their_class(figures: Figures) -> None:
 
 
 def test_three_clocks_agree(rounds: tuple[Figures, Clocks], vllm: Engine) -> None:
-    """Last, because it adds rows: a busy machine may spoil a round, a false clock spoils every one."""
+    """Last, because it adds rows: a busy machine may spoil a round, a false clock spoils every one.
+
+    The engine's clock starts once its API server has taken a request up (vllm/renderers/base.py, arrival_time). On two
+    cores that server now and then leaves requests waiting for a second, which a client sees, with or without us in
+    between, and the engine's own histogram does not: such a round says nothing about our clock.
+    """
     figures, clocks = rounds
     for number in range(1, ROUNDS_MAX + 1):
         gap_s, allowed_s = abs(clocks.ours_s - clocks.engines_s), 0.10 * clocks.engines_s + 0.003
         print(
             f"round {number}: median |our TTFT - the raw client's| {clocks.apart_us:.0f} us (<= 1000); "
-            f"mean TTFT ours {clocks.ours_s * 1e3:.1f} ms, vLLM's {clocks.engines_s * 1e3:.1f} ms "
-            f"(+- {allowed_s * 1e3:.1f})"
+            f"mean TTFT ours {clocks.ours_s * 1e3:.1f} ms, vLLM's {clocks.engines_s * 1e3:.1f} ms, "
+            f"apart {gap_s * 1e3:.1f} ms (<= {allowed_s * 1e3:.1f})"
         )
-        print(f"round {number}: {'within' if gap_s <= allowed_s else 'outside'} 10 % + 3 ms of the engine's mean")
-        # The engine's clock starts after its API server has read the request and stops before that sends the token, so
-        # on two busy cores its mean lies below what both we and the raw client see; it can never lie above.
-        if clocks.apart_us <= 1000 and clocks.ours_s >= 0.9 * clocks.engines_s:
+        if clocks.apart_us <= 1000 and gap_s <= allowed_s:
             return
         clocks = raw_round(figures.watched, vllm)
     pytest.fail(f"the clocks disagree in each of {ROUNDS_MAX} rounds")
