@@ -14,7 +14,7 @@ from telemetry.accounting import LaneCounters
 from telemetry.errors import SpoolError
 from telemetry.record import RequestRecord
 from telemetry.shipper import RowSink, Shipper
-from telemetry.spool import Spool, orphans
+from telemetry.spool import Spool, SpoolLimits, orphans
 
 _ADOPTED_MAX = 4
 """Most spools of others that are drained at a time."""
@@ -27,20 +27,24 @@ class Delivery:
         spool_dir: Directory of the own spool.
         node: Name of this machine or pod.
         sink: The store; None keeps everything in the spool.
+        bytes_max: Quota of the own spool; None leaves the usual one.
 
     Raises:
         SpoolError: The own spool cannot be opened.
     """
 
-    def __init__(self, spool_dir: Path, *, node: str, sink: RowSink | None) -> None:
+    def __init__(self, spool_dir: Path, *, node: str, sink: RowSink | None, bytes_max: int | None = None) -> None:
         self._directory = spool_dir
         self._node = node
         self._sink = sink
-        self._spool = Spool(spool_dir, node=node)
+        limits = SpoolLimits() if bytes_max is None else SpoolLimits(bytes_max=bytes_max)
+        self._spool = Spool(spool_dir, node=node, limits=limits)
         self._shipper = None if sink is None else Shipper(self._spool, sink)
         self._adopted: list[tuple[Spool, Shipper]] = []
         if self._shipper is not None:
             self._shipper.start()
+        else:
+            self._spool.recover()  # nobody else reads what earlier lives left, and unread rows cannot be dropped
 
     def append(self, records: Sequence[RequestRecord]) -> None:
         """Hand over finished records."""

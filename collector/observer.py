@@ -62,6 +62,7 @@ class ObserverConfig:
         models: Models that are known from the start.
         channel_fds: Read ends of the channels, one for each tee worker.
         spool_dir: Directory of the own spool.
+        spool_bytes_max: Quota of it; None leaves the usual one.
         node: Name of this machine or pod.
         store_url: Of the store; empty keeps every record in the spool.
         store_user: Name that the store knows; empty if it asks for none.
@@ -79,6 +80,7 @@ class ObserverConfig:
     models: tuple[str, ...] = ()
     channel_fds: tuple[int, ...] = ()
     spool_dir: str
+    spool_bytes_max: int | None = None
     node: str
     store_url: str = ""
     store_user: str = ""
@@ -187,7 +189,7 @@ def run(config: ObserverConfig) -> int:
         address = f"{config.metrics_host}:{config.metrics_port}"
         return _refused(UNREACHABLE, f"observer: metrics address {address} cannot be taken: {error.strerror}")
     try:
-        delivery = Delivery(Path(config.spool_dir), node=config.node, sink=store)
+        delivery = Delivery(Path(config.spool_dir), node=config.node, sink=store, bytes_max=config.spool_bytes_max)
     except SpoolError as error:
         server.close()
         return _refused(UNREACHABLE, f"observer: {error}")

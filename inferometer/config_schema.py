@@ -45,6 +45,11 @@ Port = Annotated[int, Field(ge=1, le=65535), Allowed("a port from 1 to 65535")]
 Workers = Annotated[
     int, Field(ge=1, le=defaults.WORKERS_MAX), Allowed(f"a whole number from 1 to {defaults.WORKERS_MAX}")
 ]
+SpoolBytes = Annotated[
+    int,
+    Field(ge=defaults.SPOOL_BYTES_MIN),
+    Allowed(f"a whole number of bytes, at least {defaults.SPOOL_BYTES_MIN}, which is four segments"),
+]
 Seconds = Annotated[float, Field(ge=0, le=86_400), Allowed("seconds from 0 to 86400")]
 TargetUrl = Annotated[
     str | None, AfterValidator(_checked_target), Allowed("http://HOST:PORT, for example http://127.0.0.1:8000")
@@ -95,6 +100,15 @@ class Serve(_Section):
     port: Port = Field(default=defaults.SERVE_PORT, description="Port of our own /metrics.")
 
 
+class SpoolKeys(_Section):
+    """Rows on their way to the store, on disk."""
+
+    bytes_max: SpoolBytes = Field(
+        default=defaults.SPOOL_BYTES_MAX,
+        description="Quota of the spool; beyond it the oldest rows are dropped, counted.",
+    )
+
+
 class StoreKeys(_Section):
     """Where rows are kept: the embedded store, or a ClickHouse server when `url` is set."""
 
@@ -112,4 +126,5 @@ class Config(_Section):
     target: Target = Target()
     tee: Tee = Tee()
     serve: Serve = Serve()
+    spool: SpoolKeys = SpoolKeys()
     store: StoreKeys = StoreKeys()

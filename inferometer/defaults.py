@@ -19,6 +19,10 @@ CONNECTIONS_MAX = 10_000
 DESCRIPTORS_WANTED = 3 * CONNECTIONS_MAX
 DRAIN_S_MAX = 600.0
 """Longest time that a stopping tee waits for its streams."""
+SPOOL_BYTES_MAX = 4 << 30
+"""Quota of the spool (spec/store.md 11.5)."""
+SPOOL_BYTES_MIN = 64 << 20
+"""Least quota: the spool keeps four segments of 16 MiB whatever happens."""
 REPORT_SINCE = "10m"
 TOP_WINDOW_S = 60
 TARGET_PORTS = (8000, 30000, 8080, 23333, 11434)

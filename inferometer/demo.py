@@ -79,7 +79,7 @@ def children(engine: Address, data: DataDirectory, options: Options) -> list[Chi
     """Return what runs: the traffic ends first, then what watches, the engine last."""
     seed = ("--seed", str(options.seed))
     env = clean_environment()
-    engine_argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(engine.port), *seed)
+    engine_argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(engine.port), "--quiet", *seed)
     where = ("--target", engine.url, "--endpoint", ENDPOINT, "--data", str(data.root), "--port", "auto")
     up_argv = (sys.executable, "-m", "inferometer", "up", *where)
     traffic = ("--data", str(data.root), "--rate-per-s", str(options.rate_per_s), *seed)

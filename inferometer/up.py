@@ -86,6 +86,7 @@ def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
         "models": list(target.models or (plan.engine.models if plan.engine else ())),
         "channel_fds": channel_fds,
         "spool_dir": str(plan.data.spool / plan.node),
+        "spool_bytes_max": plan.config.spool.bytes_max,
         "node": plan.node,
         "store_url": plan.store_url,
         "store_user": "writer" if plan.store else plan.config.store.user,

@@ -221,12 +221,12 @@ async def serve(options: Options, port: int, ready: Callable[[str, int], None]) 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the simulated engine as a process, until SIGTERM or SIGINT."""
-    options, port = _options(arguments)
+    options, port, announce = _options(arguments)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_until_signalled(lambda: serve(options, port, _announce)))
+        asyncio.run(_until_signalled(lambda: serve(options, port, announce)))
 
 
-def _options(arguments: list[str] | None) -> tuple[Options, int]:
+def _options(arguments: list[str] | None) -> tuple[Options, int, Callable[[str, int], None]]:
     parser = argparse.ArgumentParser(prog="telemetry.testing.engine", description="A simulated engine; it says so.")
     usual = Options()
     parser.add_argument("--port", type=int, default=8000, help="on 127.0.0.1; 0 takes any free one")
@@ -234,9 +234,15 @@ def _options(arguments: list[str] | None) -> tuple[Options, int]:
     parser.add_argument("--speed", type=float, default=usual.speed, help="all times are divided by it")
     parser.add_argument("--fault-ratio", type=float, default=usual.fault_ratio, help="share of answers that fail")
     parser.add_argument("--api-key", default=usual.api_key, help="bearer token that /v1 asks for")
+    parser.add_argument("--quiet", action="store_true", help="do not write the address to stdout")
     found = parser.parse_args(arguments)
     options = Options(seed=found.seed, speed=found.speed, fault_ratio=found.fault_ratio, api_key=found.api_key)
-    return options, found.port
+    return options, found.port, _keep_still if found.quiet else _announce
+
+
+def _keep_still(host: str, port: int) -> None:
+    """Write nothing."""
+    del host, port
 
 
 def _announce(host: str, port: int) -> None:

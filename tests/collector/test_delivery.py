@@ -6,6 +6,7 @@ from collector.delivery import (
     _ADOPTED_MAX,  # pyright: ignore[reportPrivateUsage] -- the bound under test
     Delivery,
 )
+from telemetry.clock import monotonic_ns, sleep
 from telemetry.errors import SpoolOwnedError
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore, sample_request
@@ -76,3 +77,15 @@ def test_a_spool_that_another_owns_is_refused_as_own_and_left_alone_as_orphan(tm
     assert delivery.adopt() == 0
     delivery.close(10)
     owned.close()
+
+
+def test_beyond_its_quota_the_spool_drops_and_counts(tmp_path: Path) -> None:
+    left_behind(tmp_path / "own", 1)
+    delivery = Delivery(tmp_path / "own", node="n", sink=None, bytes_max=1)
+    end_ns = monotonic_ns() + 10 * 10**9
+    while not delivery.lanes()["requests"].dropped and monotonic_ns() < end_ns:
+        sleep(0.05)
+    lane = delivery.lanes()["requests"]
+    delivery.close(0)
+
+    assert (lane.accepted, lane.spooled, dict(lane.dropped)) == (1, 0, {"quota": 1})

@@ -3,8 +3,9 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from inferometer.config_schema import MODELS_MAX, TEXT_CHARACTERS_MAX, Allowed, Config, Target, Tee
-from inferometer.defaults import DRAIN_S_MAX, WORKERS_MAX
+from inferometer.config_schema import MODELS_MAX, TEXT_CHARACTERS_MAX, Allowed, Config, SpoolKeys, Target, Tee
+from inferometer.defaults import DRAIN_S_MAX, SPOOL_BYTES_MAX, SPOOL_BYTES_MIN, WORKERS_MAX
+from telemetry.spool import SpoolLimits
 
 
 def test_ports_and_binds_are_those_of_the_design() -> None:
@@ -13,6 +14,7 @@ def test_ports_and_binds_are_those_of_the_design() -> None:
     assert (config.tee.port, config.serve.port, config.store.port) == (8100, 8200, 8300)
     assert {config.tee.bind, config.serve.bind} == {"127.0.0.1"}
     assert config.tee.drain_s_max == DRAIN_S_MAX
+    assert config.spool.bytes_max == SPOOL_BYTES_MAX == SpoolLimits().bytes_max
 
 
 def test_every_key_says_what_is_allowed() -> None:
@@ -36,6 +38,8 @@ def test_bounds_hold_at_the_edge_and_not_beyond() -> None:
 
     with pytest.raises(ValidationError):
         Tee(workers=WORKERS_MAX + 1)
+    with pytest.raises(ValidationError):
+        SpoolKeys(bytes_max=SPOOL_BYTES_MIN - 1)
     with pytest.raises(ValidationError):
         Target(models=("m",) * (MODELS_MAX + 1))
     with pytest.raises(ValidationError):

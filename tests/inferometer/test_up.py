@@ -18,6 +18,7 @@ from inferometer import data_directory, up
 from inferometer.__main__ import outcome
 from inferometer.config_schema import Config
 from inferometer.data_directory import DataDirectory
+from inferometer.defaults import SPOOL_BYTES_MAX
 from inferometer.demo_traffic import draw, send
 from inferometer.plan import Options, prepared
 from telemetry.testing.engine_bodies import MODEL
@@ -178,6 +179,7 @@ def test_a_password_by_value_reaches_the_observer_only_as_a_file(tmp_path: Path)
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("by-value", 0o600)
     assert "by-value" not in json.dumps(told)
     assert (told["store_url"], told["store_user"], told["channel_fds"]) == ("http://h:8123", "u", [5])
+    assert told["spool_bytes_max"] == SPOOL_BYTES_MAX
 
 
 def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:
