@@ -22,6 +22,7 @@ from load import held_connections, is_whole, load, streamed
 from rig import ROOT, Product, product, wait_until
 
 from inferometer.accounts import Accounts, accounts
+from telemetry.clock import monotonic_ns
 from telemetry.testing.client import ask, exchange, request, talk
 from telemetry.testing.steps import AwaitEnd, Send
 from telemetry.testing.wire import Ending, Transcript
@@ -192,7 +193,10 @@ def test_nothing_is_lost_while_the_store_is_away(up: Product) -> None:
             away = books(up)
         finally:
             os.kill(store, signal.SIGCONT)
+            back_ns = monotonic_ns()
     found = drained(up)
+    waited_n = away.spooled if away else None
+    print(f"away {AWAY_S:.0f} s: {waited_n} rows waited, caught up within {(monotonic_ns() - back_ns) / 1e9:.1f} s")
 
     assert [] == tally.endings
     assert away is not None
