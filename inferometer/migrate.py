@@ -1,21 +1,31 @@
 """Knows how a store becomes what this version writes, and the check that it is; refuses to know how SQL is run.
 
 The caller hands in whatever runs a statement: the embedded store's own process, or an admin's connection to a server.
-Migrations only go forward, are idempotent and only add. A fresh store gets the tables of `telemetry.schema` as they
-are; a later version adds `ALTER TABLE .. ADD COLUMN IF NOT EXISTS` steps behind the first.
+Migrations only go forward and only add. A fresh store gets the tables of `telemetry.schema` as they are; a later
+version adds `ALTER TABLE .. ADD COLUMN IF NOT EXISTS` steps behind the last. Two migrators at once do no harm: every
+statement is idempotent, and the row that remembers a migration carries its own insert token.
 
-Source: spec/store.md 1 (settings verified at start), 9 (migrations).
+Source: spec/store.md 9 (migrations, schema hash).
 """
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Protocol
 
 from telemetry import schema
+from telemetry.schema import facts
 
-Execute = Callable[[str], str]
-"""Runs one statement and returns its result as TabSeparated text."""
+
+class Execute(Protocol):
+    """Runs one statement, its parameters bound by the server, and returns the result as text in the format it names."""
+
+    def __call__(self, sql: str, parameters: Mapping[str, str] | None = None) -> str:
+        """Run it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,88 +35,151 @@ class Migration:
     Attributes:
         version: Number, ascending.
         name: What it does.
-        statements: Its idempotent statements.
+        statements: Its idempotent statements, for one server or a cluster.
     """
 
     version: int
     name: str
-    statements: tuple[str, ...]
+    statements: Callable[[schema.Variant], tuple[str, ...]]
 
 
-MIGRATIONS = (Migration(version=1, name="requests", statements=tuple(schema.ddl(table) for table in schema.TABLES)),)
+def _creating(
+    tables: tuple[schema.Table, ...], views: tuple[schema.View, ...], variant: schema.Variant
+) -> tuple[str, ...]:
+    made = chain.from_iterable(schema.table_statements(table, variant) for table in tables)
+    return (*made, *(schema.view_ddl(view, variant) for view in views))
 
+
+MIGRATIONS = (
+    Migration(
+        version=1, name="requests", statements=partial(_creating, (schema.SCHEMA_MIGRATIONS, schema.REQUESTS), ())
+    ),
+    Migration(version=2, name="roll-ups", statements=partial(_creating, schema.ROLLUP_TABLES, schema.ROLLUP_VIEWS)),
+    Migration(
+        version=3,
+        name="samples, objectives, hints, load tests, ledger",
+        statements=partial(_creating, schema.OTHER_TABLES, schema.OTHER_VIEWS),
+    ),
+)
+VERSION = MIGRATIONS[-1].version
+"""Schema version that this program writes."""
+
+_IS_MADE = """\
+SELECT count()
+FROM system.tables
+WHERE database = 'inferometer' AND name = 'schema_migrations'
+FORMAT TabSeparated"""
 _APPLIED = """\
-SELECT version
+SELECT DISTINCT version
 FROM inferometer.schema_migrations
 ORDER BY version
 FORMAT TabSeparated"""
 _TABLES = """\
-SELECT name, engine_full
+SELECT name, engine, sorting_key, partition_key, engine_full, as_select
 FROM system.tables
 WHERE database = 'inferometer'
-FORMAT JSONCompactEachRow"""
+FORMAT JSONEachRow"""
 _COLUMNS = """\
-SELECT table, name, type
+SELECT table, name, type, default_kind, default_expression
 FROM system.columns
 WHERE database = 'inferometer'
-FORMAT JSONCompactEachRow"""
+FORMAT JSONEachRow"""
+_FORMATTED = "SELECT formatQuerySingleLine({query:String}) FORMAT RawBLOB"
+_RECORD = """\
+INSERT INTO inferometer.schema_migrations (version, name, applied_at, checksum, schema_hash, by)
+SETTINGS insert_deduplication_token = {token:String}, insert_deduplicate = 1, async_insert = 0
+VALUES ({version:UInt32}, {name:String}, now64(3), {checksum:String}, unhex({hash:String}), {by:String})"""
 
 
 class SchemaDriftError(Exception):
     """The store is not what this version writes; the message names the first table and column, expected and found."""
 
 
-def apply(execute: Execute, *, by: str) -> list[int]:
+class NewerSchemaError(SchemaDriftError):
+    """A newer version has migrated the store; this one must not touch its tables."""
+
+
+def plan(execute: Execute, variant: schema.Variant = schema.ONE_SERVER) -> tuple[str, ...]:
+    """Return the statements that `apply` would run, without running any of them.
+
+    Raises:
+        NewerSchemaError: The store is newer than this program.
+    """
+    missing = _missing(execute) if int(execute(_IS_MADE)) else list(MIGRATIONS)
+    if not missing:
+        return ()
+    steps = chain.from_iterable(migration.statements(variant) for migration in missing)
+    return (schema.create_database(variant), *steps)
+
+
+def apply(execute: Execute, *, by: str, variant: schema.Variant = schema.ONE_SERVER) -> list[int]:
     """Run every migration that the store lacks, oldest first.
 
     Args:
         execute: Runs one statement with the rights of an admin.
         by: Name and version of the program, kept with each step.
+        variant: One server, or a cluster.
 
     Returns:
         The versions that were applied now; empty if the store was up to date.
+
+    Raises:
+        NewerSchemaError: The store is newer than this program.
     """
-    execute(schema.CREATE_DATABASE)
-    execute(schema.ddl(schema.SCHEMA_MIGRATIONS))
-    done = {int(line) for line in execute(_APPLIED).split()}
-    missing = [migration for migration in MIGRATIONS if migration.version not in done]
+    execute(schema.create_database(variant))
+    for statement in schema.table_statements(schema.SCHEMA_MIGRATIONS, variant):
+        execute(statement)
+    missing = _missing(execute)
     for migration in missing:
-        for statement in migration.statements:
+        for statement in migration.statements(variant):
             execute(statement)
-        execute(_record(migration, by))
+        _record(execute, migration, variant, by)
     return [migration.version for migration in missing]
 
 
-def verify(execute: Execute) -> None:
-    """Check tables, columns, and the settings that deduplication and durability rest on.
+def verify(execute: Execute, variant: schema.Variant = schema.ONE_SERVER) -> None:
+    """Compare tables, columns, keys, views, and the settings that deduplication and durability rest on.
 
     Raises:
         SchemaDriftError: Something is missing or different.
     """
-    engines = dict(json.loads(line) for line in execute(_TABLES).splitlines())
-    types = {(table, name): kind for table, name, kind in map(json.loads, execute(_COLUMNS).splitlines())}
-    for table in schema.TABLES:
-        _verify_settings(table, engines.get(table.name))
-        for column in table.columns:
-            found = types.get((table.name, column.name))
-            if found != column.type:
-                raise SchemaDriftError(f"{table.name}.{column.name}: expected {column.type}, found {found or 'none'}")
+    wrong = facts.difference(_wanted(execute, variant), _found(execute))
+    if wrong is not None:
+        raise SchemaDriftError(wrong)
 
 
-def _verify_settings(table: schema.Table, engine: str | None) -> None:
-    if engine is None:
-        raise SchemaDriftError(f"table {table.name} is missing")
-    found = dict(part.split(" = ", 1) for part in engine.partition(" SETTINGS ")[2].split(", ") if " = " in part)
-    for name, value in table.settings.items():
-        if found.get(name) != value:
-            raise SchemaDriftError(
-                f"table {table.name}: setting {name} is {found.get(name, 'not set')}, needed is {value}"
-            )
+def _missing(execute: Execute) -> list[Migration]:
+    done = {int(line) for line in execute(_APPLIED).split()}
+    newest = max(done, default=0)
+    if newest > VERSION:
+        raise NewerSchemaError(
+            f"schema version {newest}, this program knows {VERSION}: install an inferometer that is at least as new"
+        )
+    return [migration for migration in MIGRATIONS if migration.version not in done]
 
 
-def _record(migration: Migration, by: str) -> str:
-    checksum = hashlib.sha256("\n".join(migration.statements).encode()).hexdigest()
-    known = hashlib.sha256("\n".join(map(schema.ddl, schema.TABLES)).encode()).hexdigest()
-    values = f"{migration.version}, '{migration.name}', now64(3), '{checksum}', unhex('{known}'), '{by}'"
-    columns = ", ".join(column.name for column in schema.SCHEMA_MIGRATIONS.columns)
-    return f"INSERT INTO {schema.DATABASE}.{schema.SCHEMA_MIGRATIONS.name} ({columns}) SELECT {values}"
+def _wanted(execute: Execute, variant: schema.Variant) -> facts.Facts:
+    def formatted(query: str) -> str:
+        return execute(_FORMATTED, {"query": query})
+
+    return facts.expected(schema.TABLES, schema.VIEWS, variant, formatted)
+
+
+def _found(execute: Execute) -> facts.Facts:
+    tables, columns = (map(json.loads, execute(sql).splitlines()) for sql in (_TABLES, _COLUMNS))
+    return facts.found(tables, columns)
+
+
+def _record(execute: Execute, migration: Migration, variant: schema.Variant, by: str) -> None:
+    statements = "\n".join(migration.statements(variant))
+    execute(
+        _RECORD,
+        {
+            "token": f"migration-{migration.version}",
+            "version": str(migration.version),
+            "name": migration.name,
+            "checksum": hashlib.sha256(statements.encode()).hexdigest(),
+            "hash": facts.digest(_wanted(execute, variant), _found(execute)),
+            "by": by,
+        },
+    )

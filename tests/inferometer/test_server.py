@@ -1,10 +1,18 @@
-"""A server that cannot take our tables is told, and does not hold up the start."""
+"""A server that cannot take our tables is told, and does not hold up the start.
+
+The embedded store stands for a server whose tables are up to date and whose user is no admin.
+"""
 
 import socket
+from collections.abc import Iterator
 
-from inferometer.server import make_tables
+import pytest
+
+from inferometer.errors import ConfigurationError, UnreachableError
+from inferometer.server import make_tables, migrated
 from telemetry.testing.endpoint import Endpoint
 from telemetry.testing.steps import AwaitToken, HalfClose, Send
+from telemetry.testing.store_process import StoreProcess
 
 
 class Events:
@@ -39,3 +47,31 @@ def test_a_server_that_is_away_is_told() -> None:
     assert not make_tables(url, "", "", log)
     [(event, fields)] = log.told
     assert (event, fields["store"]) == ("the store is not ready; rows wait in the spool", url)
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    with StoreProcess(tmp_path_factory.mktemp("server") / "data") as running:
+        yield running
+
+
+def test_the_plan_for_a_server_that_is_up_to_date_is_empty(process: StoreProcess) -> None:
+    assert "" == migrated(process.url, "reader", process.secret("reader"), plan=True)
+
+
+def test_a_user_who_may_not_is_told_in_one_line(process: StoreProcess) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^store {process.url}: .*497.*$"):
+        migrated(process.url, "reader", process.secret("reader"))
+
+
+def test_what_is_no_name_of_a_cluster_never_reaches_a_server() -> None:
+    with pytest.raises(ConfigurationError, match='cluster name "a\'b"'):
+        migrated("http://127.0.0.1:1", "", "", cluster="a'b")
+
+
+def test_a_server_that_does_not_answer_is_not_migrated() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+    with pytest.raises(UnreachableError, match=f"^store {url}: "):
+        migrated(url, "", "", plan=True)

@@ -8,52 +8,65 @@ def test_the_fields_of_a_record_are_the_insert_columns_less_what_the_spool_adds(
     assert inserted == list(RequestRecord.__struct_fields__)
 
 
-def test_the_columns_that_the_store_fills_are_not_inserted() -> None:
-    left = {column.name for column in schema.REQUESTS.columns} - {c.name for c in schema.REQUESTS.insert_columns}
+def test_every_table_and_column_says_what_it_means_and_names_are_unique() -> None:
+    tables = (*schema.TABLES, schema.CONTENT_SAMPLES)
+    names = [one.name for one in (*tables, *schema.VIEWS)]
 
-    assert left == {"ingested_at", "started_at"}
+    assert len(set(names)) == len(names)
+    assert [table.name for table in tables if not table.meaning] == []
+    for table in tables:
+        columns = [column.name for column in table.columns]
 
-
-def test_every_table_carries_the_settings_that_deduplication_and_durability_rest_on() -> None:
-    for table in schema.TABLES:
-        assert table.settings["non_replicated_deduplication_window"] == str(schema.DEDUPLICATION_WINDOW) == "10000"
-        assert table.settings["fsync_after_insert"] == table.settings["fsync_part_directory"] == "1"
-        assert ("ttl_only_drop_parts" in table.settings) == bool(table.ttl)
-
-
-def test_every_column_says_what_it_means_and_names_are_unique() -> None:
-    for table in schema.TABLES:
-        names = [column.name for column in table.columns]
-
-        assert len(set(names)) == len(names)
+        assert len(set(columns)) == len(columns)
         assert [column.name for column in table.columns if not column.meaning] == []
 
 
-def test_a_duration_has_its_unit_as_the_last_word_of_its_name() -> None:
-    columns = [column for column in schema.REQUESTS.columns if column.unit == "us" and column.name != "started_at"]
+def test_a_duration_has_its_unit_in_the_last_words_of_its_name() -> None:
+    kinds = ("_us", "_us_sum", "_us_total", "_us_max", "_worst")
+    odd = [
+        f"{table.name}.{column.name}"
+        for table in schema.TABLES
+        for column in table.columns
+        if column.unit == "us" and not column.name.endswith(kinds)
+    ]
 
-    assert [column.name for column in columns if not column.name.endswith("_us")] == []
+    assert odd == ["requests.started_at", "request_details.gaps"]  # a time, and a tuple of two durations
 
 
-def test_the_ddl_of_a_table_names_every_clause() -> None:
-    table = schema.Table(
-        name="t",
-        writer="nobody",
-        columns=(
-            schema.Column(name="a", type="UInt8", meaning="a number", codec="T64"),
-            schema.Column(name="b", type="UInt8", meaning="another", default="ALIAS a"),
-        ),
-        order_by="a",
-        partition_by="a % 2",
-        ttl="now()",
-        indexes=("i a TYPE minmax GRANULARITY 1",),
-    )
+def test_every_table_has_a_room_that_writes_it() -> None:
+    rooms = {"telemetry", "collector", "probes", "slo", "loadtest", "inferometer", "view"}
 
-    assert schema.ddl(table, "d") == (
-        "CREATE TABLE IF NOT EXISTS d.t\n(\n    a UInt8 CODEC(T64),\n    b UInt8 ALIAS a,\n"
-        "    INDEX i a TYPE minmax GRANULARITY 1\n)\nENGINE = MergeTree\nPARTITION BY a % 2\nORDER BY a\nTTL now()\n"
-        "SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1, "
-        "ttl_only_drop_parts = 1"
-    )
-    assert "PARTITION" not in schema.ddl(schema.SCHEMA_MIGRATIONS)
-    assert "TTL" not in schema.ddl(schema.SCHEMA_MIGRATIONS)
+    assert {table.writer for table in schema.TABLES} <= rooms
+    assert {table.name for table in schema.TABLES if table.writer == "view"} == {
+        view.target for view in schema.VIEWS
+    } - {""}
+
+
+def test_what_views_read_and_write_are_tables_of_ours() -> None:
+    names = {table.name for table in schema.TABLES}
+
+    assert [view.name for view in schema.VIEWS if view.source not in names or view.target not in names | {""}] == []
+
+
+def test_sort_keys_and_times_are_columns_that_cannot_be_null() -> None:
+    for table in (*schema.TABLES, schema.CONTENT_SAMPLES):
+        kinds = {column.name: column.type for column in table.columns}
+        keys = [key.split("(")[-1].strip("() ") for key in table.order_by.split(",")]
+
+        assert [key for key in (*keys, table.time, *table.shard_by) if key and "Nullable" in kinds[key]] == []
+
+
+def test_the_tables_of_content_are_not_made_by_default() -> None:
+    assert schema.CONTENT_SAMPLES not in schema.TABLES
+    assert [text for text in schema.statements() if "content_samples" in text] == []
+
+
+def test_statements_make_every_source_before_its_view() -> None:
+    made = schema.statements()
+
+    assert made[0] == schema.CREATE_DATABASE
+    assert len(made) == 1 + len(schema.TABLES) + len(schema.VIEWS)
+    for view in schema.VIEWS:
+        at = made.index(schema.view_ddl(view))
+        names = [name for name in (view.source, view.target) if name]
+        assert all(f"TABLE IF NOT EXISTS inferometer.{name}\n" in "".join(made[:at]) for name in names)
