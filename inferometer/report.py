@@ -1,10 +1,10 @@
 """Knows how rows of the store become groups with percentiles, rates and outcomes; refuses to know how they look.
 
-A percentile is a nearest rank (exact, no interpolation). TTFT and E2E are taken over every eligible request, failures
-as +infinity (population `all`); TPOT and the largest gap only over successful ones (`ok_only`), because a request that
-failed before its output waited for no token. A percentile is refused below n = 1 / (1 - p): p50 2, p95 20, p99 100. It
-is marked uncertain below the n that certifies it at 99 % confidence: p50 11, p95 130, p99 662. If the rank falls on a
-failure it has no value and says so.
+A percentile is a nearest rank: exact from raw rows, within a stated error from a roll-up's histogram. TTFT and E2E are
+taken over every eligible request, failures as +infinity (population `all`); TPOT and the largest gap only over
+successful ones (`ok_only`), because a request that failed before its output waited for no token. A percentile is
+refused below n = 1 / (1 - p): p50 2, p95 20, p99 100. It is marked uncertain below the n that certifies it at 99 %
+confidence: p50 11, p95 130, p99 662. If the rank falls on a failure it has no value and says so.
 
 Source: spec/measurement.md 6, 8, 10 and 11; spec/ui.md 4 (reading rules); telemetry.queries.report (the rows).
 """
@@ -15,6 +15,8 @@ from math import isinf
 from typing import Literal, cast
 
 from telemetry.percentile import P50, P95, P99, n_min
+from telemetry.queries import PERCENTILES_PPM
+from telemetry.schema import REQUESTS
 
 PERCENTILES = {"p50": P50, "p95": P95, "p99": P99}
 CERTAIN_FROM = {"p50": 11, "p95": 130, "p99": 662}
@@ -41,6 +43,7 @@ class Spread:
         values_s: Seconds by percentile name; None where `refused` says why.
         refused: Why a percentile has no value, by its name.
         max_s: Largest value of a successful request; None without one.
+        error_ratio_max: Largest relative error by percentile name, of those that have a value; 0 if it is exact.
     """
 
     population: Population
@@ -48,6 +51,12 @@ class Spread:
     values_s: Mapping[str, float | None]
     refused: Mapping[str, str]
     max_s: float | None
+    error_ratio_max: Mapping[str, float]
+
+    @property
+    def method(self) -> str:
+        """`bucketed` if a value stands for its bucket, else `exact`."""
+        return "bucketed" if any(self.error_ratio_max.values()) else "exact"
 
     @property
     def uncertain(self) -> tuple[str, ...]:
@@ -118,11 +127,18 @@ class Window:
         since_ms: Start, unix milliseconds, included.
         until_ms: End, excluded.
         observing_since_ms: When recording began; None if that is not known.
+        table: What was read: raw rows, or a roll-up if they are too many or gone.
     """
 
     since_ms: int
     until_ms: int
     observing_since_ms: int | None = None
+    table: str = REQUESTS.name
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the answer is of raw rows."""
+        return self.table == REQUESTS.name
 
     def seconds(self, first_ms: int) -> float:
         """Return the observed length, given the end of the first recorded request (0: none).
@@ -140,7 +156,7 @@ def groups(
     """Return the groups with requests, endpoints and models in order and the global one last.
 
     Args:
-        rows: Answer to `telemetry.queries.report` or `top`.
+        rows: Answer to `telemetry.queries.report` or `top`, or `exact_rows` of one to `report_rolled`.
         window: The time asked about.
         endpoint: Keep only this endpoint; then there is no global group, since it tells of all of them.
         model: Keep only this model, likewise.
@@ -149,6 +165,31 @@ def groups(
     first_ms = min((_int(row, "first_unix_ms") for row in listed if _int(row, "n")), default=0)
     found = [_group(row, window.seconds(first_ms)) for row in listed if _int(row, "n")]
     return [group for group in found if endpoint in (None, group.endpoint) and model in (None, group.model)]
+
+
+def exact_rows(rows: Iterable[Row]) -> list[Row]:
+    """Return the answer to `telemetry.queries.report_rolled` as `report` answers, with the errors beside it.
+
+    What only raw rows know is missing: from where and how well the values were measured.
+    """
+    found: dict[tuple[object, ...], dict[str, object]] = {}
+    for row in rows:
+        key = (row["is_global"], row["endpoint"], row["model"])
+        group = found.setdefault(key, {**row, **{name: {} for name in _RAW_ONLY}})
+        metric = row["metric"]
+        group[f"{metric}_n"], group[f"{metric}_all_n"] = row["n_ok_metric"], row["n_all_metric"]
+        group[f"{metric}_us_max"] = row["us_max"]
+        for stem, population in ((metric, "ok"), (f"{metric}_all", "all")):
+            seconds, errors = (_chosen(row[f"{population}_{end}"]) for end in ("s", "error_ratio_max"))
+            group[f"{stem}_us"] = [value * _US for value in seconds]
+            group[f"{stem}_error_ratio_max"] = errors
+    return list(found.values())
+
+
+def error_ratio_max(found: Iterable[Group]) -> float:
+    """Return the largest relative error of any percentile that is shown; 0 if all are exact."""
+    spreads = (spread for group in found for spread in (*group.spreads.values(), *group.ok_only.values()))
+    return max((error for spread in spreads for error in spread.error_ratio_max.values()), default=0.0)
 
 
 def document(found: Sequence[Group], window: Window, note: str | None = None) -> dict[str, object]:
@@ -162,9 +203,20 @@ def document(found: Sequence[Group], window: Window, note: str | None = None) ->
     return {
         "since_unix_ms": window.since_ms,
         "until_unix_ms": window.until_ms,
+        "table": window.table,
         "groups": [_group_document(group) for group in found],
         "note": note,
     }
+
+
+_RAW_ONLY = ("ttft_sources", "ttft_qualities", "tok_sources", "tok_time_qualities")
+_PLACES = [PERCENTILES_PPM.index(ppm) for ppm in PERCENTILES.values()]
+
+
+def _chosen(values: object) -> list[float]:
+    """Return the entries of our percentiles; a group without values has a 0, which its n refuses."""
+    listed = cast("Sequence[float | None]", values)
+    return [listed[place] or 0.0 for place in _PLACES]
 
 
 def _group(row: Row, seconds: float) -> Group:
@@ -198,13 +250,15 @@ def _spread(row: Row, metric: str, population: Population) -> Spread:
     n = _int(row, f"{stem}_n")
     found = dict(zip(PERCENTILES, cast("Sequence[float]", row[f"{stem}_us"]), strict=True))
     refused = {name: reason for name, us in found.items() if (reason := _refusal(name, us, n))}
-    largest = cast("int | None", row[f"{column}_us_max"])
+    largest = cast("float | None", row[f"{column}_us_max"])
+    errors = cast("Sequence[float]", row.get(f"{stem}_error_ratio_max", [0.0] * len(PERCENTILES)))
     return Spread(
         population=population,
         n=n,
         values_s={name: None if name in refused else us / _US for name, us in found.items()},
         refused=refused,
         max_s=largest / _US if largest is not None and _int(row, f"{column}_n") else None,
+        error_ratio_max={name: e for name, e in zip(PERCENTILES, errors, strict=True) if name not in refused},
     )
 
 
@@ -249,7 +303,8 @@ def _spread_document(spread: Spread) -> dict[str, object]:
         "max": spread.max_s,
         "n": spread.n,
         "population": spread.population,
-        "method": "exact",
+        "method": spread.method,
+        "error_ratio_max": dict(spread.error_ratio_max),
         "refused": dict(spread.refused),
         "uncertain": list(spread.uncertain),
         "inf": list(spread.fails),

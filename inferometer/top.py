@@ -23,8 +23,8 @@ from inferometer.reading import Source, source
 from inferometer.report import Group, Window, document, groups
 from inferometer.report_tables import tables
 from inferometer.screen import console, drawn
+from inferometer.window_rows import answer, source_text
 from telemetry.clock import sleep, wall_ms
-from telemetry.queries import top as top_question
 
 REFRESH_S = 1.0
 
@@ -54,8 +54,8 @@ def frame(where: Source, now_ms: int) -> Frame:
     """
     since_ms = now_ms - TOP_WINDOW_S * 1000
     window = Window(since_ms=since_ms, until_ms=now_ms, observing_since_ms=where.observing_since_ms)
-    found = groups(where.rows(top_question(since_ms, now_ms)), window)
-    return Frame(window=window, groups=found, accounts=_accounts(where))
+    told = answer(where, window, now_ms, live=True)
+    return Frame(window=told.window, groups=groups(told.rows, told.window), accounts=_accounts(where))
 
 
 def once(config: Config, *, as_json: bool) -> None:
@@ -94,7 +94,7 @@ def live(config: Config, *, wait: Callable[[float], None] = sleep, ended: Callab
 
 def picture(read: Frame) -> Shown:
     """Return what the screen shows for a refresh."""
-    heading = f"last {TOP_WINDOW_S} s"
+    heading = f"last {TOP_WINDOW_S} s; {source_text(read.window, read.groups)}"
     body = drawn(tables(read.groups), heading) if read.groups else Text(_NOTHING)
     line = read.accounts.line() if read.accounts else "no supervisor answers"
     trouble = [Text(read.trouble, style="bold red")] if read.trouble else []

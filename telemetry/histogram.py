@@ -4,7 +4,8 @@ A histogram is a plain dict from bucket index to count: merging is adding. Scale
 i holds (2^(i/16), 2^((i+1)/16)]. Durations come in as integer microseconds.
 
 Error: the nearest-rank quantile lies in (low, high], a bucket that is 4.43 % wide; the interpolated estimate errs by
-less than +4.43 / -4.24 % at worst. An empty histogram gives None.
+less than +4.43 / -4.24 % at worst, which `Interval.error_ratio_max` says of each value, and by about 0.1 % on smooth
+data. An empty histogram gives None. Failures, where a population counts them, are values of +infinity.
 
 Source: spec/store.md 4.2 to 4.4; OpenTelemetry data model, ExponentialHistogram.
 """
@@ -13,8 +14,10 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import partial
-from math import ceil, isqrt, log2
+from math import ceil, inf, isfinite, isqrt, log2
 from typing import NamedTuple
+
+from telemetry.percentile import rank
 
 SCALE = 4
 ZERO_KEY = -32768
@@ -22,6 +25,7 @@ ZERO_KEY = -32768
 US_MAX = 2**32 - 1
 """Largest duration that is kept; longer ones count as this one."""
 
+_PPM = 1_000_000
 _PER_DOUBLING = 2**SCALE
 _INDEX_FIRST = -319
 _INDEX_LAST = 193
@@ -34,6 +38,17 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
+
+    @property
+    def error_ratio_max(self) -> float:
+        """Largest relative error of the estimate; 0 for a value that is exact: the zero, and a failure."""
+        if not self.low or not isfinite(self.high):
+            return 0.0
+        return max(self.high / self.estimate - 1, 1 - self.low / self.estimate)
+
+
+FAILS = Interval(inf, inf, inf)
+"""The quantile of a population whose rank falls on a failure."""
 
 
 def index(us: int) -> int:
@@ -66,20 +81,43 @@ def merge(*parts: Mapping[int, int]) -> dict[int, int]:
     return total
 
 
-def quantile(h: Mapping[int, int], q: float) -> Interval | None:
-    """Return the q-quantile (0 < q <= 1) in seconds, None for an empty histogram."""
-    x = q * sum(h.values())
+def quantile(h: Mapping[int, int], q: float, *, failures: int = 0) -> Interval | None:
+    """Return the nearest-rank quantile in seconds.
+
+    Args:
+        h: The histogram of the finite values.
+        q: 0 < q <= 1, read in parts per million.
+        failures: Members of the population that count as +infinity.
+
+    Returns:
+        `FAILS` if the rank falls on a failure; None for an empty population.
+    """
+    q_ppm = round(q * _PPM)
+    n = sum(h.values()) + failures
+    if not n:
+        return None
+    at = rank(q_ppm, n)
     below = 0
     for i in sorted(h):
-        if below + h[i] >= x and h[i]:
-            return _within(i, (x - below) / h[i])
+        if below + h[i] >= at and h[i]:
+            # The real-valued rank: an integer one would stand a half value too high within the bucket.
+            return _within(i, (q_ppm * n / _PPM - below) / h[i])
         below += h[i]
-    return None
+    return FAILS
 
 
-def fraction_below(h: Mapping[int, int], s: float) -> Interval | None:
-    """Return the share of durations at or below `s` seconds, None for an empty histogram."""
-    n = sum(h.values())
+def fraction_below(h: Mapping[int, int], s: float, *, failures: int = 0) -> Interval | None:
+    """Return the share of durations at or below `s` seconds.
+
+    Args:
+        h: The histogram of the finite values.
+        s: The threshold; exact on a bucket's end.
+        failures: Members of the population that are never at or below anything.
+
+    Returns:
+        None for an empty population.
+    """
+    n = sum(h.values()) + failures
     if not n:
         return None
     if s <= 0:
@@ -88,7 +126,8 @@ def fraction_below(h: Mapping[int, int], s: float) -> Interval | None:
     j = ceil(y) - 1
     below = sum(count for i, count in h.items() if i < j)
     inside = h.get(j, 0)
-    return Interval((below + (y - j) * inside) / n, below / n, (below + inside) / n)
+    low = below + inside if y == j + 1 else below  # at its end the whole bucket lies below
+    return Interval((below + (y - j) * inside) / n, low / n, (below + inside) / n)
 
 
 def _within(i: int, share: float) -> Interval:

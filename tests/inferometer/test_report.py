@@ -1,11 +1,12 @@
 """From rows to groups: which percentile is shown, refused or fails, and over which time rates are taken."""
 
 import json
+from math import inf
 
 import pytest
-from report_rows import FAILING, NOTHING, few, row
+from report_rows import FAILING, NOTHING, Row, few, row
 
-from inferometer.report import CERTAIN_FROM, FAILS, Group, Window, document, groups
+from inferometer.report import CERTAIN_FROM, FAILS, Group, Window, document, error_ratio_max, exact_rows, groups
 
 WINDOW = Window(since_ms=940_000, until_ms=1_060_000)
 
@@ -135,3 +136,51 @@ def test_an_empty_document_says_why() -> None:
     told = document([], WINDOW, "nothing came")
 
     assert (told["groups"], told["note"]) == ([], "nothing came")
+
+
+def rolled(metric: str, **changed: object) -> Row:
+    """A row of `telemetry.queries.report_rolled`: 300 requests, p50 20 ms, p95 40 ms, p99 50 ms."""
+    counts = {
+        name: value for name, value in row().items() if not name.startswith(("ttft", "tpot", "e2e", "icl", "tok_"))
+    }
+    values: dict[str, object] = {"us_max": 60_000, "n_ok_metric": 294, "n_all_metric": 300}
+    for population, last in (("ok", 0.05), ("all", inf)):
+        values[f"{population}_s"] = [0.02, 0.03, 0.04, last, last]
+        values[f"{population}_error_ratio_max"] = [0.01, 0.02, 0.03, 0.0 if last == inf else 0.04, 0.0]
+    return counts | {"metric": metric} | values | changed
+
+
+def test_rows_of_a_roll_up_become_those_of_a_report_with_their_errors() -> None:
+    rows = exact_rows([rolled(metric) for metric in ("e2e", "icl_max", "tpot", "ttft")])
+    [group] = groups(rows, WINDOW)
+    spread = group.spreads["ttft"]
+
+    assert spread.values_s == {"p50": 0.02, "p95": 0.04, "p99": None}
+    assert spread.error_ratio_max == {"p50": 0.01, "p95": 0.03}
+    assert (spread.n, spread.max_s, spread.fails, spread.method) == (300, 0.06, ("p99",), "bucketed")
+    assert (group.ok_only["ttft"].n, group.ok_only["ttft"].values_s["p99"]) == (294, 0.05)
+    assert group.provenance == {name: {} for name in ("ttft_source", "ttft_quality", "tok_source", "tok_time_quality")}
+    assert error_ratio_max([group]) == 0.04
+    assert error_ratio_max([]) == error_ratio_max([one()]) == 0.0
+
+
+def test_a_roll_up_s_group_without_values_refuses_them() -> None:
+    nothing = {"us_max": None, "n_ok_metric": 0, "n_all_metric": 0, "ok_s": [None] * 5, "all_s": [None] * 5}
+    errors = {"ok_error_ratio_max": [None] * 5, "all_error_ratio_max": [None] * 5}
+    rows = exact_rows([rolled("tpot", **nothing, **errors), *(rolled(name) for name in ("e2e", "icl_max", "ttft"))])
+    spread = groups(rows, WINDOW)[0].spreads["tpot"]
+
+    assert set(spread.values_s.values()) == {None}
+    assert (spread.max_s, spread.method, spread.error_ratio_max) == (None, "exact", {})
+
+
+def test_the_document_says_what_was_read_and_how_exact_it_is() -> None:
+    exact = json.loads(json.dumps(document(groups([row()], WINDOW), WINDOW), allow_nan=False))
+    minutes = Window(since_ms=940_000, until_ms=1_060_000, table="r_1m")
+    rows = exact_rows([rolled(metric) for metric in ("e2e", "icl_max", "tpot", "ttft")])
+    told = json.loads(json.dumps(document(groups(rows, minutes), minutes), allow_nan=False))
+
+    assert ("requests", "exact") == (exact["table"], exact["groups"][0]["ttft_s"]["method"])
+    assert ("r_1m", "bucketed") == (told["table"], told["groups"][0]["ttft_s"]["method"])
+    assert {"p50": 0.01, "p95": 0.03} == told["groups"][0]["ttft_s"]["error_ratio_max"]
+    assert [] == told["groups"][0]["ttft_s"]["source"]

@@ -25,7 +25,7 @@ def text_of(frame: Frame) -> str:
 def test_a_frame_shows_groups_and_the_identity() -> None:
     shown = text_of(Frame(window=WINDOW, groups=groups([row()], WINDOW), accounts=accounts("")))
 
-    assert shown.startswith("last 60 s\nchat  tiny  (300 requests)")
+    assert shown.startswith("last 60 s; exact\nchat  tiny  (300 requests)")
     assert "telemetry: accepted 0 = stored 0 + spooled 0 + dropped 0 + dlq 0" in shown
 
 

@@ -7,8 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.histogram import US_MAX, ZERO_KEY, build, fraction_below, index, merge, quantile, upper_us
-from telemetry.percentile import P99, nearest_rank
+from telemetry.histogram import (
+    FAILS,
+    US_MAX,
+    ZERO_KEY,
+    Interval,
+    build,
+    fraction_below,
+    index,
+    merge,
+    quantile,
+    upper_us,
+)
+from telemetry.percentile import P99, nearest_rank, percentile
 
 DURATIONS_US = st.integers(0, US_MAX)
 H = {-17: 10, -16: 10}
@@ -75,6 +86,40 @@ def test_quantile_in_the_zero_bucket_and_of_nothing() -> None:
     assert quantile({3: 0}, 0.5) is None
 
 
+def test_a_rank_that_falls_on_a_failure_fails() -> None:
+    # spec/store.md 15.2: with bad = 2 the p99 of everyone fails, and the median moves up by one.
+    assert quantile(H, 0.99, failures=2) is FAILS
+    assert (0.5021708, 0.5, 0.522137) == pytest.approx(quantile(H, 0.5, failures=2), abs=1e-6)
+    assert quantile({}, 0.5, failures=1) is FAILS
+    assert quantile({}, 0.5, failures=0) is None
+
+
+def test_a_rank_is_counted_in_integers() -> None:
+    # 0.55 * 100 is 55.00000000000001 in floats; the 55th of 100 values is the last one of the first bucket.
+    found = quantile({0: 55, 1: 45}, 0.55)
+
+    assert found is not None
+    assert (1.0, found.high) == (found.low, found.estimate)
+
+
+def test_the_error_of_an_estimate() -> None:
+    assert 0.044274 == pytest.approx(Interval(0.5, 0.4999, 0.522137).error_ratio_max, abs=1e-6)
+    assert 0.2 == pytest.approx(Interval(1.0, 0.8, 1.1).error_ratio_max)
+    assert 0.0 == Interval(0.0, 0.0, 0.0).error_ratio_max == FAILS.error_ratio_max
+
+
+@given(st.lists(st.integers(1, US_MAX)), st.integers(0, 30))
+def test_of_everyone_the_quantile_is_where_the_exact_one_is(values_us: list[int], failures: int) -> None:
+    found = quantile(build(values_us), 0.99, failures=failures)
+    exact = percentile(sorted(values_us), P99, failures=failures)
+
+    assert (found is FAILS) == (exact.standing == "fails")
+    if exact.value is not None:
+        assert found is not None
+        assert found.low < exact.value / 1e6 <= found.high
+        assert found.estimate / (exact.value / 1e6) - 1 <= found.error_ratio_max
+
+
 def test_fraction_below() -> None:
     assert (0.728553, 0.5, 1.0) == pytest.approx(fraction_below(H, 0.51), abs=1e-6)
     found = fraction_below(H, 0.5)
@@ -83,6 +128,7 @@ def test_fraction_below() -> None:
     assert (0.0, 0.0, 0.0) == fraction_below(H, 0.1)
     assert (1.0, 1.0, 1.0) == fraction_below(H, 2.0)
     assert fraction_below({}, 0.5) is None
+    assert (0.25, 0.25, 0.25) == fraction_below(H, 0.5, failures=20)
 
 
 def test_fraction_at_zero_and_below_it() -> None:

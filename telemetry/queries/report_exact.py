@@ -1,4 +1,4 @@
-"""Knows one function per question to the store, its SQL and its values; refuses to know who asks or who answers.
+"""Knows how to ask for the figures of a window, exactly, from raw rows; refuses to know who shows them.
 
 Percentiles are nearest rank over raw rows, of two populations: `ok_only` (outcome ok, value known), `all` (judged
 good or bad, a bad one counting as +inf). Each has its n beside it; `rank_floor` says from which n on it may be shown.
@@ -7,38 +7,22 @@ Subtle: `quantilesExact(p)` takes the value at floor(p * n), counted from 0; nea
 equal at p - 1e-12 for every n below 1e9, because p * n has at most two decimals for our p. `quantilesExactWeighted(p)
 (x, 1)` is nearest rank as well, and took 0.58 s for a report over 480,000 rows where this takes 0.30.
 
-Source: spec/store.md 10.5 (ask before retry), 13 (values only as parameters); spec/measurement.md 11 (populations, n).
+Source: spec/measurement.md 11 (populations, n); spec/store.md 13.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from types import MappingProxyType
+
+from telemetry.queries.question import LIVE_S, REPORT_S, Question
 
 QUANTILES: tuple[float, ...] = (0.5, 0.95, 0.99)
 """Percentiles of every array in an answer, in order."""
 METRICS: tuple[str, ...] = ("ttft", "tpot", "e2e", "icl_max")
 """Names M for which an answer has `M_n`, `M_us`, `M_us_max` (ok_only) and `M_all_n`, `M_all_us` (all)."""
-RUNS_MAX = 2_000
-"""Runs of sequence numbers in one question; a longer list would pass a server's limit for a form field."""
 TOKEN_BINS_S_MAX = 7_200
 """Longest tail of `tok_by_s`: a stream that ended this long after the window may still have tokens in it."""
 
 _RANK_FLOORS: Mapping[float, int] = MappingProxyType({0.5: 1, 0.95: 20, 0.99: 100})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """A statement and its values.
-
-    Attributes:
-        sql: The statement; values stand in it only as `{name:Type}`.
-        parameters: The values by name.
-        seconds_max: Time after which the asker gives up.
-    """
-
-    sql: str
-    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
-    seconds_max: float = 10.0
 
 
 def rank_floor(quantile: float) -> int:
@@ -58,69 +42,14 @@ def report(since_unix_ms: int, until_unix_ms: int, *, traffic: str = "user") -> 
         traffic: `user`, `probe` or `loadtest`.
     """
     values = {"since": since_unix_ms, "until": until_unix_ms, "traffic": traffic, "tail_ms": TOKEN_BINS_S_MAX * 1000}
-    return Question(sql=_REPORT, parameters=values, seconds_max=60.0)
+    return Question(sql=_REPORT, parameters=values, seconds_max=REPORT_S)
 
 
 def top(since_unix_ms: int, until_unix_ms: int, *, traffic: str = "user") -> Question:
     """Ask the same as `report` within the budget of a live view; take requests/s as n over the window."""
     asked = report(since_unix_ms, until_unix_ms, traffic=traffic)
-    return Question(sql=asked.sql, parameters=asked.parameters, seconds_max=2.0)
+    return Question(sql=asked.sql, parameters=asked.parameters, seconds_max=LIVE_S)
 
-
-def duplicates() -> Question:
-    """Ask how many rows there are, and how many different identities; all three are equal in a sound store."""
-    return Question(sql=_DUPLICATES, seconds_max=60.0)
-
-
-def stored_count(collector: str, runs: Sequence[tuple[int, int]], since_unix_ms: int, until_unix_ms: int) -> Question:
-    """Ask how many rows of a batch are stored; the answer's only column is `n`.
-
-    Args:
-        collector: Origin of the batch.
-        runs: First and last sequence number of each gapless run, ascending, at most `RUNS_MAX`.
-        since_unix_ms: Earliest `ended_at` of the batch, unix milliseconds.
-        until_unix_ms: Latest `ended_at` of the batch, included.
-    """
-    if not 0 < len(runs) <= RUNS_MAX:
-        raise ValueError(f"{len(runs)} runs of sequence numbers, allowed are 1 to {RUNS_MAX}")
-    values = {
-        "collector": collector,
-        "firsts": [first for first, _ in runs],
-        "lasts": [last for _, last in runs],
-        "first": runs[0][0],
-        "last": runs[-1][1],
-        "since": since_unix_ms,
-        "until": until_unix_ms,
-    }
-    return Question(sql=STORED_COUNT, parameters=values)
-
-
-def runs_of(seqs: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the gapless runs, first and last, of ascending sequence numbers."""
-    runs: list[tuple[int, int]] = []
-    for seq in seqs:
-        if runs and runs[-1][1] == seq - 1:
-            runs[-1] = (runs[-1][0], seq)
-        else:
-            runs.append((seq, seq))
-    return runs
-
-
-STORED_COUNT = """\
-SELECT count() AS n
-FROM inferometer.requests
-WHERE collector = {collector:String}
-  AND seq BETWEEN {first:UInt64} AND {last:UInt64}
-  AND ended_at BETWEEN fromUnixTimestamp64Milli({since:Int64}) AND fromUnixTimestamp64Milli({until:Int64})
-  AND arrayExists((a, b) -> seq BETWEEN a AND b, {firsts:Array(UInt64)}, {lasts:Array(UInt64)})"""
-"""The one statement besides inserts that a writer may run (spec/store.md 8.3)."""
-
-_DUPLICATES = """\
-SELECT
-    count() AS n,
-    uniqExact(collector, seq) AS n_seq,
-    uniqExact(record_id) AS n_record_id
-FROM inferometer.requests"""
 
 _REPORT = """\
 SELECT

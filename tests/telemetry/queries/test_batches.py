@@ -1,30 +1,6 @@
-import re
-
 import pytest
 
 from telemetry import queries
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        pytest.param(queries.report(0, 1), id="report"),
-        pytest.param(queries.top(0, 1, traffic="probe"), id="top"),
-        pytest.param(queries.duplicates(), id="duplicates"),
-        pytest.param(queries.stored_count("n/e", [(1, 2)], 0, 1), id="stored count"),
-    ],
-)
-def test_a_statement_names_exactly_its_parameters(question: queries.Question) -> None:
-    assert set(re.findall(r"\{(\w+):", question.sql)) == set(question.parameters)
-
-
-def test_a_percentile_has_its_least_n() -> None:
-    # spec/measurement.md 11: n >= 1 / (1 - p).
-    assert [queries.rank_floor(quantile) for quantile in queries.QUANTILES] == [1, 20, 100]
-
-
-def test_a_report_looks_past_its_window_for_streams_that_had_tokens_in_it() -> None:
-    assert queries.report(0, 1).parameters["tail_ms"] == queries.TOKEN_BINS_S_MAX * 1000
 
 
 @pytest.mark.parametrize(
@@ -47,3 +23,10 @@ def test_a_question_about_a_batch_is_bounded() -> None:
     for refused in ([], [*runs, (9999, 9999)]):
         with pytest.raises(ValueError, match="runs of sequence numbers"):
             queries.stored_count("n/e", refused, 0, 1)
+
+
+def test_inserts_are_counted_up_to_a_bound() -> None:
+    asked = queries.inserts_since("n/e", 1, 9, 0, 1)
+
+    assert asked.sql == queries.INSERTS_SINCE
+    assert asked.parameters["most"] == queries.INSERTS_MAX == 1000

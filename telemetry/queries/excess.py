@@ -1,0 +1,117 @@
+"""Knows the question where excess bad events are concentrated; refuses to call that a cause.
+
+For each value of each dimension: excess = bad now - n now * reference share, the reference being the median share of
+bad events in the same time of day of the days before. Values rank by excess; one below a tenth of all excess is left
+out, as is one that has no more bad events than expected.
+
+Error: none, the counts are of raw rows. Below `n` of a few dozen a single bad event makes a large share: n stands in
+every row. A value that no day before has seen is compared with the share of everything before; if nothing was seen at
+all, with 0, and `ratio_ref` is NULL.
+
+Source: spec/slo.md 12 (contributors), 3 (what counts as bad).
+"""
+
+from telemetry.queries.asked import EXPRESSIONS, Asked, Dim, Pick, Source, conditions, parameters, table
+from telemetry.queries.question import Question, Select
+
+CONTRIBUTOR_DIMS = (
+    Dim.ENDPOINT,
+    Dim.MODEL,
+    Dim.REGION,
+    Dim.WORKLOAD_CLASS,
+    Dim.VARIANT,
+    Dim.REPLICA,
+    Dim.TENANT,
+    Dim.PROMPT_LENGTH,
+)
+REFERENCE_DAYS = 7
+SHARE_MIN = 0.1
+CONTRIBUTORS_MAX = 100
+"""Rows of an answer."""
+
+_DAY_MS = 86_400_000
+
+
+def contributors(asked: Asked) -> Question:
+    """Ask which values of which dimension hold the excess of bad events in a window of at most a day.
+
+    Rows, largest excess first: `dim`, `value`, `n`, `bad`, `ratio_ref` (median share of bad of the same time on the
+    days before; NULL if it was not seen), `excess` (bad events above the reference), `share` (of the excess of all),
+    `lift` (its share of bad over that of everything), `days` (that it was seen on), `table_used`.
+
+    Args:
+        asked: Window and filters; `by` and `step_s` do not matter.
+
+    Raises:
+        ValueError: The window is longer than a day, so that it would be its own reference.
+    """
+    if asked.until_ms - asked.since_ms > _DAY_MS:
+        raise ValueError("contributors are compared with the same hours of other days: the window is a day at most")
+    pick = Pick(source=Source.RAW, exact=True, since_ms=asked.since_ms, until_ms=asked.until_ms)
+    values = parameters(asked, pick) | {"span_ms": asked.until_ms - asked.since_ms, "share_min": SHARE_MIN}
+    return Question(sql=_statement(asked, pick).text(), parameters=values)
+
+
+def _statement(asked: Asked, pick: Pick) -> Select:
+    past = f"{{since:Int64}} - {REFERENCE_DAYS * _DAY_MS}"
+    where = [condition.replace("{since:Int64}", past) for condition in conditions(asked, pick)]
+    counted = Select(
+        columns=[
+            f"intDiv({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at), {_DAY_MS}) AS day",
+            *(f"toString({EXPRESSIONS[dim]}) AS of_{dim.value}" for dim in CONTRIBUTOR_DIMS),
+            "countIf(eligible IN ('good', 'bad')) AS events",
+            "countIf(eligible = 'bad') AS bad_events",
+        ],
+        source=table(pick),
+        # The same hours of each day: what lies within one span of the window's end, modulo a day.
+        where=[*where, f"({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at)) % {_DAY_MS} < {{span_ms:Int64}}"],
+        group_by=["day", *(f"of_{dim.value}" for dim in CONTRIBUTOR_DIMS)],
+    )
+    pairs = ", ".join(f"('{dim.value}', of_{dim.value})" for dim in CONTRIBUTOR_DIMS)
+    daily = Select(
+        columns=[
+            f"arrayJoin([('', ''), {pairs}]) AS one",
+            "day",
+            "sum(events) AS day_n",
+            "sum(bad_events) AS day_bad",
+        ],
+        source=counted,
+        group_by=["one", "day"],
+    )
+    judged = Select(
+        columns=[
+            "one",
+            "sumIf(day_n, day = 0) AS n",
+            "sumIf(day_bad, day = 0) AS bad",
+            "countIf(day > 0 AND day_n > 0) AS days",
+            "quantileExactIf(0.5)(day_bad / greatest(day_n, 1), day > 0 AND day_n > 0) AS median_ratio",
+            "if(days = 0, NULL, median_ratio) AS ratio_ref",
+        ],
+        source=daily,
+        group_by=["one"],
+    )
+    compared = Select(
+        columns=[
+            "*",
+            "anyIf(ratio_ref, one.1 = '') OVER () AS ratio_ref_all",
+            "anyIf(bad / greatest(n, 1), one.1 = '') OVER () AS ratio_all",
+            "bad - n * coalesce(ratio_ref, ratio_ref_all, 0) AS excess",
+            "anyIf(bad - n * coalesce(ratio_ref, 0), one.1 = '') OVER () AS excess_all",
+        ],
+        source=judged,
+    )
+    return Select(
+        columns=[
+            "one.1 AS dim",
+            "one.2 AS value",
+            *("n", "bad", "ratio_ref", "excess"),
+            "excess / excess_all AS share",
+            "bad / n / ratio_all AS lift",
+            "days",
+            f"'{pick.source.value}' AS table_used",
+        ],
+        source=compared,
+        where=["one.1 != ''", "n > 0", "excess > 0", "excess_all > 0", "excess / excess_all >= {share_min:Float64}"],
+        order_by=["excess DESC", "dim", "value"],
+        tail=f"LIMIT {CONTRIBUTORS_MAX}",
+    )

@@ -1,0 +1,68 @@
+"""Coverage and the accounting identity, from heartbeats."""
+
+import pytest
+from query_store import SINCE_MS, Stored
+
+from telemetry.queries.health import EXPECTED_MS, FRESH_MS, coverage, telemetry_health
+
+AT_MS = SINCE_MS
+
+
+def beat(collector: str, at_ms: int, **changed: object) -> dict[str, object]:
+    fixed: dict[str, object] = {
+        "ts": at_ms / 1000,
+        "collector": collector,
+        "endpoint": "health",
+        "model": "m",
+        "boot": 1,
+        "watermark": (at_ms - 1_500) / 1000,
+        "accepted_total": 0,
+        "stored_total": 0,
+        "spooled": 0,
+        "dlq_total": 0,
+        "dropped_total": {},
+        "tee_frames_dropped_total": 0,
+        "rss_bytes": 1,
+    }
+    return fixed | changed
+
+
+@pytest.fixture(scope="module")
+def beating(stored: Stored) -> Stored:
+    stored.insert_rows(
+        "heartbeats",
+        [
+            beat("n1", AT_MS - 2_000, accepted_total=10, stored_total=4, spooled=6),
+            beat("n1", AT_MS - 1_000, accepted_total=30, stored_total=20, spooled=5, dropped_total={"quota": 4}),
+            beat("n1", AT_MS, boot=2, accepted_total=0),
+            beat("n1", AT_MS, boot=2, accepted_total=8, stored_total=7, dlq_total=1, tee_frames_dropped_total=3),
+            beat("n2", AT_MS - FRESH_MS, accepted_total=5, stored_total=3, spooled=1),
+            beat("n3", AT_MS - EXPECTED_MS),
+        ],
+    )
+    return stored
+
+
+def test_coverage_counts_who_is_heard_and_names_who_is_not(beating: Stored) -> None:
+    [row] = beating.rows(coverage(AT_MS))
+
+    assert (2, 1, 0.5, ["n2"]) == (row["n"], row["n_fresh"], row["coverage"], row["silent"])
+    assert (AT_MS - 1_500, 1_500, AT_MS) == (row["watermark_unix_ms"], row["lag_ms"], row["heard_unix_ms"])
+
+
+def test_when_nobody_is_fresh_there_is_no_watermark(beating: Stored) -> None:
+    [row] = beating.rows(coverage(AT_MS + FRESH_MS))
+
+    assert (0.0, None, None) == (row["coverage"], row["watermark_unix_ms"], row["lag_ms"])
+    assert [] == beating.rows(coverage(AT_MS + 2 * EXPECTED_MS))
+
+
+def test_totals_of_a_window_survive_a_boot(beating: Stored) -> None:
+    one, two = beating.rows(telemetry_health(AT_MS - FRESH_MS, AT_MS + 1))
+
+    assert ("n1", 4, 28, 23, 1, 3) == (
+        *(one[name] for name in ("collector", "n", "accepted", "stored", "dlq", "frames_dropped")),
+    )
+    assert {"quota": 4} == one["dropped"]
+    assert (0, 2, 0) == (one["spooled"], one["last_boot"], one["residue"])
+    assert ("n2", 0, 1, 1) == (two["collector"], two["accepted"], two["spooled"], two["residue"])

@@ -1,0 +1,130 @@
+"""Whatever a value says, a statement keeps its text, and the value comes back as data."""
+
+import re
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from query_store import SINCE_MS, UNTIL_MS, Stored
+
+from telemetry import queries
+from telemetry.ids import uuid7
+from telemetry.queries import Asked, Dim, Limits, Metric, Pick, Question, Source
+
+RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
+LUMPED = Pick(source=Source.RAW, exact=False, since_ms=SINCE_MS, until_ms=UNTIL_MS)
+MINUTES = Pick(source=Source.R_1M, exact=False, since_ms=SINCE_MS, until_ms=UNTIL_MS)
+ROLLED = (Dim.ENDPOINT, Dim.MODEL, Dim.REGION, Dim.WORKLOAD_CLASS, Dim.VARIANT)
+HOSTILE = (
+    *("' OR 1=1 --", '" OR "1"="1', "\\", "\\'", "`", "a\tb\nc\r", "\0", "\x1a%00", "{x:String}", "{since:Int64}"),
+    *(
+        "'; DROP TABLE requests; --",
+        "/* */",
+        "]) OR (1=1",
+        "NULL",
+        "\\N",
+        "\u202e",
+        "ä€😀",
+        "",
+        "[1,2]",
+        "file('/etc/passwd')",
+    ),
+)
+
+
+def filtered(dims: tuple[Dim, ...], value: str) -> Asked:
+    return Asked(since_ms=SINCE_MS, until_ms=SINCE_MS + 60_000, where=dict.fromkeys(dims, (value, "x")), traffic=value)
+
+
+def on(pick: Pick, dims: tuple[Dim, ...]) -> dict[str, Callable[[str], Question]]:
+    def asked(value: str) -> Asked:
+        return filtered(dims, value)
+
+    name = f"{pick.source}, {'exact' if pick.exact else 'bucketed'}"
+    return {
+        f"percentiles, {name}": lambda value: queries.percentiles(asked(value), pick, Metric.TTFT),
+        f"fraction, {name}": lambda value: queries.fraction_below(asked(value), pick, Metric.TTFT, 1000),
+        f"heat map, {name}": lambda value: queries.heat_map(asked(value), pick, Metric.TTFT),
+        f"outcomes, {name}": lambda value: queries.outcome_shares(asked(value), pick),
+        f"throughput, {name}": lambda value: queries.throughput(asked(value), pick),
+        f"slowest, {name}": lambda value: queries.slowest(asked(value), pick, Metric.TTFT),
+    }
+
+
+def limits(value: str) -> Limits:
+    where: dict[Dim, tuple[str, ...]] = dict.fromkeys((*ROLLED, Dim.REPLICA), (value,))
+    return Limits(name=value, where=where, traffic=value, group_by=(Dim.MODEL,), ttft_us=1)
+
+
+QUESTIONS: dict[str, Callable[[str], Question]] = {
+    **on(RAW, tuple(Dim)),
+    **on(LUMPED, tuple(Dim)),
+    **on(MINUTES, ROLLED),
+    "report": lambda value: queries.report(0, 1, traffic=value),
+    "top": lambda value: queries.top(0, 1, traffic=value),
+    "rows": lambda value: queries.row_count(0, 1, traffic=value),
+    "rolled report": lambda value: queries.report_rolled(filtered(ROLLED, value), MINUTES),
+    "contributors": lambda value: queries.contributors(filtered(tuple(Dim), value)),
+    "baselines": lambda value: queries.baselines(0, (value,)),
+    "objectives": lambda value: queries.objective_counts([limits(value)], 0, 30_000),
+    "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
+    "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
+}
+OTHERS = {
+    "request": queries.request(uuid7(SINCE_MS, 5)),
+    "coverage": queries.coverage(0),
+    "telemetry health": queries.telemetry_health(0, 1),
+    "duplicates": queries.duplicates(),
+}
+
+
+@pytest.mark.parametrize("name", list(QUESTIONS))
+@settings(max_examples=20)
+@given(value=st.one_of(st.sampled_from(HOSTILE), st.text()))
+def test_a_value_never_changes_a_statement(name: str, value: str) -> None:
+    harmless, hostile = QUESTIONS[name]("x"), QUESTIONS[name](value)
+
+    assert harmless.sql == hostile.sql
+    assert harmless.parameters.keys() == hostile.parameters.keys()
+
+
+@pytest.mark.parametrize("name", [*QUESTIONS, *OTHERS])
+def test_a_statement_names_exactly_its_parameters_and_the_engine_takes_it(stored: Stored, name: str) -> None:
+    question = QUESTIONS[name](" ".join(HOSTILE)) if name in QUESTIONS else OTHERS[name]
+
+    assert set(re.findall(r"\{(\w+):", question.sql)) == set(question.parameters)
+    assert isinstance(stored.rows(question), list)
+
+
+def test_a_hostile_value_finds_what_has_it_and_nothing_else(stored: Stored) -> None:
+    at_ms = SINCE_MS - 7_200_000
+    sent = [
+        msgspec.structs.replace(
+            stored.records[0], ended_at=at_ms + at, endpoint=value, model=value, replica=value, record_id=UUID(int=at)
+        )
+        for at, value in enumerate(HOSTILE)
+    ]
+    stored.insert("n/hostile", sent)
+    raw, minutes = (
+        Pick(source=source, exact=source is Source.RAW, since_ms=at_ms, until_ms=at_ms + 60_000)
+        for source in (Source.RAW, Source.R_1M)
+    )
+    for values in (HOSTILE, *((value,) for value in HOSTILE[:3])):
+        asked = Asked(
+            since_ms=at_ms,
+            until_ms=at_ms + 60_000,
+            by=(Dim.ENDPOINT, Dim.MODEL),
+            where={Dim.ENDPOINT: values, Dim.MODEL: (*values, "x")},
+        )
+        for pick in (raw, minutes):
+            rows = stored.rows(queries.percentiles(asked, pick, Metric.TTFT))
+
+            assert {(value, value, 1) for value in values} == {
+                (row["endpoint"], row["model"], row["n"]) for row in rows
+            }
+    objective = Limits(name="hostile", where={Dim.ENDPOINT: HOSTILE}, group_by=(Dim.MODEL,))
+    counts = stored.rows(queries.objective_counts([objective], at_ms, at_ms + 60_000))
+    assert set(HOSTILE) == {str(msgspec.json.decode(str(row["group_key"]))["model"]) for row in counts}
