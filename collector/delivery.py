@@ -54,6 +54,14 @@ class Delivery:
         """Return the accounting of the own spool, by lane."""
         return self._spool.counters()
 
+    def spool_events(self) -> Mapping[str, int]:
+        """Return what the own spool met, by name."""
+        return self._spool.status().faults
+
+    def shipping_events(self) -> Mapping[str, int]:
+        """Return what the shipper of the own spool did and met, by name; empty without a store."""
+        return {} if self._shipper is None else self._shipper.status().counts
+
     def adopt(self) -> int:
         """Let go of adopted spools that are drained, take others; returns how many are being drained."""
         if self._sink is None:

@@ -7,7 +7,7 @@ Source: Prometheus text format 0.0.4 as `prometheus_client` writes it; names of 
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -28,11 +28,13 @@ class Vitals:
         channel_lag_s: Age of the last frame when it was taken; 0 when the channel is empty.
         clock_steps: How often the wall clock stepped.
         malformed_messages: Messages of the channel that could not be decoded to their end.
+        folded: Names that were replaced by `unknown` or `other`, by dimension.
     """
 
     channel_lag_s: float = 0.0
     clock_steps: int = 0
     malformed_messages: int = 0
+    folded: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 class ObserverMetrics(Collector):
@@ -44,10 +46,14 @@ class ObserverMetrics(Collector):
 
     Attributes:
         lanes: Returns the accounting of the spool, by lane; set once the spool is open.
+        spool_events: Returns what the spool met, by name; set likewise.
+        shipping_events: Returns what the shipper did and met, by name; set likewise.
     """
 
     def __init__(self, counts: Counts, vitals: Vitals) -> None:
         self.lanes: Callable[[], Mapping[str, LaneCounters]] = dict
+        self.spool_events: Callable[[], Mapping[str, int]] = dict
+        self.shipping_events: Callable[[], Mapping[str, int]] = dict
         self._counts = counts
         self._vitals = vitals
 
@@ -65,6 +71,10 @@ class ObserverMetrics(Collector):
         )
         yield _counter("clock_steps", "Steps of the wall clock against the monotonic one.", vitals.clock_steps)
         yield _by_label("observer_desync", "Connections given up in doubt.", "reason", counts.desyncs)
+        folded = "Names replaced by unknown or other, by dimension."
+        yield _by_label("cardinality_folded", folded, "dim", vitals.folded)
+        yield _by_label("spool_events", "What the spool met, by name.", "event", self.spool_events())
+        yield _by_label("shipping_events", "What the shipper did and met, by name.", "event", self.shipping_events())
         connections = counts.unparsed_connections
         yield _by_label("unparsed_connections", "Connections that left HTTP/1.1.", "kind", connections)
         lag = "Age of the newest frame when the observer took it."

@@ -176,7 +176,8 @@ def observer_config(text: str) -> ObserverConfig:
 
 def run(config: ObserverConfig) -> int:
     """Run an observer process to its end; returns its exit status."""
-    endpoint, vitals = _endpoint(config), Vitals()
+    endpoint = _endpoint(config)
+    vitals = Vitals(folded=endpoint.rows.folded)
     metrics = ObserverMetrics(endpoint.counts, vitals)
     try:
         readers = [Reader(socket.socket(fileno=fd)) for fd in config.channel_fds]
@@ -194,6 +195,7 @@ def run(config: ObserverConfig) -> int:
         server.close()
         return _refused(UNREACHABLE, f"observer: {error}")
     metrics.lanes = delivery.lanes
+    metrics.spool_events, metrics.shipping_events = delivery.spool_events, delivery.shipping_events
     with _stop_signal() as stop:
         Observer(endpoint, readers, delivery, vitals).run(stop)
     left = delivery.close(_STOP_S)

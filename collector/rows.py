@@ -3,17 +3,19 @@
 Source: spec/store.md 2.1 and 6, spec/measurement.md 1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from random import Random
 
-from collector.labels import UNKNOWN, Labels
+from collector.labels import UNKNOWN, Dims, Labels
 from telemetry.clock import STEP_MS_MAX, WallAnchor
 from telemetry.ids import RANDOM_BITS, uuid7
 from telemetry.meter import MeterResult
 from telemetry.outcome import Flag
 from telemetry.record import NO_TRACE, RequestRecord
 
+_DAY_MS = 86_400_000
 _MEASURED = tuple(name for name in RequestRecord.__struct_fields__ if name in MeterResult.__struct_fields__)
 _measured = attrgetter(*_MEASURED)
 
@@ -73,6 +75,11 @@ class Rows:
         self._anchor = anchor
         self._stepped_at_ns: int | None = None
 
+    @property
+    def folded(self) -> Mapping[str, int]:
+        """Names that were replaced by `unknown` or `other`, by dimension."""
+        return self._labels.folded
+
     def check_clock(self, now: WallAnchor) -> None:
         """Compare the wall clock; after a step later rows stand on the new anchor, open ones are suspect."""
         if abs(self._anchor.step_ms(now)) > STEP_MS_MAX:
@@ -85,14 +92,9 @@ class Rows:
         ended_at = self._anchor.unix_ms_at(result.decided_at_ns)
         columns = dict(zip(_MEASURED, _measured(result), strict=True))
         columns["flags"] |= seen.flags | self._clock_flag(seen.t_issue_ns)
-        model = UNKNOWN if seen.model is None else self._labels.model(seen.model, http_status=result.http_status)
         return RequestRecord(
             ended_at=ended_at,
-            endpoint=self._dimensions.endpoint,
-            model=model,
-            region=self._dimensions.region,
-            workload_class=self._dimensions.workload_class,
-            variant=self._dimensions.variant,
+            **self._dims(result, seen, ended_at // _DAY_MS)._asdict(),
             replica=self._labels.replica(seen.replica),
             record_id=uuid7(ended_at, self._random.getrandbits(RANDOM_BITS)),
             trace_id=seen.trace_id,
@@ -100,6 +102,18 @@ class Rows:
             bytes_out=seen.bytes_out,
             **columns,
         )
+
+    def _dims(self, result: MeterResult, seen: Seen, day: int) -> Dims:
+        names = self._dimensions
+        dims = Dims(
+            endpoint=names.endpoint,
+            model=UNKNOWN if seen.model is None else self._labels.model(seen.model, http_status=result.http_status),
+            region=names.region,
+            workload_class=names.workload_class,
+            variant=names.variant,
+            traffic="user",
+        )
+        return self._labels.combination(dims, day)
 
     def _clock_flag(self, t_issue_ns: int) -> int:
         is_suspect = self._stepped_at_ns is not None and t_issue_ns <= self._stepped_at_ns

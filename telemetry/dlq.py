@@ -9,6 +9,8 @@ import os
 import sqlite3
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import groupby
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -18,6 +20,7 @@ import msgspec
 from telemetry.accounting import STORED, DropReason
 from telemetry.errors import SpoolError
 from telemetry.segments import QUARANTINE, quarantine_move
+from telemetry.spool_record import DAY_MS
 
 DLQ_BYTES_MAX = 256 << 20
 """Payload bytes that are kept; beyond it the oldest rows go to a file in quarantine and count as expired."""
@@ -116,7 +119,7 @@ class Dlq:
                     return
                 with db:
                     yield db
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 raise SpoolError(f"dead letter queue {self._path}: {error}") from error
 
     def _open(self, *, make: bool) -> sqlite3.Connection | None:
@@ -143,20 +146,25 @@ class Dlq:
 
     def _expire(self, db: sqlite3.Connection) -> None:
         (size,) = db.execute("SELECT coalesce(sum(length(payload)), 0) FROM dead").fetchone()
-        over: list[int] = []
+        over: list[DeadRow] = []
         for row in db.execute("SELECT * FROM dead ORDER BY created_at, seq") if size > self._bytes_max else ():
             if size <= self._bytes_max:
                 break
-            size -= len(row[5])
-            over.append(row[0])
-            self._keep(DeadRow(*row))
-        _release(db, over, DropReason.EXPIRED)
+            over.append(DeadRow(*row))
+            size -= len(over[-1].payload)
+        self._keep(over)
+        _release(db, [row.seq for row in over], DropReason.EXPIRED)
 
-    def _keep(self, row: DeadRow) -> None:
+    def _keep(self, rows: list[DeadRow]) -> None:
+        """Write rows to a file of their day, on disk before the transaction that removes them ends."""
         folder = self._directory / QUARANTINE
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with (folder / f"dlq-{row.created_at // 86_400_000}.jsonl").open("ab") as file:
-            file.write(msgspec.json.encode(row._asdict()) + b"\n")
+        for day, group in groupby(rows, lambda row: row.created_at // DAY_MS):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            name = f"dlq-{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}.jsonl"
+            with (folder / name).open("ab") as file:
+                file.writelines(msgspec.json.encode(row._asdict()) + b"\n" for row in group)
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def _release(db: sqlite3.Connection, seqs: list[int], way_out: str) -> None:

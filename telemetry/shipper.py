@@ -8,19 +8,32 @@ Source: spec/store.md 10.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Thread
 from typing import Protocol
 
 from telemetry.accounting import DLQ, STORED, DropReason, Lane, SeqSet
-from telemetry.backoff import Backoff
+from telemetry.backoff import Backoff, Pace
 from telemetry.clock import monotonic_ns, wall_ms
 from telemetry.dlq import DeadRow
-from telemetry.errors import StoreAmbiguousError, StoreError, TelemetryError
-from telemetry.record import RequestBatch
-from telemetry.shipping import DLQ_PER_HOUR_MAX, Answer, Budget, Parcel, Verdict, answer_of, split, verdict_on
+from telemetry.errors import StoreAmbiguousError, StoreError, StorePoisonError, TelemetryError
+from telemetry.record import RequestBatch, RequestRecord
+from telemetry.shipping import (
+    DLQ_PER_HOUR_MAX,
+    Answer,
+    Budget,
+    Caution,
+    Parcel,
+    Verdict,
+    answer_of,
+    kept_n,
+    may_be_stored,
+    set_aside,
+    split,
+    verdict_on,
+)
 from telemetry.spool import Spool
 from telemetry.spool_format import Batch
 from telemetry.spool_reader import BATCH_BYTES_MAX, ROWS_MAX
@@ -30,12 +43,14 @@ CUT_S = 1.0
 """Time between two cuts while the shipper keeps up."""
 NEWEST_EVERY = 5
 """While rows wait on disk, each fifth batch takes the newest rows instead, so a backlog does not blind alerts."""
+TOO_MANY_PARTS = 252
+"""ClickHouse's code when inserts come faster than merges: fewer and larger batches help."""
 _HOUR_NS = 3_600 * 10**9
 ERROR_CHARS_MAX = 512
 
 
 class RowSink(Protocol):
-    """What the shipper asks of a store; both raise the StoreError family."""
+    """What the shipper asks of a store; all raise the StoreError family."""
 
     def insert_requests(self, batch: RequestBatch, token: str) -> None:
         """Insert the rows under a token: a token that was seen before changes nothing."""
@@ -43,6 +58,10 @@ class RowSink(Protocol):
 
     def count_requests(self, batch: RequestBatch) -> int:
         """Return how many of the rows are stored."""
+        ...
+
+    def inserts_since(self, batch: RequestBatch) -> int:
+        """Return how many inserts were taken since that of the rows, or a large number."""
         ...
 
 
@@ -55,12 +74,14 @@ class ShipperStatus:
         last_error: The store's last words; None if the last send worked.
         is_flooded: So many rows are refused that the shipper has stopped: that is drift, not poison.
         is_alive: The thread runs.
+        cut_s: Time between two cuts now; longer than usual while the store has too many parts.
     """
 
     counts: Mapping[str, int]
     last_error: str | None
     is_flooded: bool
     is_alive: bool
+    cut_s: float
 
 
 class Shipper:
@@ -72,6 +93,7 @@ class Shipper:
         backoff: Waits between tries.
         cut_s: Time between two cuts while the shipper keeps up.
         rows_max: Rows of one batch.
+        caution: When a doubtful batch may be sent again.
     """
 
     def __init__(
@@ -82,11 +104,13 @@ class Shipper:
         backoff: Backoff | None = None,
         cut_s: float = CUT_S,
         rows_max: int = ROWS_MAX,
+        caution: Caution | None = None,
     ) -> None:
         """Prepare; nothing runs until `start`."""
         self._spool, self._sink, self._reader = spool, sink, spool.reader(Lane.REQUESTS)
         self._backoff = backoff or Backoff(Random())  # noqa: S311  # jitter is no secret
-        self._cut_s, self._rows_max = cut_s, rows_max
+        self._pace, self._rows_max = Pace(cut_s), rows_max
+        self._caution = caution or Caution()
         self._stopping, self._given_up = Event(), Event()
         self._thread = Thread(target=self._run, name="shipper", daemon=True)
         self._work: deque[Parcel] = deque()
@@ -124,6 +148,7 @@ class Shipper:
             last_error=self._last_error,
             is_flooded=self._is_flooded,
             is_alive=self._thread.is_alive(),
+            cut_s=self._pace.cut_s,
         )
 
     def _run(self) -> None:
@@ -171,7 +196,7 @@ class Shipper:
         rows = self._reader.cut(self._rows_max, newest=behind and self._cuts_n % NEWEST_EVERY == 0)
         if not rows:
             if not self._reader.behind:
-                self._stopping.wait(self._cut_s)
+                self._stopping.wait(self._pace.cut_s)
             return self._reader.behind
         batch = self._spool.freeze(rows)
         self._work.append(Parcel(batch=batch, rows=rows, budget=Budget(len(rows))))
@@ -191,65 +216,93 @@ class Shipper:
         except Exception as error:  # noqa: BLE001  # a sink that breaks its promise: the rows may be stored
             self._refused(parcel, StoreAmbiguousError(f"{type(error).__name__}: {error}"))
         else:
-            self._backoff.worked()
-            self._last_error = None
+            if not self._is_flooded:
+                self._backoff.worked()
+                self._last_error = None
             self._breathe(parcel)
 
     def _breathe(self, parcel: Parcel) -> None:
         """Wait for the next cut, unless there is more to send at once."""
         full = len(parcel.rows) >= self._rows_max or sum(len(r.payload) for r in parcel.rows) >= BATCH_BYTES_MAX // 2
         if not (self._work or full or self._reader.behind):
-            self._stopping.wait(self._cut_s)
+            self._stopping.wait(self._pace.cut_s)
 
     def _step(self, parcel: Parcel) -> None:
         if parcel.is_bad and len(parcel.rows) > 1:
-            self._split(parcel)
+            self._replace(parcel, split(parcel))
             return
-        batch = self._batch_of(parcel)
         if not parcel.rows:
             self._done(parcel, DropReason.CORRUPT)
             return
-        if parcel.must_ask(monotonic_ns()) and self._ask(parcel, batch) is not Answer.NOTHING:
+        batch, unsendable = self._batch_of(parcel)
+        if unsendable:
+            self._set_aside(parcel, unsendable)
             return
+        if parcel.must_ask(monotonic_ns(), self._caution.young_s_max):
+            answer = self._ask(batch)
+            if not (answer is Answer.STORED and self._may_renew(parcel, batch)) and self._settled(parcel, answer):
+                return
         self._counts["sends"] += 1
         self._sink.insert_requests(batch, parcel.batch.batch_id)
+        self._counts["rows_past_retention"] += len(batch.records) - kept_n(batch.records, wall_ms())
         if parcel.sibling is not None:
             parcel.sibling.is_bad = True
+        self._pace.worked()
+        self._is_flooded = False
         self._done(parcel, STORED)
 
-    def _batch_of(self, parcel: Parcel) -> RequestBatch:
-        """Decode the rows; those that are no request leave the parcel and are counted."""
-        decoded = [(row, decode_request(row.payload)) for row in parcel.rows]
-        lost = SeqSet.of(row.seq for row, record in decoded if record is None)
-        if lost:
-            self._spool.drop(lost, DropReason.CORRUPT)
-            parcel.rows = [row for row, record in decoded if record is not None]
-        return RequestBatch(
-            collector=self._spool.collector,
-            seqs=tuple(row.seq for row in parcel.rows),
-            records=tuple(record for _, record in decoded if record is not None),
-        )
+    def _batch_of(self, parcel: Parcel) -> tuple[RequestBatch, Mapping[int, StorePoisonError]]:
+        """Decode the rows; beside them come those, by seq, that can never be sent."""
+        records: dict[int, RequestRecord] = {}
+        unsendable: dict[int, StorePoisonError] = {}
+        for row in parcel.rows:
+            try:
+                records[row.seq] = decode_request(row.payload)
+            except StorePoisonError as error:
+                unsendable[row.seq] = error
+        collector, seqs = self._spool.collector, tuple(records)
+        return RequestBatch(collector=collector, seqs=seqs, records=tuple(records.values())), unsendable
 
-    def _ask(self, parcel: Parcel, batch: RequestBatch) -> Answer:
-        """Count the rows in the store and settle, split or trust the parcel accordingly."""
+    def _set_aside(self, parcel: Parcel, unsendable: Mapping[int, StorePoisonError]) -> None:
+        """Part the rows that can never be sent from the others, and bury them one by one."""
+        if len(parcel.rows) > 1:
+            self._replace(parcel, set_aside(parcel, unsendable))
+            return
+        self._bury(parcel, unsendable[parcel.rows[0].seq])
+
+    def _ask(self, batch: RequestBatch) -> Answer:
         self._counts["asked"] += 1
-        answer = answer_of(self._sink.count_requests(batch), len(parcel.rows))
+        expected = kept_n(batch.records, wall_ms())
+        return answer_of(self._sink.count_requests(batch), expected) if expected else Answer.NOTHING
+
+    def _may_renew(self, parcel: Parcel, batch: RequestBatch) -> bool:
+        """Say, once per parcel, whether rows that are stored may be sent again so that every view has them."""
+        if parcel.is_renewed or not parcel.is_whole():
+            return False
+        if self._sink.inserts_since(batch) > self._caution.renew_inserts_max:
+            return False
+        parcel.is_renewed = True
+        self._counts["renewed"] += 1
+        return True
+
+    def _settled(self, parcel: Parcel, answer: Answer) -> bool:
+        """Do what a count says: the parcel is done, or split; False if nothing of it is stored."""
         if answer is Answer.STORED:
             self._done(parcel, STORED)
         elif answer is Answer.PARTIAL:
             self._counts["partial"] += 1
-            self._split(parcel, doubtful=True)
+            self._replace(parcel, split(parcel, doubtful=True))
         else:
             parcel.trust()
-        return answer
+        return answer is not Answer.NOTHING
 
     def _done(self, parcel: Parcel, way_out: str) -> None:
         self._spool.settle(parcel.batch, way_out)
         self._counts[f"batches_{way_out}"] += 1
         self._work.remove(parcel)
 
-    def _split(self, parcel: Parcel, *, doubtful: bool = False) -> None:
-        parts = split(parcel, doubtful=doubtful)
+    def _replace(self, parcel: Parcel, parts: Sequence[Parcel]) -> None:
+        """Let a parcel give way to its parts, in their order."""
         self._spool.split(parcel.batch, [part.batch for part in parts])
         self._counts["splits"] += 1
         self._work.remove(parcel)
@@ -262,9 +315,12 @@ class Shipper:
         verdict = verdict_on(error)
         self._counts[f"errors_{verdict}"] += 1
         self._note(error)
-        if verdict is Verdict.DOUBT:
+        if error.code == TOO_MANY_PARTS:
+            self._counts["too_many_parts"] += 1
+            self._pace.crowded()
+        if may_be_stored(error):
             parcel.doubt(monotonic_ns())
-        elif verdict is Verdict.POISON and self._poisoned(parcel, error):
+        if verdict is Verdict.POISON and self._poisoned(parcel, error):
             return
         self._given_up.wait(self._backoff.slow() if verdict is Verdict.SLOW else self._backoff.failed())
 
@@ -274,54 +330,38 @@ class Shipper:
         if not parcel.is_proven_poison():
             return False
         try:
-            answer = self._ask(parcel, self._batch_of(parcel))
+            answer = self._ask(self._batch_of(parcel)[0])
         except StoreError as unknown:
             self._note(unknown)
             return False
-        if answer is Answer.NOTHING:
-            return self._bury(parcel, error) if len(parcel.rows) == 1 else self._bisect(parcel)
+        if answer is Answer.STORED:
+            self._counts["views_failed"] += 1
+            parcel.doubt(monotonic_ns())
+            return False
+        if not self._settled(parcel, answer):
+            self._bisect(parcel, error)
         return True
 
-    def _bisect(self, parcel: Parcel) -> bool:
-        self._split(parcel)
-        return True
+    def _bisect(self, parcel: Parcel, error: StoreError) -> None:
+        if len(parcel.rows) > 1:
+            self._replace(parcel, split(parcel))
+        else:
+            self._bury(parcel, error)
 
-    def _bury(self, parcel: Parcel, error: StoreError) -> bool:
-        """Put a single row into the dead letter queue; False if too many went there."""
+    def _bury(self, parcel: Parcel, error: StoreError) -> None:
+        """Put a single row into the dead letter queue, or wait if too many went there."""
         now_ns = monotonic_ns()
         while self._dead_at_ns and now_ns - self._dead_at_ns[0] > _HOUR_NS:
             self._dead_at_ns.popleft()
         self._is_flooded = parcel.budget.left <= 0 or len(self._dead_at_ns) >= DLQ_PER_HOUR_MAX
         if self._is_flooded:
+            self._counts["floods"] += 1
+            self._note(error)
             self._given_up.wait(self._backoff.slow())
-            return True
+            return
         row, batch = parcel.rows[0], parcel.batch
         text = str(error)[:ERROR_CHARS_MAX]
         self._spool.dlq.add([DeadRow(row.seq, batch.lane, batch.batch_id, error.code, text, row.payload, wall_ms())])
         parcel.budget.left -= 1
         self._dead_at_ns.append(now_ns)
         self._done(parcel, DLQ)
-        return True
-
-
-def replay_dlq(spool: Spool, sink: RowSink) -> int:
-    """Offer the rows of the dead letter queue again, one by one, after their cause was repaired.
-
-    Returns:
-        How many are stored now.
-    """
-    stored_n = 0
-    for row in spool.dlq.rows(Lane.REQUESTS):
-        record = decode_request(row.payload)
-        if record is None:
-            continue
-        batch = RequestBatch(collector=spool.collector, seqs=(row.seq,), records=(record,))
-        try:
-            if sink.count_requests(batch) == 0:
-                sink.insert_requests(batch, f"{row.batch_id}-replay-{row.seq}")
-        except StoreError:
-            spool.dlq.failed_again([row.seq])
-        else:
-            spool.dlq.release([row.seq], STORED)
-            stored_n += 1
-    return stored_n

@@ -146,6 +146,11 @@ class Cursor(msgspec.Struct, frozen=True):
     folds: dict[str, int]
     bases: dict[str, dict[str, int]]
 
+    @property
+    def collector(self) -> str:
+        """Identity of the directory in every row, `<node>/<epoch8>`."""
+        return f"{self.node}/{self.epoch[:4].hex()}"
+
 
 def encode_header(header: Header) -> bytes:
     """Encode the head of a segment."""

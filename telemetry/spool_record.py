@@ -14,19 +14,25 @@ Source: spec/store.md 11.2, 11.6; column types: spec/store.md 2.1.
 
 import re
 import struct
+from math import isfinite
 from operator import attrgetter
 from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
 from telemetry.accounting import Lane
+from telemetry.errors import StorePoisonError
 from telemetry.outcome import Flag
-from telemetry.record import RequestRecord
+from telemetry.record import NO_TRACE, RequestRecord
 
 SCHEMA = 1
 LABEL_BYTES_MAX = 256
 FUTURE_MS_MAX = 300_000
 """A record that ended further than this in the future is moved back to now and flagged."""
+ENDED_AT_MS_MAX = 4_102_444_800_000
+"""2100-01-01: from 2106 on the store's DateTime and its TTL begin again at 1970, and a row would vanish unsaid."""
+TOK_BINS_MAX = 7200
+"""Seconds of a stream of which the tokens are kept apart."""
 KNOWN_LABELS_MAX = 4096
 """Combinations of clean labels that are remembered."""
 DAY_MS: Final = 86_400_000
@@ -50,11 +56,18 @@ _RECORD_HEAD = struct.pack(">BH", 0xDC, len(_FIELDS))
 
 def _bounded(field: msgspec.structs.FieldInfo) -> Any:  # noqa: ANN401  # a type made at run time
     if field.name not in _INT_FIELDS:
-        return field.type
+        return _BOUNDED.get(field.name, field.type)
     bounded: Any = Annotated[int, msgspec.Meta(ge=0, le=_MAX_OF.get(field.name, _U32))]
     return bounded if field.type is int else bounded | None
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0, le=_U32)]
+_Bucket = Annotated[int, msgspec.Meta(ge=-(1 << 15), le=(1 << 15) - 1)]
+_BOUNDED: dict[str, Any] = {
+    "itl_h": dict[_Bucket, _Count],
+    "tok_by_s": Annotated[tuple[_Count, ...], msgspec.Meta(max_length=TOK_BINS_MAX)],
+    "trace_id": Annotated[bytes, msgspec.Meta(min_length=len(NO_TRACE), max_length=len(NO_TRACE))],
+}
 _Checked = msgspec.defstruct("_Checked", [(f.name, _bounded(f)) for f in _FIELDS], array_like=True, gc=False)
 _encode = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _check = msgspec.msgpack.Decoder(_Checked).decode
@@ -87,12 +100,9 @@ class RequestEncoder:
         """
         try:
             record, repaired = self._presentable(record, now_ms)
-        except TypeError:  # a field of a type that the record does not have
-            return None
-        try:
             body = _encode(record)
             _check(body)
-        except (msgspec.ValidationError, OverflowError, UnicodeEncodeError):
+        except (msgspec.MsgspecError, OverflowError, TypeError, ValueError):
             return _encode_repaired(record)
         return Encoded(_prefix(record.ended_at) + body[len(_RECORD_HEAD) :], repaired)
 
@@ -128,36 +138,63 @@ def _prefix(ended_at_ms: int) -> bytes:
 
 
 def _encode_repaired(record: RequestRecord) -> Encoded | None:
-    changes: dict[str, int | None] = {}
-    for name in _INT_FIELDS:
-        value, bound = getattr(record, name), _MAX_OF.get(name, _U32)
-        if isinstance(value, int) and value > bound:
-            changes[name] = bound
-        elif isinstance(value, int) and value < 0:
-            changes[name] = None
-    changes["flags"] = (record.flags & _U32) | (Flag.CLAMPED if any(changes.values()) else 0)
     try:
+        changes = {name: _fitted(getattr(record, name), _MAX_OF.get(name, _U32)) for name in _INT_FIELDS}
+        changes |= _fitted_collections(record)
+        is_clamped = any(changes[name] and changes[name] != getattr(record, name) for name in changes)
+        changes["flags"] = (record.flags & _U32) | (Flag.CLAMPED if is_clamped else 0)
+        changes["trace_id"] = record.trace_id if len(record.trace_id) == len(NO_TRACE) else NO_TRACE
         body = _encode(msgspec.structs.replace(record, **changes))
         _check(body)
         return Encoded(_prefix(record.ended_at) + body[len(_RECORD_HEAD) :], repaired=True)
-    except (msgspec.MsgspecError, OverflowError, UnicodeEncodeError, TypeError, ValueError, struct.error):
-        return None
+    except (msgspec.MsgspecError, OverflowError, AttributeError, TypeError, ValueError, struct.error):
+        return None  # a field of a type that nobody can repair
 
 
-def decode_request(payload: bytes) -> RequestRecord | None:
-    """Decode a payload; None if it is no request of a shape that we know."""
+def _fitted(value: object, bound: int) -> object:
+    """Return an integer that its column holds; what is negative or no finite number is unknown."""
+    if isinstance(value, float):
+        value = int(value) if isfinite(value) else None
+    if not isinstance(value, int):
+        return value
+    return min(value, bound) if value >= 0 else None
+
+
+def _fitted_collections(record: RequestRecord) -> dict[str, Any]:
+    low, high = -(1 << 15), (1 << 15) - 1
+    return {
+        "itl_h": {key: min(n, _U32) for key, n in record.itl_h.items() if low <= key <= high and n >= 0},
+        "tok_by_s": tuple(min(max(n, 0), _U32) for n in record.tok_by_s[:TOK_BINS_MAX]),
+    }
+
+
+def decode_request(payload: bytes) -> RequestRecord:
+    """Decode a payload.
+
+    Raises:
+        StorePoisonError: It is no request of a shape that we know, or lies beyond the store's calendar.
+    """
     try:
-        if payload[: len(_OUR_HEAD)] == _OUR_HEAD:
-            return _decode(_RECORD_HEAD + payload[_PREFIX.size :])
-        values = msgspec.msgpack.decode(payload)
-        return msgspec.convert(values[3:], RequestRecord) if values[0] == Lane.REQUESTS else None
-    except (msgspec.MsgspecError, LookupError, TypeError):
-        return None
+        record = _decoded(payload)
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as error:  # ValueError: text that is no UTF-8
+        raise StorePoisonError(f"no request that this version can read: {error}") from error
+    if record.ended_at > ENDED_AT_MS_MAX:
+        raise StorePoisonError(f"ended_at {record.ended_at} lies beyond the store's calendar, {ENDED_AT_MS_MAX}")
+    return record
+
+
+def _decoded(payload: bytes) -> RequestRecord:
+    if payload[: len(_OUR_HEAD)] == _OUR_HEAD:
+        return _decode(_RECORD_HEAD + payload[_PREFIX.size :])
+    values = msgspec.msgpack.decode(payload)
+    if values[0] != Lane.REQUESTS:
+        raise TypeError(f"lane {values[0]}")
+    return msgspec.convert(values[3:], RequestRecord)
 
 
 def day_of(payload: bytes) -> int:
-    """Return the partition day of a payload that `RequestEncoder` wrote, in days since 1970 (UTC)."""
-    day: int = _DAY.unpack_from(payload, _PREFIX.size - _DAY.size)[0]
+    """Return the partition day of a payload that `RequestEncoder` wrote, in days since 1970 (UTC); 0 of any other."""
+    day: int = _DAY.unpack_from(payload, _PREFIX.size - _DAY.size)[0] if len(payload) >= _PREFIX.size else 0
     return day
 
 

@@ -83,7 +83,7 @@ class SpoolState:
     @property
     def collector(self) -> str:
         """Identity of the directory in every row."""
-        return f"{self.node}/{self.epoch[:4].hex()}"
+        return self._cursor.collector
 
     def log(self, lane: Lane) -> LaneLog:
         """Return the log of a lane."""

@@ -113,6 +113,7 @@ class MemoryStore:
         self._script: deque[Fault] = deque()
         self._poison, self._window = poison, window
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._inserts: list[tuple[str, int, int]] = []
         self._changed = Condition()
 
     def plan(self, faults: Iterable[Fault]) -> None:
@@ -147,6 +148,7 @@ class MemoryStore:
         self._seen[token] = None
         while len(self._seen) > self._window:
             self._seen.popitem(last=False)
+        self._inserts.append((batch.collector, batch.seqs[0], batch.seqs[-1]))
         self.rows += [(batch.collector, seq, record) for seq, record in zip(batch.seqs, batch.records, strict=True)]
 
     def count_requests(self, batch: RequestBatch) -> int:
@@ -154,6 +156,12 @@ class MemoryStore:
         seqs = set(batch.seqs)
         with self._changed:
             return sum(collector == batch.collector and seq in seqs for collector, seq, _ in self.rows)
+
+    def inserts_since(self, batch: RequestBatch) -> int:
+        """Return how many inserts were stored since that of a batch, that one included; 0 if it was none."""
+        with self._changed:
+            holds = [batch.collector == who and a <= batch.seqs[0] <= b for who, a, b in self._inserts]
+        return len(holds) - holds.index(True) if True in holds else 0
 
     def wait_for(self, condition: Callable[["MemoryStore"], bool], timeout_s: float) -> bool:
         """Wait until something is true after an insert; False if it was not in time."""

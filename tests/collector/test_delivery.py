@@ -25,6 +25,8 @@ def test_records_are_shipped_before_the_end(tmp_path: Path) -> None:
 
     assert delivery.close(10) == 0
     assert len(store.rows) == 2
+    assert delivery.shipping_events()["batches_stored"] == 1
+    assert delivery.spool_events() == {}
 
 
 def test_without_a_store_records_wait_in_the_spool(tmp_path: Path) -> None:
@@ -32,6 +34,7 @@ def test_without_a_store_records_wait_in_the_spool(tmp_path: Path) -> None:
     delivery.append([sample_request(1)])
 
     assert delivery.lanes()["requests"].spooled == 1
+    assert delivery.shipping_events() == {}
     assert delivery.adopt() == 0
     assert delivery.close(10) == 1
 

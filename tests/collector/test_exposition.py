@@ -33,8 +33,11 @@ def samples(page: str) -> dict[tuple[str, tuple[str, ...]], float]:
 
 
 def test_every_count_is_shown_under_its_name() -> None:
-    metrics = ObserverMetrics(counted(), Vitals(channel_lag_s=0.25, clock_steps=2, malformed_messages=1))
+    folded = {"model": 4, "variant": 0}
+    vitals = Vitals(channel_lag_s=0.25, clock_steps=2, malformed_messages=1, folded=folded)
+    metrics = ObserverMetrics(counted(), vitals)
     metrics.lanes = lambda: LANES
+    metrics.spool_events, metrics.shipping_events = lambda: {"repaired": 3}, lambda: {"views_failed": 2}
     registry = CollectorRegistry()
     registry.register(metrics)
 
@@ -65,6 +68,10 @@ def test_every_count_is_shown_under_its_name() -> None:
         ("inferometer_unparsed_connections_total", ("tls",)): 3,
         ("inferometer_unparsed_connections_total", ("ws",)): 1,
         ("inferometer_channel_lag_seconds", ()): 0.25,
+        ("inferometer_cardinality_folded_total", ("model",)): 4,
+        ("inferometer_cardinality_folded_total", ("variant",)): 0,
+        ("inferometer_spool_events_total", ("repaired",)): 3,
+        ("inferometer_shipping_events_total", ("views_failed",)): 2,
     }
 
 

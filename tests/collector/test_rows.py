@@ -54,11 +54,12 @@ def test_a_request_that_was_not_read_has_an_unknown_model() -> None:
     assert rows().record(answered(), Seen(t_issue_ns=0, model=None)).model == UNKNOWN
 
 
-def test_an_error_teaches_no_model() -> None:
+def test_an_error_teaches_no_model_and_is_counted() -> None:
     made = rows()
 
     assert made.record(answered(status=404), Seen(t_issue_ns=0, model="typo")).model == UNKNOWN
     assert made.record(answered(status=200), Seen(t_issue_ns=0, model="new")).model == "new"
+    assert made.folded["model"] == 1
 
 
 def test_flags_of_the_wire_join_those_of_the_meter() -> None:

@@ -13,20 +13,28 @@ from telemetry.errors import (
     StoreUnreachableError,
 )
 from telemetry.lane_log import Row
+from telemetry.queries import INSERTS_MAX
 from telemetry.shipping import (
     DLQ_PER_HOUR_MAX,
     DLQ_RATIO_MAX,
     POISON_SEEN_MIN,
+    RAW_KEPT_MS,
+    RENEW_INSERTS_MAX,
     YOUNG_S_MAX,
     Answer,
     Budget,
+    Caution,
     Parcel,
     Verdict,
     answer_of,
+    kept_n,
+    may_be_stored,
+    set_aside,
     split,
     verdict_on,
 )
 from telemetry.spool_format import Batch
+from telemetry.testing.memory_store import sample_request
 
 
 def parcel(n: int, first: int = 1) -> Parcel:
@@ -54,6 +62,23 @@ def test_every_error_has_its_verdict(error: Exception, verdict: Verdict) -> None
 
 
 @pytest.mark.parametrize(
+    ("error", "perhaps"),
+    [
+        (StoreUnreachableError("x"), False),
+        (StoreBusyError("x"), False),
+        (StoreAmbiguousError("x"), True),
+        (StoreDeniedError("x"), False),
+        (StoreDriftError("a view behind the table"), True),
+        (StorePoisonError("asked for before anything else happens"), False),
+        (ValueError("nobody foresaw it"), True),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
+)
+def test_after_which_errors_the_rows_may_be_stored(error: Exception, perhaps: bool) -> None:
+    assert may_be_stored(error) == perhaps
+
+
+@pytest.mark.parametrize(
     ("count", "answer"),
     [(0, Answer.NOTHING), (1, Answer.PARTIAL), (9, Answer.PARTIAL), (10, Answer.STORED), (11, Answer.STORED)],
 )
@@ -72,6 +97,22 @@ def test_doubt_asks_once_it_is_old() -> None:
 
     assert not doubted.must_ask(1000 + int(YOUNG_S_MAX * 1e9) - 1)
     assert doubted.must_ask(1000 + int(YOUNG_S_MAX * 1e9))
+
+
+@pytest.mark.parametrize(
+    ("batch_id", "whole"), [("n.1-0a-0b-requests-1-9", True), ("n.1-0a-0b-requests-1-9.0", False), ("n-1-9.1.0", False)]
+)
+def test_a_part_is_known_by_its_id(batch_id: str, whole: bool) -> None:
+    one = parcel(9)
+    one.batch = Batch(batch_id, 0, [(1, 9)], 9)
+
+    assert one.is_whole() == whole
+
+
+def test_a_batch_is_renewed_only_while_every_table_must_know_its_token() -> None:
+    assert Caution() == Caution(young_s_max=YOUNG_S_MAX, renew_inserts_max=RENEW_INSERTS_MAX)
+    assert RENEW_INSERTS_MAX < INSERTS_MAX
+    assert 2 * RENEW_INSERTS_MAX <= 10_000 / 10  # tokens of a roll-up for as many inserts; the window of each table
 
 
 def test_a_batch_of_an_earlier_process_asks_at_once_until_it_is_answered() -> None:
@@ -113,6 +154,33 @@ def test_parts_of_a_partly_stored_batch_ask_and_prove_nothing_about_each_other()
     assert second.must_ask(0)
     assert first.sibling is None
     assert not first.is_part
+
+
+def test_rows_that_can_never_be_sent_are_parted_from_the_others_one_by_one() -> None:
+    parts = set_aside(parcel(5), {2, 4})
+
+    assert [[row.seq for row in part.rows] for part in parts] == [[1, 3, 5], [2], [4]]
+    assert [part.batch.batch_id for part in parts] == ["id.0", "id.1", "id.2"]
+    assert parts[0].batch.ranges == [(1, 1), (3, 3), (5, 5)]
+
+
+def test_what_is_parted_stays_as_doubtful_as_it_was() -> None:
+    doubted = parcel(2)
+    doubted.doubtful = True
+
+    assert [part.must_ask(0) for part in set_aside(doubted, {1, 2})] == [True, True]
+    assert [part.must_ask(0) for part in set_aside(parcel(2), {1})] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "kept"), [(0, 3), (RAW_KEPT_MS, 3), (RAW_KEPT_MS + 1, 2)], ids=["new", "at the bound", "older"]
+)
+def test_rows_that_the_raw_table_no_longer_keeps_are_known(age_ms: int, kept: int) -> None:
+    now_ms = 1_790_000_000_000
+    records = [sample_request(n, at) for n, at in enumerate((now_ms, now_ms, now_ms - age_ms))]
+
+    assert RAW_KEPT_MS == 14 * 86_400_000  # spec/store.md 2.1
+    assert kept_n(records, now_ms) == kept
 
 
 def inserts_for(n: int, bad: int) -> int:

@@ -1,15 +1,20 @@
+import math
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.errors import StorePoisonError
 from telemetry.outcome import Flag
-from telemetry.record import RequestRecord
+from telemetry.record import NO_TRACE, RequestRecord
 from telemetry.spool_record import (
     DAY_MS,
+    ENDED_AT_MS_MAX,
     FUTURE_MS_MAX,
     KNOWN_LABELS_MAX,
     LABEL_BYTES_MAX,
+    TOK_BINS_MAX,
     RequestEncoder,
     clean_label,
     day_of,
@@ -30,11 +35,13 @@ def through(record: RequestRecord) -> RequestRecord | None:
 
 
 def test_a_record_comes_back_unchanged() -> None:
-    encoded = RequestEncoder().encode(sample_request(7), NOW_MS)
+    encoder = RequestEncoder()
+    encoded = encoder.encode(sample_request(7), NOW_MS)
 
     assert encoded is not None
     assert not encoded.repaired
     assert decode_request(encoded.payload) == sample_request(7)
+    assert encoder.encode(sample_request(7), NOW_MS) == encoded
 
 
 def test_the_payload_is_lane_schema_day_and_the_values() -> None:
@@ -110,9 +117,57 @@ def test_integers_fit_their_columns(field: str, value: int, expected: int | None
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "expected", "flag"),
+    [
+        ("ttft_us", math.nan, None, 0),
+        ("ttft_us", math.inf, None, 0),
+        ("ttft_us", 2.5, 2, Flag.CLAMPED),
+        ("itl_h", {-40_000: 1, 5: 2**40, 6: -1, 7: 3}, {5: 2**32 - 1, 7: 3}, Flag.CLAMPED),
+        ("tok_by_s", (1,) * TOK_BINS_MAX, (1,) * TOK_BINS_MAX, 0),
+        ("tok_by_s", (1,) * (TOK_BINS_MAX + 1), (1,) * TOK_BINS_MAX, Flag.CLAMPED),
+        ("trace_id", b"short", NO_TRACE, 0),
+        ("trace_id", "text", NO_TRACE, 0),
+    ],
+    ids=[
+        "no number is unknown",
+        "infinite is unknown",
+        "a fraction is cut",
+        "buckets and counts that no column holds",
+        "as many seconds as are kept",
+        "one second more",
+        "a short trace id",
+        "a trace id of the wrong type",
+    ],
+)
+def test_values_that_no_column_holds_are_repaired(field: str, value: object, expected: object, flag: int) -> None:
+    back = through(changed(**{field: value}))
+
+    assert back is not None
+    assert (getattr(back, field), back.flags) == (expected, flag)
+
+
+@pytest.mark.parametrize(
     "fields",
-    [{"elapsed_us": -1}, {"ended_at": -1}, {"http_status": -5}, {"model": 7}, {"trace_id": "x"}],
-    ids=["negative elapsed", "negative time", "negative status", "number as label", "text as bytes"],
+    [
+        {"elapsed_us": -1},
+        {"ended_at": -1},
+        {"http_status": -5},
+        {"model": 7},
+        {"itl_h": None},
+        {"e2e_us": "x"},
+        {"tenant": {}},
+        {"itl_h": {1: set}},
+    ],
+    ids=[
+        "negative elapsed",
+        "negative time",
+        "negative status",
+        "number as label",
+        "no map",
+        "text as number",
+        "map as label",
+        "what cannot be encoded",
+    ],
 )
 def test_what_cannot_be_repaired_is_refused(fields: dict[str, object]) -> None:
     assert through(changed(**fields)) is None
@@ -146,6 +201,20 @@ def test_a_record_of_an_older_shape_is_filled_with_defaults() -> None:
     assert back == msgspec.structs.replace(sample_request(3), bytes_in=0, bytes_out=0)
 
 
-@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90", b"\x93\x05\x01\x01", b"\x01", b"\xdc\x00"])
-def test_what_is_no_request_is_none(payload: bytes) -> None:
-    assert decode_request(payload) is None
+@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x90", b"\x93\x05\x01\x01", b"\x01", b"\xdc\x00", b"\xa1\xff"])
+def test_what_is_no_request_is_said_so(payload: bytes) -> None:
+    with pytest.raises(StorePoisonError, match="no request that this version can read"):
+        decode_request(payload)
+    assert day_of(payload) == 0
+
+
+@pytest.mark.parametrize("ended_at", [ENDED_AT_MS_MAX, ENDED_AT_MS_MAX + 1])
+def test_a_time_beyond_the_stores_calendar_is_said_so(ended_at: int) -> None:
+    encoded = RequestEncoder().encode(changed(ended_at=ended_at), ended_at)
+    assert encoded is not None
+
+    if ended_at <= ENDED_AT_MS_MAX:
+        assert decode_request(encoded.payload).ended_at == ended_at
+    else:
+        with pytest.raises(StorePoisonError, match="beyond the store's calendar"):
+            decode_request(encoded.payload)

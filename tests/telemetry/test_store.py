@@ -127,6 +127,16 @@ def test_asking_counts_the_rows_of_that_batch_only(writer: Store) -> None:
     assert writer.count_requests(batch("n/ask", *sent.records, first=1000)) == 0
 
 
+def test_inserts_are_counted_from_that_of_a_batch_on(writer: Store) -> None:
+    for n in range(3):
+        writer.insert_requests(batch("n/since", record(n), record(n), first=10 * n), f"since {n}")
+        writer.insert_requests(batch("n/since", record(n), record(n), first=10 * n), f"since {n}")
+
+    counted = [writer.inserts_since(batch("n/since", record(n), record(n), first=10 * n)) for n in range(3)]
+    assert counted == [3, 2, 1]
+    assert writer.inserts_since(batch("n/since", record(0), first=999)) == 0
+
+
 def test_asking_in_many_runs_takes_several_questions(writer: Store) -> None:
     n_runs = queries.RUNS_MAX + 1
     records = tuple(map(record, range(n_runs)))

@@ -69,3 +69,12 @@ def test_a_poison_row_refuses_its_batch_whole() -> None:
     assert store.rows == []
     store.insert_requests(batch(1, 3), "b")
     assert store.count_requests(batch(1, 2, 3)) == 2
+
+
+def test_inserts_are_counted_from_that_of_a_batch_on() -> None:
+    store = MemoryStore()
+    for n in range(1, 4):
+        store.insert_requests(batch(n), f"token {n}")
+    store.insert_requests(batch(1), "token 1")
+
+    assert [store.inserts_since(batch(n)) for n in range(1, 5)] == [3, 2, 1, 0]

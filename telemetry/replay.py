@@ -1,0 +1,43 @@
+"""Knows how dead letters are offered to a store again, after their cause was repaired; refuses to repair it.
+
+Each row travels alone and is asked for before it is sent: an earlier replay may have died between its insert and the
+note in the queue. The token names the row, so two replays at once store it once.
+
+Source: spec/store.md 10.5, 11.7, 12.
+"""
+
+from collections.abc import Iterable
+
+from telemetry.accounting import STORED
+from telemetry.dlq import DeadRow, Dlq
+from telemetry.errors import StoreError
+from telemetry.record import RequestBatch
+from telemetry.shipper import RowSink
+from telemetry.spool_record import decode_request
+
+
+def replayed(queue: Dlq, rows: Iterable[DeadRow], collector: str, sink: RowSink) -> dict[int, str | None]:
+    """Offer rows of the dead letter queue to a store again, one by one.
+
+    Args:
+        queue: The queue in which they are.
+        rows: Which of them.
+        collector: `<node>/<epoch8>` of the spool.
+        sink: The store.
+
+    Returns:
+        Per seq what the store said, None for a row that is stored now and has left the queue.
+    """
+    return {row.seq: _offered(queue, row, collector, sink) for row in rows}
+
+
+def _offered(queue: Dlq, row: DeadRow, collector: str, sink: RowSink) -> str | None:
+    try:
+        batch = RequestBatch(collector=collector, seqs=(row.seq,), records=(decode_request(row.payload),))
+        if sink.count_requests(batch) == 0:
+            sink.insert_requests(batch, f"{row.batch_id}-replay-{row.seq}")
+    except StoreError as error:
+        queue.failed_again([row.seq])
+        return str(error)
+    queue.release([row.seq], STORED)
+    return None
