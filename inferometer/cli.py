@@ -5,34 +5,27 @@ Source: design.md (verbs, outputs, exit codes); spec/ui.md 1, 10.
 
 import json
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inferometer import defaults
+from inferometer import cli_store, defaults
+from inferometer.cli_options import (
+    Brief,
+    BriefOption,
+    DataOption,
+    FileOption,
+    Output,
+    OutputOption,
+    StoreUrlOption,
+    configured,
+    typed,
+)
 from inferometer.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from inferometer.config_schema import Config
     from inferometer.config_sources import Flags
-
-
-class Output(StrEnum):
-    """How data is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
-    MARKDOWN = "markdown"
-
-
-class Brief(StrEnum):
-    """How a verb that prints no table says it."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 app = typer.Typer(
@@ -46,11 +39,9 @@ app = typer.Typer(
 config_app = typer.Typer(
     help="Show, check and describe the configuration.", no_args_is_help=True, rich_markup_mode=None
 )
+app.add_typer(cli_store.app, name="store")
 app.add_typer(config_app, name="config")
 
-FileOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Configuration file (YAML).")]
-DataOption = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Data directory.")]
-StoreUrlOption = Annotated[str | None, typer.Option("--store-url", metavar="URL", help="ClickHouse server.")]
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="URL", help="Engine, http://HOST:PORT.")]
 EndpointOption = Annotated[str | None, typer.Option("--endpoint", metavar="NAME", help="Name of the endpoint.")]
 ModelOption = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Keep only this model.")]
@@ -58,8 +49,6 @@ PortOption = Annotated[str | None, typer.Option("--port", metavar="PORT|auto", h
 WorkersOption = Annotated[str | None, typer.Option("--workers", metavar="N", help="Tee processes [1].")]
 BindOption = Annotated[str | None, typer.Option("--bind", metavar="ADDRESS", help="Address of the tee [127.0.0.1].")]
 InsecureOption = Annotated[bool, typer.Option("--insecure-bind", help="Allow addresses that other machines reach.")]
-OutputOption = Annotated[Output, typer.Option("--output", help="Format on stdout.")]
-BriefOption = Annotated[Brief, typer.Option("--output", help="json: one object on stdout when ready.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout (with --once).")]
 OnceOption = Annotated[bool, typer.Option("--once", help="Print one frame and end.")]
 
@@ -118,7 +107,7 @@ def up(  # noqa: PLR0913  # typer makes one option of each parameter
     output: BriefOption = Brief.TEXT,
 ) -> int:
     """Watch an engine: tee, observer and embedded store in one."""
-    flags = _flags(
+    flags = typed(
         target=target, endpoint=endpoint, data=data, port=port, workers=workers, bind=bind, store_url=store_url
     )
     return _watch(file, flags, port, insecure_bind=insecure_bind, embedded=True, as_json=output is Brief.JSON)
@@ -139,24 +128,10 @@ def collect(  # noqa: PLR0913  # typer makes one option of each parameter
     output: BriefOption = Brief.TEXT,
 ) -> int:
     """Watch an engine and send the rows to a ClickHouse server; no store of its own."""
-    flags = _flags(
+    flags = typed(
         target=target, endpoint=endpoint, data=data, port=port, workers=workers, bind=bind, store_url=store_url
     )
     return _watch(file, flags, port, insecure_bind=insecure_bind, embedded=False, as_json=output is Brief.JSON)
-
-
-@app.command()
-def store(
-    *,
-    data: DataOption = None,
-    port: Annotated[str | None, typer.Option("--port", metavar="PORT", help="Port of the store [8300].")] = None,
-    file: FileOption = None,
-) -> int:
-    """Run the embedded store alone, in the foreground."""
-    config = _config(file, {"data": ("--data", data), "store.port": ("--port", port)})
-    from inferometer import data_directory, store_server  # noqa: PLC0415  # loads chDB
-
-    return store_server.serve(data_directory.resolve(config.data).root, defaults.LOOPBACK, config.store.port)
 
 
 @app.command()
@@ -174,7 +149,7 @@ def report(  # noqa: PLR0913  # typer makes one option of each parameter
     """Print percentiles, rates and outcomes by endpoint and model."""
     from inferometer import look  # noqa: PLC0415  # loads the store client
 
-    look.report(_config(file, _flags(data=data, store_url=store_url)), since, until, output, only=(endpoint, model))
+    look.report(configured(file, typed(data=data, store_url=store_url)), since, until, output, only=(endpoint, model))
     return 0
 
 
@@ -190,7 +165,7 @@ def top(
     """Show the last minute, live."""
     from inferometer import top as view  # noqa: PLC0415  # loads rich and the store client
 
-    config = _config(file, _flags(data=data, store_url=store_url))
+    config = configured(file, typed(data=data, store_url=store_url))
     if as_json and not once:
         raise ConfigurationError("--json: goes with --once")
     if once:
@@ -202,17 +177,19 @@ def top(
 
 @app.command()
 def sql(
-    statement: Annotated[str, typer.Argument(metavar="SELECT", help="One reading statement.")],
+    statement: Annotated[
+        str | None, typer.Argument(metavar="SELECT", help="One reading statement; none: what stdin says.")
+    ] = None,
     *,
     output: OutputOption = Output.TABLE,
     data: DataOption = None,
     store_url: StoreUrlOption = None,
     file: FileOption = None,
 ) -> int:
-    """Run a reading statement and print its rows."""
+    """Run a reading statement and print its rows; at a terminal without one, type as many as you like."""
     from inferometer import look  # noqa: PLC0415  # loads the store client
 
-    look.sql(_config(file, _flags(data=data, store_url=store_url)), statement, output)
+    look.sql(configured(file, typed(data=data, store_url=store_url)), statement, output)
     return 0
 
 
@@ -248,7 +225,7 @@ def doctor(
     """Look for what would keep a measurement from working; changes nothing."""
     from inferometer import doctor as checks  # noqa: PLC0415  # loads the store client
 
-    found = checks.examine(file, _flags(target=target, data=data, store_url=store_url))
+    found = checks.examine(file, typed(target=target, data=data, store_url=store_url))
     return checks.tell(found, output)
 
 
@@ -280,32 +257,10 @@ def config_schema() -> int:
     return 0
 
 
-def _flags(**typed: str | None) -> "Flags":
-    port = typed.pop("port", None)
-    named = {_KEYS[name]: (f"--{name.replace('_', '-')}", value) for name, value in typed.items()}
-    return named | ({} if port in (None, "auto") else {"tee.port": ("--port", port)})
-
-
-_KEYS = {
-    "target": "target.url",
-    "endpoint": "target.endpoint",
-    "data": "data",
-    "workers": "tee.workers",
-    "bind": "tee.bind",
-    "store_url": "store.url",
-}
-
-
-def _config(file: Path | None, flags: "Flags") -> "Config":
-    from inferometer.config import load  # noqa: PLC0415  # pydantic takes 0.3 s
-
-    return load(file, flags=flags)
-
-
 def _watch(
     file: Path | None, flags: "Flags", port: str | None, *, insecure_bind: bool, embedded: bool, as_json: bool
 ) -> int:
-    config = _config(file, flags)
+    config = configured(file, flags)
     from inferometer import plan, up  # noqa: PLC0415  # what starts processes
     from inferometer.log import to_stderr  # noqa: PLC0415  # structlog takes 0.3 s
 

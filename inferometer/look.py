@@ -6,14 +6,20 @@ Source: spec/ui.md 10 (stdout data), law 4 (no empty table: say why it is empty)
 import json
 import sys
 
+from inferometer import data_directory
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.reading import Source, source
 from inferometer.report import Group, Window, document, groups
 from inferometer.report_tables import as_csv, as_markdown, tables
 from inferometer.since import instant_ms
+from inferometer.window_rows import answer, source_text
 from telemetry.clock import wall_ms
-from telemetry.queries import report as report_question
+
+HISTORY_NAME = "sql_history"
+"""File in the data directory that remembers what was typed."""
+STATEMENT_CHARACTERS_MAX = 1 << 20
+"""Most that is read of a statement on stdin; the store refuses it far below."""
 
 
 def report(config: Config, since: str, until: str, output: str, *, only: tuple[str | None, str | None]) -> None:
@@ -35,11 +41,11 @@ def report(config: Config, since: str, until: str, output: str, *, only: tuple[s
         raise ConfigurationError(f"--since: found {since!r}, which is not before --until {until!r}")
     where = source(config)
     window = Window(since_ms=since_ms, until_ms=until_ms, observing_since_ms=where.observing_since_ms)
-    rows = where.rows(report_question(since_ms, until_ms))
+    told = answer(where, window, now_ms)
     endpoint, model = only
-    found = groups(rows, window, endpoint=endpoint, model=model)
+    found = groups(told.rows, told.window, endpoint=endpoint, model=model)
     note = None if found else _why_empty(where, since, endpoint or model)
-    show(found, window, output, note)
+    show(found, told.window, output, note)
 
 
 def show(found: list[Group], window: Window, output: str, note: str | None) -> None:
@@ -49,6 +55,8 @@ def show(found: list[Group], window: Window, output: str, note: str | None) -> N
         return
     if note:
         sys.stderr.write(note + "\n")
+    elif output in {"csv", "markdown"} and not window.is_exact:
+        sys.stderr.write(source_text(window, found) + "\n")
     if output == "csv":
         sys.stdout.write(as_csv(found))
     elif found:
@@ -58,21 +66,47 @@ def show(found: list[Group], window: Window, output: str, note: str | None) -> N
             _draw(found, window)
 
 
-def sql(config: Config, statement: str, output: str) -> None:
-    """Print the answer to one reading statement.
+def sql(config: Config, statement: str | None, output: str) -> None:
+    """Print the answer to one reading statement, or to each that is typed.
+
+    Args:
+        config: The configuration.
+        statement: The statement; None for what stdin says, line by line if it is a terminal.
+        output: `table`, `json`, `csv` or `markdown`.
 
     Raises:
         InferometerError: The store cannot be asked, or refuses the statement.
     """
-    sys.stdout.buffer.write(source(config).raw(statement, output))
-    sys.stdout.buffer.flush()
+    if statement is None and sys.stdin.isatty():
+        return _typed(config, output)
+    text = str(sys.stdin.read(STATEMENT_CHARACTERS_MAX)) if statement is None else statement
+    if not text.strip():
+        raise ConfigurationError("sql: no statement; allowed: one as argument, one on stdin, or a terminal to type at")
+    return _answer(source(config), text, output)
+
+
+def _typed(config: Config, output: str) -> None:
+    from inferometer import prompt  # noqa: PLC0415  # only a terminal has readline
+
+    where = source(config)
+    prompt.run(lambda typed: _answer(where, typed, output), data_directory.resolve(config.data).root / HISTORY_NAME)
+
+
+def _answer(where: Source, statement: str, output: str) -> None:
+    try:
+        sys.stdout.buffer.write(where.raw(statement, output))
+        sys.stdout.buffer.flush()
+    except KeyboardInterrupt:
+        where.store.close()  # the store ends a statement whose asker has left
+        raise
 
 
 def _draw(found: list[Group], window: Window) -> None:
     from inferometer.screen import console, drawn  # noqa: PLC0415  # rich costs 0.1 s that JSON need not pay
 
     seconds = found[0].seconds
-    heading = f"{(window.until_ms - window.since_ms) / 1000:.0f} s asked for, rates over the {seconds:.0f} s observed"
+    asked = f"{(window.until_ms - window.since_ms) / 1000:.0f} s asked for"
+    heading = f"{asked}, rates over the {seconds:.0f} s observed; {source_text(window, found)}"
     console().print(drawn(tables(found), heading))
 
 

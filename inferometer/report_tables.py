@@ -78,13 +78,13 @@ def as_csv(groups: Sequence[Group]) -> str:
     out = StringIO()
     writer = csv.DictWriter(out, fieldnames=list(_flat_names()), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _csv_cell(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
     return out.getvalue()
 
 
 def as_markdown(groups: Sequence[Group]) -> str:
     """Return the report as Markdown."""
-    return "\n".join(_markdown(table) for table in tables(groups))
+    return "\n".join(markdown(table) for table in tables(groups))
 
 
 def printable(text: str) -> str:
@@ -174,7 +174,8 @@ def _legend(found: Sequence[Table]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _markdown(table: Table) -> str:
+def markdown(table: Table) -> str:
+    """Return a table as Markdown."""
     heads = "| " + " | ".join(column.name for column in table.columns) + " |"
     rules = "|" + "|".join("---:" if column.figures else "---" for column in table.columns) + "|"
     rows = ("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in table.rows)
@@ -208,5 +209,6 @@ def _flat(group: Group) -> dict[str, object]:
     return flat | dict(zip(_FLAT_TAIL, tail, strict=True))
 
 
-def _csv_cell(value: object) -> object:
+def csv_cell(value: object) -> object:
+    """Return a value as a spreadsheet may read it: no text of it is run as a formula."""
     return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -4,25 +4,25 @@ The only module that imports chdb, and only when a store is opened: it brings 20
 to one thread of its pool, so that a statement never meets another's stream. Reader handles get their budgets and then
 `readonly = 1`, which the engine lets nobody take back.
 
-Source: spec/store.md 8.2, 8.3; chdb/state/sqlitelike.py (Connection, StreamingInserter).
+Source: spec/store.md 8.2, 8.3; chdb/state/sqlitelike.py (Connection).
 """
 
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 from inferometer import store_gate, store_wire
+from inferometer.store_pool import Pool, Work
 from telemetry import schema
 
 READERS_MAX = 4
 WRITERS = 2
-WAITING_MAX = 64
-"""Statements that wait for a handle of a pool; one more is told to come back."""
 VERDICTS_MAX = 256
 """Statements whose canonical text is remembered, because it passed the gate."""
 READ_S_MAX = 10.0
@@ -40,18 +40,17 @@ _BUDGETS = (
 _DATABASES = frozenset({schema.DATABASE, "system", "information_schema", "INFORMATION_SCHEMA"})
 _CANONICAL = "SELECT formatQuerySingleLine({q:String})"
 """Parses and never runs; a syntax error or a second statement is error 62 in the parser's own words."""
+_NAME = "SET log_comment = '{name}'"
+"""Names what a handle runs, so that exactly that can be found and killed; a reader cannot change it."""
+_KILL = "KILL QUERY WHERE Settings['log_comment'] = {name:String} ASYNC"
+_NOT_IN_A_PATH = frozenset("?&")
+"""What the engine takes for the end of a path, or of a setting behind it."""
 _TABLE_FUNCTIONS = "SELECT name FROM system.table_functions FORMAT TabSeparated"
 _FUNCTIONS = "SELECT name FROM system.functions FORMAT TabSeparated"
-T = TypeVar("T")
-H = TypeVar("H")
 
 
 class EngineError(Exception):
     """The engine refused or failed; the text is its own and holds the code."""
-
-
-class BusyError(Exception):
-    """All handles are taken and the queue is full; nothing was executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,21 +76,26 @@ class _RawResult(Protocol):
     def bytes_read(self) -> int: ...
 
 
-class _Inserted(Protocol):
-    rows_written: int
-    bytes_written: int
-
-
-class _Inserter(Protocol):
-    def append(self, data: bytes) -> None: ...
-    def finish(self) -> _Inserted: ...
-    def cancel(self) -> None: ...
-
-
 class _Connection(Protocol):
     def query(self, query: str, format: str, params: Mapping[str, str]) -> _RawResult: ...  # noqa: A002 (chDB's name)
-    def send_insert(self, query: str, format: str) -> _Inserter: ...  # noqa: A002 (chDB's name)
     def close(self) -> None: ...
+
+
+class _Admin:
+    """A connection with all rights; its statements come one after another, from any thread."""
+
+    def __init__(self, connect: Callable[[], _Connection]) -> None:
+        self._connection, self._lock = connect(), threading.Lock()
+
+    def execute(self, sql: str, parameters: Mapping[str, str]) -> str:
+        with self._lock:
+            try:
+                return self._connection.query(sql, "TabSeparated", params=parameters).bytes().decode()
+            except RuntimeError as error:
+                raise EngineError(str(error)) from error
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 class _Handle:
@@ -102,8 +106,9 @@ class _Handle:
     one takes 2 ms.
     """
 
-    def __init__(self, connect: Callable[[], _Connection], prelude: tuple[str, ...]) -> None:
-        self._connect, self._prelude = connect, prelude
+    def __init__(self, name: str, connect: Callable[[], _Connection], prelude: tuple[str, ...] = ()) -> None:
+        self.name, self._connect = name, connect
+        self._prelude = (_NAME.replace("{name}", name), *prelude)
         self._connection = self._opened()
         self._database = schema.DATABASE
 
@@ -120,19 +125,21 @@ class _Handle:
             raise EngineError(str(error)) from error
         return Result(body=found.bytes(), output=output, rows=found.rows_read(), size=found.bytes_read())
 
-    def insert(self, sql: str, form: str, data: bytes) -> Result:
-        inserter: _Inserter | None = None
+    def insert(self, head: str, settings: str, form: str, data: bytes) -> Result:
+        """Insert a body that lies in memory under a file's name.
+
+        Subtle: the engine's streaming insert (`send_insert`) reports success when a view behind the table failed, and
+        the roll-up would miss rows that nobody asks for again (seen on 26.9); INSERT .. FROM INFILE raises.
+        """
+        descriptor = os.memfd_create("insert")
         try:
-            inserter = self._connection.send_insert(sql, form)
-            inserter.append(data)
-            done = inserter.finish()
-        except RuntimeError as error:
-            if inserter is not None:
-                inserter.cancel()
-            self._reopen()
-            text = str(error)
-            raise EngineError(text[max(text.find("Code: "), 0) :]) from error
-        return Result(body=b"", output=form, rows=done.rows_written, size=done.bytes_written)
+            with os.fdopen(descriptor, "wb", closefd=False) as file:
+                file.write(data)
+            sql = f"{head} FROM INFILE '/proc/self/fd/{descriptor}' SETTINGS {settings} FORMAT {form}"
+            done = self.read(sql, form, {})
+        finally:
+            os.close(descriptor)
+        return Result(body=b"", output=form, rows=done.rows, size=done.size)
 
     def close(self) -> None:
         self._connection.close()
@@ -149,98 +156,82 @@ class _Handle:
         return connection
 
 
-class Pool(Generic[H]):
-    """Threads that hold one handle each while they work, and a bounded queue before them."""
-
-    def __init__(self, name: str, handles: Sequence[H]) -> None:
-        """Start as many threads as there are handles."""
-        self._free = list(handles)
-        self._places = threading.BoundedSemaphore(len(handles) + WAITING_MAX)
-        self._threads = ThreadPoolExecutor(len(handles), thread_name_prefix=f"store-{name}")
-
-    def submit(self, work: Callable[[H], T]) -> Future[T]:
-        """Let a thread do the work with a handle.
-
-        Raises:
-            BusyError: The queue is full.
-        """
-        if not self._places.acquire(blocking=False):
-            raise BusyError(f"{WAITING_MAX} statements are waiting already")
-        future = self._threads.submit(self._run, work)
-        future.add_done_callback(lambda _: self._places.release())
-        return future
-
-    def close(self) -> list[H]:
-        """Finish what runs, drop what waits, and hand the handles back."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
-        return self._free
-
-    def _run(self, work: Callable[[H], T]) -> T:
-        handle = self._free.pop()  # There are as many handles as threads.
-        try:
-            return work(handle)
-        finally:
-            self._free.append(handle)
-
-
 class Engine:
     """An open store directory."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the directory, or make it; the caller holds its lock."""
+    def __init__(self, path: Path, backups: Path) -> None:
+        """Open the directory, or make it; the caller holds its lock.
+
+        Args:
+            path: Where the store lives.
+            backups: The one directory where the engine writes and reads archives.
+
+        Raises:
+            EngineError: The path has a character that the engine does not take as one.
+        """
+        if _NOT_IN_A_PATH & set(str(path.resolve())):
+            raise EngineError(f"a path with {' or '.join(sorted(_NOT_IN_A_PATH))} in it is none for the engine")
         os.environ["TZ"] = "UTC"  # The engine takes its time zone from here when it starts.
         import chdb  # noqa: PLC0415 - it brings 200 MB into the process
 
         connect = cast("Callable[[str], _Connection]", cast("Any", chdb).connect)
-        opened = partial(connect, str(path.resolve()))
-        self._admin = opened()
+        opened = partial(connect, f"{path.resolve()}?backups.allowed_path={quote(str(backups.resolve()))}")
+        self._admin, self._killer = _Admin(opened), _Admin(opened)
         self.execute(schema.CREATE_DATABASE)
         self.version = self.execute("SELECT version() FORMAT TabSeparated").strip()
         self._denied = store_gate.denied(self.execute(_TABLE_FUNCTIONS).split(), self.execute(_FUNCTIONS).split())
         n_readers = min(READERS_MAX, os.cpu_count() or 1)
-        self._readers = Pool("read", [_Handle(opened, _BUDGETS) for _ in range(n_readers)])
-        self._writers = Pool("write", [_Handle(opened, ()) for _ in range(WRITERS)])
+        readers = [_Handle(f"read-{at}", opened, _BUDGETS) for at in range(n_readers)]
+        self._readers = Pool("read", readers, self._kill)
+        self._writers = Pool("write", [_Handle(f"write-{at}", opened) for at in range(WRITERS)], self._kill)
         self._verdicts: dict[str, str] = {}
 
-    def execute(self, sql: str) -> str:
+    def execute(self, sql: str, parameters: Mapping[str, str] | None = None) -> str:
         """Run a statement of our own with all rights, in the caller's thread.
 
         Raises:
             EngineError: The engine refused it.
         """
-        try:
-            return self._admin.query(sql, "TabSeparated", params={}).bytes().decode()
-        except RuntimeError as error:
-            raise EngineError(str(error)) from error
+        return self._admin.execute(sql, parameters or {})
 
-    def read(self, sql: str, output: str, parameters: Mapping[str, str], database: str) -> Future[Result]:
+    @contextmanager
+    def quiet(self) -> Generator[None]:
+        """Let the inserts that run finish, and let no other begin: tables then agree with their roll-ups."""
+        with self._writers.held():
+            yield
+
+    def read(self, sql: str, output: str, parameters: Mapping[str, str], database: str) -> Work[Result]:
         """Run a reader's statement.
 
         Raises:
-            BusyError: The queue is full; nothing was executed. From the future come `EngineError` and the gate's
+            BusyError: The queue is full; nothing was executed. From the work come `EngineError` and the gate's
                 `RefusedError`.
         """
         return self._readers.submit(lambda handle: self._read(handle, sql, output, parameters, database))
 
-    def ask(self, sql: str, output: str, parameters: Mapping[str, str]) -> Future[Result]:
+    def ask(self, sql: str, output: str, parameters: Mapping[str, str]) -> Work[Result]:
         """Run a statement that the gate knows word by word, on a handle that may write.
 
         A client believes what this handle says of its settings, so it does not refuse to send an insert's.
         """
         return self._writers.submit(lambda handle: handle.read(sql, output, parameters))
 
-    def insert(self, statement: store_gate.Insert, settings: Mapping[str, str], data: bytes) -> Future[Result]:
-        """Insert rows; when the future has a result they are on disk."""
+    def insert(self, statement: store_gate.Insert, settings: Mapping[str, str], data: bytes) -> Work[Result]:
+        """Insert rows; when the work has a result they are on disk."""
         names = ", ".join(statement.columns)
-        pairs = ", ".join(f"{name} = '{_literal(value)}'" for name, value in settings.items())
-        sql = f"INSERT INTO {schema.DATABASE}.{statement.table.name} ({names}) SETTINGS {pairs}"  # names from schema.py
-        return self._writers.submit(lambda handle: handle.insert(sql, statement.format, data))
+        pairs = ", ".join(f"{name} = '{literal(value)}'" for name, value in settings.items())
+        head = f"INSERT INTO {schema.DATABASE}.{statement.table.name} ({names})"  # names from schema.py
+        return self._writers.submit(lambda handle: handle.insert(head, pairs, statement.format, data))
 
     def close(self) -> None:
         """Finish what runs, drop what waits, close every handle."""
         for handle in (*self._writers.close(), *self._readers.close()):
             handle.close()
+        self._killer.close()
         self._admin.close()
+
+    def _kill(self, handle: _Handle) -> None:
+        self._killer.execute(_KILL, {"name": handle.name})
 
     def _read(self, handle: _Handle, sql: str, output: str, parameters: Mapping[str, str], database: str) -> Result:
         canonical = self._judged(handle, sql)
@@ -262,5 +253,6 @@ class Engine:
         return canonical
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
+    """Return a text as it stands between quotes, for the places where the engine takes no parameter."""
     return value.replace("\\", "\\\\").replace("'", "\\'")

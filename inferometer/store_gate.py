@@ -56,6 +56,8 @@ _INSERT = re.compile(
     re.IGNORECASE,
 )
 """Matched against a text with single spaces, so that no run of blanks makes it slow."""
+_DESCRIBE = re.compile(r"DESCRIBE TABLE (?:(?P<database>`\w+`|\w+)\.)?(?P<table>`\w+`|\w+)", re.IGNORECASE)
+"""What clickhouse-connect asks before an insert whose types it was not told."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,14 +159,11 @@ def insert(statement: str) -> Insert:
     found = _INSERT.fullmatch(" ".join(statement.split()))
     if found is None:
         raise RefusedError(497, "a writer may only INSERT INTO table (columns) FORMAT Native|JSONEachRow")
-    database, name = (found["database"] or schema.DATABASE).strip("`"), found["table"].strip("`")
-    table = next((one for one in WRITABLE if database == schema.DATABASE and one.name == name), None)
-    if table is None:
-        raise RefusedError(60, f"Table {database}.{name} does not exist, or is not for writers")
+    table = _table(found)
     columns = tuple(column.strip(" `") for column in found["columns"].split(","))
     unknown = set(columns) - {column.name for column in table.insert_columns}
     if unknown:
-        raise RefusedError(16, f"No such column {', '.join(sorted(unknown))} in table {database}.{name}")
+        raise RefusedError(16, f"No such column {', '.join(sorted(unknown))} in table {table.name}")
     if found["format"] not in INSERT_FORMATS:
         raise RefusedError(497, f"a writer's format is one of {', '.join(sorted(INSERT_FORMATS))}")
     return Insert(table=table, columns=columns, format=found["format"])
@@ -185,12 +184,32 @@ def is_handshake(statement: str) -> bool:
 
 
 def is_writers_question(statement: str) -> bool:
-    """Whether a writer may ask this: the handshake, and how much of a batch is stored."""
-    return is_handshake(statement) or _plain(statement) == _plain(queries.STORED_COUNT)
+    """Whether a writer may ask this: the handshake, how much of a batch is stored, and what a table looks like.
+
+    Raises:
+        RefusedError: It asks for a table that no writer has.
+    """
+    if described := _DESCRIBE.fullmatch(_plain(statement)):
+        _table(described)
+        return True
+    asked = _plain(statement)
+    return is_handshake(statement) or asked in map(_plain, (queries.STORED_COUNT, queries.INSERTS_SINCE))
+
+
+def _table(found: re.Match[str]) -> schema.Table:
+    database, name = (found["database"] or schema.DATABASE).strip("`"), found["table"].strip("`")
+    table = next((one for one in WRITABLE if database == schema.DATABASE and one.name == name), None)
+    if table is None:
+        raise RefusedError(60, f"Table {database}.{name} does not exist, or is not for writers")
+    return table
 
 
 def _plain(statement: str) -> str:
     return " ".join(split_format(statement)[0].split())
 
 
-WRITABLE = tuple(table for table in schema.TABLES if table is not schema.SCHEMA_MIGRATIONS)
+_FILLED_BY_VIEWS = frozenset(view.target for view in schema.VIEWS)
+WRITABLE = tuple(
+    table for table in schema.TABLES if table is not schema.SCHEMA_MIGRATIONS and table.name not in _FILLED_BY_VIEWS
+)
+"""The tables that a writer inserts into: not the admin's, and none that a view fills."""

@@ -11,43 +11,40 @@ import argparse
 import asyncio
 import contextlib
 import os
-import shutil
-import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Generator, Mapping, MutableMapping, Sequence
-from concurrent.futures import Future
-from importlib.metadata import version as installed_version
+from collections.abc import Generator, Mapping, Sequence
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
-import uvicorn
-
-from inferometer import migrate, store_gate, store_lock, store_secrets, store_wire
-from inferometer.data_directory import DataDirectory
+from inferometer import (
+    store_control,
+    store_gate,
+    store_listen,
+    store_lock,
+    store_open,
+    store_orders,
+    store_secrets,
+    store_wire,
+)
 from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
-from inferometer.store_engine import READ_S_MAX, BusyError, Engine, EngineError, Result
+from inferometer.store_engine import READ_S_MAX, Engine, EngineError, Result
+from inferometer.store_listen import Receive, Scope, Send
+from inferometer.store_pool import BusyError, Work
 from inferometer.store_wire import Answer, Asked, WireError
 
-CONNECTIONS_MAX = 64
-"""Open connections; one more is answered 503 before anything is executed."""
 REQUEST_S_MAX = 60.0
 BODY_S_MAX = 30.0
 """Longest time in which a body may arrive."""
-DRAIN_S = 10
-FREE_BYTES_MIN = 1 << 30
-"""Free space below which a store does not start."""
-_IDLE_CONNECTION_S = 120
-_INTERRUPTED = 130
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class StoreApp:
-    """The ASGI application over one engine."""
+    """The ASGI application over one engine.
+
+    Attributes:
+        engine: That engine.
+    """
 
     def __init__(self, engine: Engine, users: Mapping[str, str], hosts: frozenset[str]) -> None:
         """Keep the parts.
@@ -57,17 +54,14 @@ class StoreApp:
             users: Secret by user.
             hosts: Names by which we may be addressed, without port.
         """
-        self._engine, self._users, self._hosts = engine, users, hosts
+        self.engine, self._users, self._hosts = engine, users, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         answer = await self._answered(scope, headers, receive)
         answer = store_wire.compressed(answer, headers.get("accept-encoding", ""))
-        raw = [(name.encode(), value.encode("latin-1", "replace")) for name, value in answer.headers]
-        raw.append((b"Content-Length", str(len(answer.body)).encode()))
-        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-        await send({"type": "http.response.body", "body": answer.body})
+        await store_listen.sent(answer, send)
 
     async def _answered(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
         if headers.get("host", "").rsplit(":", 1)[0].strip("[]") not in self._hosts:
@@ -79,13 +73,13 @@ class StoreApp:
         try:
             return await self._run(scope, headers, receive)
         except EngineError as error:
-            return store_wire.engine_failure(str(error), self._engine.version)
+            return store_wire.engine_failure(str(error), self.engine.version)
+        except _SlowBodyError as error:
+            return store_wire.closing(store_wire.failure(error.code, str(error), self.engine.version))
         except (WireError, store_gate.RefusedError) as error:
-            return store_wire.failure(error.code, str(error), self._engine.version)
+            return store_wire.failure(error.code, str(error), self.engine.version)
         except BusyError as error:
-            return store_wire.failure(202, f"Too many simultaneous queries: {error}", self._engine.version)
-        except TimeoutError:
-            return store_wire.failure(159, "Timeout exceeded", self._engine.version)
+            return store_wire.failure(202, f"Too many simultaneous queries: {error}", self.engine.version)
 
     async def _run(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
         if len(scope["query_string"]) + sum(map(len, headers.values())) > store_wire.HEADER_BYTES_MAX:
@@ -93,45 +87,42 @@ class StoreApp:
         user = store_secrets.user_of(self._users, *store_wire.credentials(headers))
         if user is None:
             raise WireError(516, "Authentication failed: password is incorrect, or there is no such user")
-        async with asyncio.timeout(BODY_S_MAX):
-            body = await _body(receive)
+        body = await _body(receive)
         asked = store_wire.asked(scope["query_string"], headers, body)
         if len(asked.statement.encode()) > store_gate.SQL_BYTES_MAX:
             raise WireError(62, f"the statement is longer than {store_gate.SQL_BYTES_MAX} bytes")
-        hello = store_wire.grafana_hello(asked.statement, asked.options, self._engine.version)
+        hello = store_wire.grafana_hello(asked.statement, asked.options, self.engine.version)
         if hello is not None and user != "writer":
             return store_wire.answer(hello, "Native")
         if user == "writer":
-            return await self._written(asked, method=scope["method"])
-        return await self._read(asked)
+            return await self._written(asked, receive, method=scope["method"])
+        return await self._read(asked, receive)
 
-    async def _written(self, asked: Asked, *, method: str) -> Answer:
+    async def _written(self, asked: Asked, receive: Receive, *, method: str) -> Answer:
         refused = asked.options.keys() - store_wire.TRANSPORT_NAMES - store_wire.ENGINE_SETTINGS
         if refused:
             raise WireError(115, f"Setting {', '.join(sorted(refused))} is not one that a writer may change")
         if store_gate.is_writers_question(asked.statement):
-            return await self._asked(asked)
+            return await self._asked(asked, receive)
         if method != "POST":
             raise WireError(164, "Cannot execute query in readonly mode: GET only reads")
         settings = {name: asked.options[name] for name in sorted(store_wire.ENGINE_SETTINGS & asked.options.keys())}
-        done = await _within(
-            REQUEST_S_MAX,
-            self._engine.insert(store_gate.insert(asked.statement), {"async_insert": "0", **settings}, asked.data),
-        )
+        inserting = store_gate.insert(asked.statement)
+        done = await _inserted(self.engine.insert(inserting, {"async_insert": "0", **settings}, asked.data))
         summary = {"written_rows": done.rows, "written_bytes": done.size}
         return store_wire.answer(b"", done.output, query_id=asked.options.get("query_id", ""), summary=summary)
 
-    async def _asked(self, asked: Asked) -> Answer:
+    async def _asked(self, asked: Asked, receive: Receive) -> Answer:
         statement, output = store_gate.split_format(asked.statement)
-        found = self._engine.ask(statement, output or _output(asked), asked.parameters)
-        return _rows(await _within(READ_S_MAX, found), asked)
+        work = self.engine.ask(statement, output or _output(asked), asked.parameters)
+        return _rows(await _found(work, READ_S_MAX, receive), asked)
 
-    async def _read(self, asked: Asked) -> Answer:
+    async def _read(self, asked: Asked, receive: Receive) -> Answer:
         if store_gate.is_handshake(asked.statement):
-            return await self._asked(asked)
-        database = asked.options.get("database", "")
-        found = self._engine.read(asked.statement, _output(asked), asked.parameters, database)
-        return _rows(await _within(_seconds(asked.options), found), asked)
+            return await self._asked(asked, receive)
+        seconds, database = _seconds(asked.options), asked.options.get("database", "")
+        work = self.engine.read(asked.statement, _output(asked), asked.parameters, database)
+        return _rows(await _found(work, seconds, receive), asked)
 
 
 def serve(data: Path, host: str, port: int) -> int:
@@ -149,11 +140,16 @@ def serve(data: Path, host: str, port: int) -> int:
     store_lock.refuse_unwritable(data)
     with _bound(host, port) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
-        with _owned(data, url), contextlib.closing(_opened(DataDirectory(root=data).store)) as engine:
+        with store_open.owned(data, url), contextlib.closing(store_open.opened(data)) as engine:
             hosts = frozenset({host, "127.0.0.1", "localhost", "::1"})
             app = StoreApp(engine, store_secrets.ensure(data), hosts)
-            _say(f"store {data} answers at {url} (engine {engine.version}, RSS {_rss_mib()} MiB)")
-            return asyncio.run(_served(app, listener))
+            ready = f"store {data} answers at {url} (engine {engine.version}, RSS {_rss_mib()} MiB)"
+            return asyncio.run(_serving(app, listener, data, ready))
+
+
+async def _serving(app: StoreApp, listener: socket.socket, data: Path, ready: str) -> int:
+    async with store_control.answering(data, partial(store_orders.carry_out, app.engine)):
+        return await store_listen.served(app, listener, partial(_say, ready))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -170,60 +166,60 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
 
 
-async def _served(app: StoreApp, listener: socket.socket) -> int:
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="httptools",
-            loop="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=CONNECTIONS_MAX + 1,
-            timeout_keep_alive=_IDLE_CONNECTION_S,
-            timeout_graceful_shutdown=DRAIN_S,
-        )
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, server.stop, number)
-    await server.serve(sockets=[listener])
-    return _INTERRUPTED if server.ended_by is signal.SIGINT else 0
-
-
-class _Server(uvicorn.Server):
-    """A server whose signals are handled by its owner, which has an engine to close after it."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
-
-    ended_by: signal.Signals | None = None
-
-    def stop(self, number: signal.Signals) -> None:
-        self.ended_by = self.ended_by or number
-        self.should_exit = True
+class _SlowBodyError(WireError):
+    """A body that does not come, so that its connection can carry nothing else."""
 
 
 async def _body(receive: Receive) -> bytes:
     body = bytearray()
     more = True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise WireError(store_wire.UNKNOWN_ERROR, "the client left before its request was complete")
-        body += message.get("body", b"")
-        more = message.get("more_body", False)
-        if len(body) > store_wire.BODY_BYTES_MAX:
-            raise WireError(307, f"the body is larger than {store_wire.BODY_BYTES_MAX} bytes")
+    try:
+        async with asyncio.timeout(BODY_S_MAX):
+            while more:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise WireError(store_wire.UNKNOWN_ERROR, "the client left before its request was complete")
+                body += message.get("body", b"")
+                more = message.get("more_body", False)
+                if len(body) > store_wire.BODY_BYTES_MAX:
+                    raise WireError(307, f"the body is larger than {store_wire.BODY_BYTES_MAX} bytes")
+    except TimeoutError:
+        raise _SlowBodyError(159, f"the body did not arrive within {BODY_S_MAX:.0f} s") from None
     return bytes(body)
 
 
-async def _within(seconds: float, found: Future[Result]) -> Result:
-    async with asyncio.timeout(seconds):
-        return await asyncio.wrap_future(found)
+async def _inserted(work: Work[Result]) -> Result:
+    """Wait for an insert, which is let alone when the time is over: its rows may be stored already."""
+    try:
+        async with asyncio.timeout(REQUEST_S_MAX):
+            return await asyncio.wrap_future(work.future)
+    except TimeoutError:
+        raise WireError(159, f"Timeout exceeded: the insert took more than {REQUEST_S_MAX:.0f} s") from None
+
+
+async def _found(work: Work[Result], seconds: float, receive: Receive) -> Result:
+    """Wait for rows; the statement ends with the time it was given, or with the client that wanted them."""
+    future = asyncio.wrap_future(work.future)
+    try:
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(_stop_when_left(work, receive))
+            await asyncio.wait([future], timeout=seconds)
+            watch.cancel()
+        if not future.done():
+            raise WireError(159, f"Timeout exceeded: maximum: {seconds:g} s")
+    finally:
+        if not future.done():
+            work.stop()
+            future.cancel()
+    if future.cancelled():
+        raise WireError(394, "Query was cancelled: the client left")
+    return future.result()
+
+
+async def _stop_when_left(work: Work[Result], receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    work.stop()
 
 
 def _output(asked: Asked) -> str:
@@ -259,39 +255,10 @@ def _bound(host: str, port: int) -> Generator[socket.socket]:
         try:
             listener.bind((host, port))
             # Subtle: two sockets may be bound to one port until one of them listens. Early clients wait in its queue.
-            listener.listen(CONNECTIONS_MAX)
+            listener.listen(store_listen.CONNECTIONS_MAX)
         except (OSError, OverflowError) as error:
             raise UnreachableError(f"--port {port} of {host} cannot be used: {error}; choose another port") from None
         yield listener
-
-
-@contextlib.contextmanager
-def _owned(data: Path, url: str) -> Generator[None]:
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        free = shutil.disk_usage(data).free
-    except OSError as error:
-        raise UnreachableError(f"data directory {data}: {error.strerror}; choose another with --data") from None
-    if free < FREE_BYTES_MIN:
-        raise UnreachableError(f"data directory {data}: {free >> 20} MiB are free, {FREE_BYTES_MIN >> 20} are needed")
-    with store_lock.own(data, url, installed_version("inferometer")):
-        yield
-
-
-def _opened(path: Path) -> Engine:
-    try:
-        engine = Engine(path)
-    except ModuleNotFoundError as error:
-        raise ConfigurationError(f"{error}: install inferometer[embedded], or set store.url to a server") from None
-    except (EngineError, RuntimeError) as error:
-        raise UnreachableError(f"store {path} does not open: {' '.join(str(error).split())}") from None
-    try:
-        migrate.apply(engine.execute, by=f"inferometer {installed_version('inferometer')}")
-        migrate.verify(engine.execute)
-    except (EngineError, migrate.SchemaDriftError) as error:
-        engine.close()
-        raise ConfigurationError(f"store {path}: {' '.join(str(error).split())}") from None
-    return engine
 
 
 def _is_loopback(host: str) -> bool:

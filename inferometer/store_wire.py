@@ -32,6 +32,7 @@ ENGINE_SETTINGS = frozenset(
         "async_insert",
         "wait_for_async_insert",
         "materialized_views_ignore_errors",
+        "parallel_view_processing",
     }
 )
 """Settings of a writer that reach the engine."""
@@ -76,6 +77,7 @@ NAMES: Mapping[int, str] = {
     164: "READONLY",
     202: "TOO_MANY_SIMULTANEOUS_QUERIES",
     307: "TOO_MANY_BYTES",
+    394: "QUERY_WAS_CANCELLED",
     396: "TOO_MANY_ROWS_OR_BYTES",
     497: "ACCESS_DENIED",
     516: "AUTHENTICATION_FAILED",
@@ -91,6 +93,8 @@ _PACKINGS: Mapping[str, tuple[str, str, tuple[int, ...], str]] = {
 """Library, maker, its arguments and its error, by Content-Encoding; the last two come with clickhouse-connect."""
 _CODE = re.compile(r"Code: (\d+)\. ")
 _GRAFANA_HELLO = "SELECT displayName(), version(), revision(), timezone()"
+_BLOCK_INFO = bytes((1, 0, 2, 255, 255, 255, 255, 0))
+"""What stands before a block at every revision but 0: no overflows, no bucket."""
 _TYPED_BYTE_REVISION = 54454
 """From this revision on each column of a block carries one more byte (custom serialisation)."""
 
@@ -177,14 +181,19 @@ def answer(body: bytes, output: str, *, query_id: str = "", summary: Mapping[str
 
 
 def failure(code: int, message: str, version: str) -> Answer:
-    """Write an error: what it says, its name if we know it, and our version."""
+    """Write an error: what it says, its name if we know it, and the engine's version unless that is empty."""
     name = f" ({NAMES[code]})" if code in NAMES and f"({NAMES[code]})" not in message else ""
-    text = f"Code: {code}. DB::Exception: {message}{name} (version {version})\n"
+    text = f"Code: {code}. DB::Exception: {message}{name}{f' (version {version})' if version else ''}\n"
     headers = [("Content-Type", "text/plain; charset=UTF-8"), ("X-ClickHouse-Exception-Code", str(code))]
     status = STATUSES.get(code, 500)
     headers += [("Retry-After", "1")] if status == STATUSES[202] else []
     headers += [("WWW-Authenticate", 'Basic realm="inferometer store"')] if status == STATUSES[516] else []
     return Answer(status=status, headers=tuple(headers), body=text.encode())
+
+
+def closing(given: Answer) -> Answer:
+    """Return the answer as the last one of its connection."""
+    return Answer(status=given.status, headers=(*given.headers, ("Connection", "close")), body=given.body)
 
 
 def engine_failure(text: str, version: str) -> Answer:
@@ -212,18 +221,25 @@ def grafana_hello(statement: str, options: Mapping[str, str], version: str) -> b
     """Return the hand-made answer to clickhouse-go's first statement; None if this is another.
 
     It decodes every later block at the revision that this answer reports, so 0 makes the engine's plain blocks right.
+
+    Raises:
+        WireError: The revision that it asks for is none.
     """
     if " ".join(statement.split()) != _GRAFANA_HELLO:
         return None
-    typed = b"\0" if int(options.get("client_protocol_version") or 0) >= _TYPED_BYTE_REVISION else b""
-    head = bytes((1, 0, 2, 255, 255, 255, 255, 0, 4, 1)) if typed else bytes((4, 1))
+    asked_revision = options.get("client_protocol_version") or "0"
+    if not re.fullmatch(r"[0-9]{1,9}", asked_revision):
+        raise WireError(36, "client_protocol_version is not a number")
+    info = _BLOCK_INFO if int(asked_revision) > 0 else b""
+    typed = b"\0" if int(asked_revision) >= _TYPED_BYTE_REVISION else b""
     cells = (
         ("displayName()", "String", _text("inferometer")),
         ("version()", "String", _text(version)),
         ("revision()", "UInt32", bytes(4)),
         ("timezone()", "String", _text("UTC")),
     )
-    return head + b"".join(_text(name) + _text(kind) + typed + value for name, kind, value in cells)
+    columns = (_text(name) + _text(kind) + typed + value for name, kind, value in cells)
+    return info + bytes((len(cells), 1)) + b"".join(columns)
 
 
 def _text(text: str) -> bytes:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "no-data"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", StringIO())
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
 
@@ -129,7 +131,12 @@ UP = ["up", "--target", TARGET, "--data", "d"]
         ),
         pytest.param(["up", "--xyz", "1"], 2, "No such option: --xyz", id="a wrong option"),
         pytest.param(["watch"], 2, "No such command 'watch'.", id="a wrong verb"),
-        pytest.param(["sql"], 2, "Missing argument 'SELECT'.", id="no statement"),
+        pytest.param(
+            ["sql"],
+            2,
+            "sql: no statement; allowed: one as argument, one on stdin, or a terminal to type at",
+            id="no statement",
+        ),
         pytest.param(["top", "--json"], 2, "--json: goes with --once", id="live JSON"),
         pytest.param(
             ["report", "--data", "d", "--since", "soon"],

@@ -1,25 +1,21 @@
 """The engine as a process of its own would open it once: chDB has one owner and one path per process, so these tests
-talk to it over the wire, and only the pool's bound, which needs no engine, is reached from inside.
+talk to it over the wire.
 """
 
-import threading
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from inferometer import store_engine
 from telemetry import queries
+from telemetry.clock import sleep
 from telemetry.errors import StoreDeniedError, StoreError, StoreUnreachableError
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    with StoreProcess(tmp_path_factory.mktemp("engine") / "data") as running:
-        yield running
 
 
 @pytest.fixture
@@ -107,13 +103,40 @@ def test_budgets_of_a_reader(reader: Store) -> None:
         assert code == caught.value.code
 
 
-def test_an_asker_gives_up_earlier_than_the_store(reader: Store) -> None:
-    slow = queries.Question(sql="SELECT max(cityHash64(number)) FROM numbers(1999999999)", seconds_max=0.05)
+HEAVY = "SELECT count() FROM numbers(60000) AS a, numbers(60000) AS b WHERE NOT ignore(cityHash64(a.number, b.number))"
+"""Takes longer than any budget, while it reads few rows."""
+RUNNING = queries.Question(
+    sql="SELECT count() AS n FROM system.processes WHERE query LIKE '%(60000) AS a%' AND query NOT LIKE '%LIKE%'",
+    seconds_max=5.0,
+)
 
-    with pytest.raises(StoreError) as caught:
-        reader.query(slow)
 
-    assert 159 == caught.value.code
+def running(store: Store) -> int:
+    return cast("int", store.query(RUNNING)[0]["n"])
+
+
+def ended(store: Store) -> bool:
+    """Whether the heavy statement is gone well before its own budget would have ended it."""
+    return any(running(store) == 0 or sleep(0.05) for _ in range(60))
+
+
+def test_an_asker_gives_up_earlier_than_the_store_and_the_statement_ends(process: StoreProcess, reader: Store) -> None:
+    for _ in range(store_engine.READERS_MAX + 1):  # were the statements to run on, no handle would be left for the rest
+        with pytest.raises(StoreError, match=r"Timeout exceeded: maximum: 0\.05 s") as caught:
+            reader.query(queries.Question(sql=HEAVY, seconds_max=0.05))
+
+        assert 159 == caught.value.code
+    assert ended(process.store("reader"))
+
+
+def test_a_client_that_leaves_takes_its_statement_with_it(process: StoreProcess, reader: Store) -> None:
+    head = "POST / HTTP/1.1\r\nHost: localhost\r\nX-ClickHouse-User: reader\r\nX-ClickHouse-Key: "
+    head += f"{process.secret('reader')}\r\nContent-Length: {len(HEAVY)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", process.port)) as connection:
+        connection.sendall((head + HEAVY).encode())
+        assert any(running(reader) == 1 or sleep(0.05) for _ in range(60))
+
+    assert ended(reader)
 
 
 def test_more_statements_than_are_remembered(reader: Store) -> None:
@@ -129,19 +152,6 @@ def test_readers_work_side_by_side(process: StoreProcess) -> None:
 
     with ThreadPoolExecutor(8) as threads:
         assert {b"499999500000\n"} == set(threads.map(total, range(16)))
-
-
-def test_one_statement_more_than_may_wait_is_told_to_come_back() -> None:
-    held, gate = [0], threading.Event()
-    pool: store_engine.Pool[int] = store_engine.Pool("test", held)
-    waiting = [pool.submit(lambda _: gate.wait()) for _ in range(len(held) + store_engine.WAITING_MAX)]
-
-    with pytest.raises(store_engine.BusyError, match="64 statements are waiting"):
-        pool.submit(lambda _: None)
-    gate.set()
-    assert all(future.result() for future in waiting)
-    assert 0 == pool.submit(lambda held: held).result()
-    pool.close()
 
 
 def test_the_store_lives_on_after_it_was_asked_nonsense(process: StoreProcess, reader: Store) -> None:

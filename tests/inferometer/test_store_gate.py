@@ -90,6 +90,7 @@ def test_a_writers_insert_is_taken_apart(statement: str) -> None:
         pytest.param("INSERT INTO nowhere (a) FORMAT Native", 60, id="no such table"),
         pytest.param("INSERT INTO system.requests (endpoint) FORMAT Native", 60, id="another database"),
         pytest.param("INSERT INTO schema_migrations (version) FORMAT Native", 60, id="a table of the admin"),
+        pytest.param("INSERT INTO r_1m (n) FORMAT Native", 60, id="a table that a view fills"),
         pytest.param("INSERT INTO requests (nothing) FORMAT Native", 16, id="no such column"),
         pytest.param("INSERT INTO requests (ingested_at) FORMAT Native", 16, id="a column that the store fills"),
     ],
@@ -124,7 +125,11 @@ def test_a_statement_of_blanks_is_judged_in_one_pass() -> None:
 
 
 def test_a_writer_may_ask_how_much_of_a_batch_is_stored_and_shake_hands() -> None:
-    for statement in [*store_gate.HANDSHAKES, queries.STORED_COUNT]:
+    described = ["DESCRIBE TABLE `inferometer`.`requests`", "DESCRIBE TABLE requests"]
+    for statement in [*store_gate.HANDSHAKES, queries.STORED_COUNT, queries.INSERTS_SINCE, *described]:
         assert store_gate.is_writers_question(statement + "\n FORMAT Native")
     assert not store_gate.is_writers_question("SELECT count() FROM inferometer.requests")
     assert not store_gate.is_handshake(queries.STORED_COUNT)
+    for foreign in ["DESCRIBE TABLE system.users", "DESCRIBE TABLE nowhere", "DESCRIBE TABLE default.requests"]:
+        with pytest.raises(RefusedError):
+            store_gate.is_writers_question(foreign)

@@ -1,19 +1,14 @@
-import contextlib
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
-import clickhouse_connect
 import httpx
 import pytest
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from inferometer import store_gate, store_server, store_wire
 from telemetry.clock import wall_ms
@@ -24,13 +19,6 @@ from telemetry.store import encode_requests
 from telemetry.testing.store_process import StoreProcess
 
 NOW_MS = wall_ms()
-library: Any = clickhouse_connect  # it types neither settings nor options
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    with StoreProcess(tmp_path_factory.mktemp("server") / "data") as running:
-        yield running
 
 
 def batch(collector: str, n: int, first: int = 0) -> RequestBatch:
@@ -55,52 +43,6 @@ def refused(*arguments: str) -> tuple[int, list[str]]:
 
     assert "" == ended.stdout
     return ended.returncode, ended.stderr.splitlines()
-
-
-def test_unmodified_clickhouse_connect_reads_every_kind_of_value(process: StoreProcess) -> None:
-    client = library.get_client(
-        host="127.0.0.1", port=process.port, username="reader", password=process.secret("reader")
-    )
-    row = client.query(
-        "SELECT toLowCardinality('a') AS l, map('k', 1) AS m, (1, 'x') AS t, toUUID({u:String}) AS u,"
-        " CAST(NULL, 'Nullable(UInt8)') AS n, [1, 2] AS a, toDateTime64({d:Int64} / 1000, 3, 'UTC') AS d, inf AS f",
-        parameters={"u": "61f0c404-5cb3-11e7-907b-a6006ad3dba0", "d": 1500},
-    ).first_row
-
-    assert ("a", {"k": 1}, (1, "x"), UUID("61f0c404-5cb3-11e7-907b-a6006ad3dba0"), None, [1, 2]) == tuple(row[:6])
-    assert 1.5 == row[6].timestamp()
-    assert float("inf") == row[7]
-    assert [] == client.query("SELECT 1 WHERE 0").result_rows
-    assert ("x",) == client.query("SELECT 1 AS x LIMIT 0").column_names
-    assert client.ping()
-    with client.query_row_block_stream("SELECT number FROM numbers(150000)") as stream:
-        assert 150_000 == sum(len(rows) for rows in stream)
-    with pytest.raises(ClickHouseError, match="UNKNOWN_TABLE"):
-        client.query("SELECT * FROM nowhere")
-    client.close()
-
-
-def test_unmodified_clickhouse_connect_inserts(process: StoreProcess) -> None:
-    client = library.get_client(
-        host="127.0.0.1",
-        port=process.port,
-        username="writer",
-        password=process.secret("writer"),
-        database="inferometer",
-    )
-    names = ["ended_at", "endpoint", "collector", "seq", "itl_h", "eligible"]
-    types = ["DateTime64(3, 'UTC')", "LowCardinality(String)", "LowCardinality(String)", "UInt64", "Map(Int16, UInt32)",
-             "Enum8('good' = 1, 'bad' = 2)"]  # fmt: skip
-    for _ in range(2):
-        done = client.insert(
-            "requests", [[NOW_MS, "e", "n/cc", 1, {-1: 2}, "good"]], column_names=names, column_type_names=types,
-            settings={"insert_deduplication_token": "cc"},
-        )  # fmt: skip
-        assert "1" == done.summary["written_rows"]
-    client.close()
-    answer = asked(process, b"SELECT count(), any(itl_h) FROM inferometer.requests WHERE collector = 'n/cc'")
-
-    assert "1\t{-1:2}\n" == answer.text
 
 
 def test_rows_come_as_json_each_row_too(process: StoreProcess) -> None:
@@ -133,6 +75,27 @@ def test_what_curl_sees(process: StoreProcess) -> None:
 def test_a_database_is_taken_from_the_url_but_never_the_one_of_host_files(process: StoreProcess) -> None:
     assert "1\n" == asked(process, b"SELECT count() FROM one", database="system").text
     assert "inferometer\n" == asked(process, b"SELECT currentDatabase()", database="default").text
+
+
+def test_what_grafanas_plugin_gets(process: StoreProcess) -> None:
+    options = {"default_format": "Native", "client_protocol_version": "54483", "database": "inferometer"}
+    hello = asked(process, b"SELECT displayName(), version(), revision(), timezone()", "grafana", **options)
+
+    assert hello.content.startswith(
+        bytes.fromhex("010002ffffffff000401") + b"\x0ddisplayName()\x06String\0\x0binferometer"
+    )
+    assert hello.content.endswith(b"\x0arevision()\x06UInt32\0\0\0\0\0\x0atimezone()\x06String\0\x03UTC")
+    assert b"\x01\x01\x011\x05UInt8\x01" == asked(process, b"SELECT 1", "grafana", **options).content
+    assert b"" == asked(process, b"SELECT 1 WHERE 0", "grafana", **options).content
+    for sql in (
+        b"SHOW DATABASES",
+        b"SHOW TABLES",
+        b"DESC TABLE requests",
+        b"SELECT name FROM system.functions LIMIT 10000",
+    ):
+        assert HTTPStatus.OK == asked(process, sql, "grafana", **options).status_code
+    refused = asked(process, b"SELECT * FROM nowhere", "grafana", **options)
+    assert (404, "60") == (refused.status_code, refused.headers["x-clickhouse-exception-code"])
 
 
 @pytest.mark.parametrize(
@@ -171,19 +134,6 @@ def test_statements_heads_and_bodies_are_bounded(process: StoreProcess) -> None:
 @pytest.mark.parametrize("value", ["x", "nan?"])
 def test_a_budget_that_is_no_number_is_refused(process: StoreProcess, value: str) -> None:
     assert "36" == asked(process, b"SELECT 2", max_execution_time=value).headers["x-clickhouse-exception-code"]
-
-
-def test_one_connection_too_many_is_told_to_come_back(tmp_path: Path) -> None:
-    ping = b"GET /ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with StoreProcess(tmp_path / "data") as alone, contextlib.ExitStack() as held:
-        for _ in range(store_server.CONNECTIONS_MAX):
-            connection = held.enter_context(socket.create_connection(("127.0.0.1", alone.port)))
-            connection.sendall(ping)
-            assert connection.recv(100).startswith(b"HTTP/1.1 200")
-        one_more = held.enter_context(socket.create_connection(("127.0.0.1", alone.port)))
-        one_more.sendall(ping)
-
-        assert one_more.recv(100).startswith(b"HTTP/1.1 503")
 
 
 def test_a_client_that_leaves_half_way_stores_nothing(process: StoreProcess) -> None:
@@ -297,3 +247,14 @@ def test_sigterm_lets_a_running_insert_finish(tmp_path: Path) -> None:
 
 def _names() -> list[bytes]:
     return [column.name.encode() for column in store_gate.WRITABLE[0].insert_columns]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(90)
+def test_a_slow_body_ends_with_408_and_its_connection(process: StoreProcess) -> None:
+    with socket.create_connection(("127.0.0.1", process.port), timeout=60) as connection:
+        connection.sendall(insert_head(process, 100) + b"INSERT")
+        answer = b"".join(iter(lambda: connection.recv(1000), b""))
+
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"the body did not arrive within 30 s" in answer

@@ -187,17 +187,42 @@ def test_text_is_escaped_as_a_parameter() -> None:
     assert "a\\\\b\\tc\\nd\\0" == store_wire.escaped("a\\b\tc\nd\0")
 
 
-def test_clickhouse_gos_hello_reports_revision_0() -> None:
-    hello = "SELECT displayName(),  version(), revision(), timezone()"
-    plain = store_wire.grafana_hello(hello, {}, VERSION)
-    typed = store_wire.grafana_hello(hello, {"client_protocol_version": "54454"}, VERSION)
+INFO = bytes.fromhex("010002ffffffff00")
+HELLO = "SELECT displayName(),  version(), revision(), timezone()"
 
-    assert plain is not None
-    assert plain.startswith(b"\x04\x01\x0ddisplayName()\x06String\x0binferometer")
-    assert typed is not None
-    assert typed.startswith(bytes.fromhex("010002ffffffff000401") + b"\x0ddisplayName()\x06String\x00\x0binferometer")
-    assert b"revision()\x06UInt32\x00\x00\x00\x00\x00" in typed
-    assert store_wire.grafana_hello("SELECT 1", {}, VERSION) is None
+
+def hello_bytes(lead: bytes, typed: bytes) -> bytes:
+    """A block of four columns and one row, as clickhouse-go's lib/proto/block.go reads it."""
+    return (
+        lead + b"\x04\x01"
+        b"\x0ddisplayName()\x06String" + typed + b"\x0binferometer"
+        b"\x09version()\x06String" + typed + b"\x0626.9.1"
+        b"\x0arevision()\x06UInt32" + typed + b"\x00\x00\x00\x00"
+        b"\x0atimezone()\x06String" + typed + b"\x03UTC"
+    )
+
+
+@pytest.mark.parametrize(
+    ("revision", "expected"),
+    [
+        pytest.param(None, hello_bytes(b"", b""), id="none asked"),
+        pytest.param("54453", hello_bytes(INFO, b""), id="before custom serialisation"),
+        pytest.param("54454", hello_bytes(INFO, b"\0"), id="the first with it"),
+        pytest.param("54483", hello_bytes(INFO, b"\0"), id="a new one"),
+    ],
+)
+def test_clickhouse_gos_hello_reports_revision_0_byte_for_byte(revision: str | None, expected: bytes) -> None:
+    options = {} if revision is None else {"client_protocol_version": revision}
+
+    assert expected == store_wire.grafana_hello(HELLO, options, "26.9.1")
+
+
+def test_only_that_statement_is_answered_by_hand() -> None:
+    assert store_wire.grafana_hello("SELECT 1", {}, "26.9.1") is None
+    for revision in ("x", "-1", "9" * 5000):
+        with pytest.raises(store_wire.WireError) as refused:
+            store_wire.grafana_hello(HELLO, {"client_protocol_version": revision}, "26.9.1")
+        assert 36 == refused.value.code
 
 
 def test_the_bound_of_a_head_is_32_kib() -> None:
