@@ -2,7 +2,7 @@
 
 One client inserts into one embedded store on this machine; both share its cores with whatever else runs, so figures of
 time are best and median of many inserts. The floor is the same blocks given to chDB in this process, with the same
-table settings (fsync on).
+tables, views and table settings (fsync on).
 """
 
 import tempfile
@@ -129,12 +129,15 @@ def _in_process(path: Path, run: Run, n_large: int) -> float:
     import chdb  # noqa: PLC0415 - it brings 200 MB, which the run over HTTP must not feel
 
     engine: Any = cast("Any", chdb).connect(str(path))
-    engine.query(schema.CREATE_DATABASE)
-    engine.query(schema.ddl(schema.REQUESTS))
+    for statement in schema.statements():
+        engine.query(statement)
     names = ", ".join(column.name for column in schema.REQUESTS.insert_columns)
 
     def insert(block: bytes, token: int) -> None:
-        settings = f"SETTINGS insert_deduplication_token = '{token}', async_insert = 0"
+        settings = (
+            f"SETTINGS insert_deduplication_token = '{token}', async_insert = 0, "
+            "deduplicate_blocks_in_dependent_materialized_views = 1"
+        )
         inserter = engine.send_insert(f"INSERT INTO inferometer.requests ({names}) {settings}", "Native")
         inserter.append(block)
         inserter.finish()

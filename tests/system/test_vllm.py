@@ -205,6 +205,7 @@ def test_clients_that_hang_up_are_seen_with_what_they_had(figures: Figures) -> N
         await client.talk(figures.watched.address, [Send(sent), *four_events, Reset()])
 
     before = figures.watched.count()
+    number = 0
     for number in range(HANG_UPS_MAX):  # this engine may hold a whole answer back and send it at once: too late then
         asyncio.run(hang_up(number))
         wait_until(partial(has_rows, figures.watched, before + number + 1), "row of a client that hung up")

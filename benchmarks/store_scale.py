@@ -1,0 +1,209 @@
+"""Knows how questions and disk use grow with the rows that are stored: `python -m benchmarks.store_scale [--quick]`.
+
+The rows are made by the engine itself in the store's own directory (a month of ten endpoints with three models each,
+every view at work, fsync on), because making and sending a hundred million from Python would take an hour; what the
+wire costs is `benchmarks.store`'s subject. The questions go through the real store process and client, as a reader's.
+Each is asked cold once and then five times; the median of the five is told.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from benchmarks.harness import Answer, Figure, main
+from benchmarks.store_records import SPAN_MS, records
+from inferometer.store_open import opened
+from telemetry import queries
+from telemetry.clock import wall_ms
+from telemetry.queries import Asked, Dim, Limits, Metric, Question
+from telemetry.record import RequestBatch, RequestRecord
+from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
+
+QUICK_ROWS, FULL_ROWS = (100_000, 400_000), (1_000_000, 10_000_000, 100_000_000)
+"""Rows at which the questions are asked."""
+BLOCK_ROWS = 200_000
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+KEPT_DAYS = 30
+PERCENTILES_MS, BURN_MS, REQUEST_MS = 150.0, 5_000.0, 50.0
+"""Targets: any percentile panel, burn inputs of 1,000 objectives in 8 windows, one request by its id."""
+_PART = "SELECT sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND database = 'inferometer'"
+_LOAD = """
+INSERT INTO inferometer.requests
+(
+    ended_at, elapsed_us, endpoint, model, region, workload_class, traffic, replica, api, point, collector, seq,
+    record_id, outcome, phase, origin, finish_reason, eligible, http_status, attempt, stream, e2e_us, headers_us,
+    first_event_us, ttft_us, ttft_service_us, ttfo_us, tpot_us, icl_p50_us, icl_p99_us, icl_max_us, n_arrivals,
+    n_out_events, srv_queue_us, srv_prefill_us, srv_decode_us, itl_h, tok_by_s, tokens_in, tokens_out, ttft_source,
+    ttft_quality, tok_source, tok_time_quality, bytes_in, bytes_out
+)
+SETTINGS insert_deduplication_token = 'load-{token}'
+WITH
+    number + {first} AS i,
+    toUInt32(least(exp(randNormal(12, 0.6, 1)), 4e9)) AS ttft,
+    toUInt32(least(exp(randNormal(9.6, 0.3, 2)), 4e9)) AS tpot,
+    toUInt32(20 + rand(3) % 380) AS tokens,
+    toUInt64(ttft + tpot * tokens) AS e2e,
+    toUInt32(1 + intDiv(e2e, 1000000)) AS seconds,
+    rand(4) % 100 < 97 AS ok
+SELECT
+    fromUnixTimestamp64Milli(toInt64({since_ms} + intDiv(number * {day_ms}, {rows}))), e2e,
+    concat('endpoint-', toString(i % 10)), concat('model-', toString(intDiv(i, 10) % 3)), 'eu', 'chat', 'user',
+    concat('10.0.0.', toString(i % 8), ':8000'), 'openai_chat', 'tee', 'bench/00000000', i, generateUUIDv7(),
+    if(ok, 'ok', 'client_cancelled'), if(ok, 'done', 'streaming'), if(ok, '', 'client'), if(ok, 'stop', ''),
+    if(ok, 'good', 'censored'), 200, 1, 1, if(ok, e2e, NULL), ttft - rand(5) % 900, ttft - rand(6) % 500, ttft, ttft,
+    ttft, if(ok, tpot, NULL), tpot, tpot * 2, tpot * 4, tokens, tokens, rand(7) % 2000, intDiv(ttft, 2), e2e - ttft,
+    CAST((range(-102, -92), arrayMap(k -> toUInt32(1 + bitAnd(bitShiftRight(rand(8), k), 7)), range(10))),
+        'Map(Int16, UInt32)'),
+    arrayMap(s -> intDiv(tokens, seconds), range(seconds)), 50 + rand(9) % 4000, tokens, 'tee', 'exact', 'usage',
+    'exact', 500 + rand(10) % 20000, tokens * 230
+FROM numbers({rows})
+"""
+_BUCKETS = """
+INSERT INTO inferometer.slo_minutes (t, slo, group_key, definition_hash, revision, eligible, good, coverage)
+SETTINGS insert_deduplication_token = 'slo-{token}'
+SELECT
+    toDateTime({since_s} + number * 30), concat('slo-', toString({slo})), '', 1, 0, 1000, 999 - rand() % 3, 1
+FROM numbers({buckets})
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What was measured at one number of rows.
+
+    Attributes:
+        rows: Requests stored so far.
+        load_rows_per_s: Of the rows made since the last look, views and fsync on.
+        bytes_per_request: On disk, every table and roll-up.
+        ms: Milliseconds of each question.
+    """
+
+    rows: int
+    load_rows_per_s: float
+    bytes_per_request: float
+    ms: dict[str, float]
+
+
+def measure(quick: bool) -> Answer:  # noqa: FBT001 - the harness hands it over by position
+    """Load, ask, load more, ask again."""
+    steps, slos = (QUICK_ROWS, 20) if quick else (FULL_ROWS, 1_000)
+    now_ms = wall_ms() // HOUR_MS * HOUR_MS
+    with tempfile.TemporaryDirectory() as directory:
+        data = Path(directory) / "data"
+        StoreProcess(data).end()  # it makes the tables
+        seen = list(_steps(data, steps, now_ms))
+        burn_ms, peak_mib = _burn(data, slos, now_ms)
+    first, last = seen[0], seen[-1]
+    ratios = {
+        "bytes_per_request": last.bytes_per_request,
+        "percentiles_ms_vs_150": _worst_ms(last) / PERCENTILES_MS,
+        "percentiles_growth": _worst_ms(last) / _worst_ms(first),
+        "request_by_id_ms_vs_50": last.ms["request by id"] / REQUEST_MS,
+        "burn_ms_vs_5000": burn_ms[slos] / BURN_MS,
+    }
+    setting: dict[str, object] = {"rows": steps, "series": 30, "days": KEPT_DAYS, "objectives": slos}
+    figures = [Figure(name=f"burn inputs of {n:,} objectives", value=ms, unit="ms") for n, ms in burn_ms.items()]
+    figures.append(Figure(name="peak resident memory of the store", value=peak_mib, unit="MiB"))
+    return Answer(benchmark="store_scale", figures=[*_figures(seen), *figures], ratios=ratios, setting=setting)
+
+
+def _steps(data: Path, steps: tuple[int, ...], now_ms: int) -> Iterator[Seen]:
+    done = 0
+    for rows in steps:
+        started = time.perf_counter()  # noqa: TID251 - a benchmark is its own clock
+        _load(data, done, rows, now_ms)
+        spent_s = time.perf_counter() - started  # noqa: TID251 - a benchmark is its own clock
+        with StoreProcess(data) as process:
+            ms, on_disk = _ask(process, rows, now_ms)
+        yield Seen(rows=rows, load_rows_per_s=(rows - done) / spent_s, bytes_per_request=on_disk, ms=ms)
+        done = rows
+
+
+def _load(data: Path, first: int, end: int, now_ms: int) -> None:
+    """Make rows [first, end): a block is rows of one day, and the days take turns, so that the month fills evenly."""
+    with closing(opened(data)) as engine:
+        for at in range(first, end, BLOCK_ROWS):
+            day_ms = now_ms - (1 + at // BLOCK_ROWS % KEPT_DAYS) * DAY_MS
+            rows = min(BLOCK_ROWS, end - at)
+            engine.execute(_LOAD.format(token=at, first=at, since_ms=day_ms, day_ms=DAY_MS, rows=rows))
+
+
+def _ask(process: StoreProcess, rows: int, now_ms: int) -> tuple[dict[str, float], float]:
+    writer, reader = process.store("writer"), process.store("reader")
+    made = records(1000, now_ms - SPAN_MS, Random(rows))  # noqa: S311 - the same figures every time
+    writer.insert_requests(RequestBatch(collector="bench/one", seqs=tuple(range(1000)), records=made), f"one-{rows}")
+    ms = {name: _ms(reader, question) for name, question in _questions(now_ms, made[500]).items()}
+    on_disk = float(str(reader.query(Question(sql=_PART))[0]["bytes"])) / rows
+    writer.close()
+    reader.close()
+    return ms, on_disk
+
+
+def _questions(now_ms: int, one: RequestRecord) -> dict[str, Question]:
+    """Return what is asked, by name."""
+    found: dict[str, Question] = {}
+    for name, hours in (("1 h", 1), ("24 h", 24), ("30 d", 24 * KEPT_DAYS)):
+        asked = Asked(since_ms=now_ms - hours * HOUR_MS, until_ms=now_ms, by=(Dim.ENDPOINT,))
+        found[f"percentiles by endpoint, {name}"] = queries.percentiles(
+            asked, queries.pick(asked, now_ms=now_ms), Metric.TTFT
+        )
+    objectives = [Limits(name=f"slo-{at}", ttft_us=100_000 + at * 5_000) for at in range(100)]
+    found["counts of 100 objectives"] = queries.objective_counts(objectives, now_ms - 60_000, now_ms)
+    found["request by id"] = queries.request(one.record_id)
+    return found
+
+
+def _burn(data: Path, slos: int, now_ms: int) -> tuple[dict[int, float], int]:
+    """Return how long burn inputs take, by number of objectives, and the resident memory of the store then."""
+    buckets = KEPT_DAYS * DAY_MS // 30_000
+    with closing(opened(data)) as engine:
+        for at in range(slos):
+            engine.execute(_BUCKETS.format(token=at, slo=at, since_s=now_ms // 1000 - buckets * 30, buckets=buckets))
+    ms: dict[int, float] = {}
+    with StoreProcess(data) as process:
+        reader = process.store("reader")
+        for some in (slos // 10, slos):
+            names = [f"slo-{at}" for at in range(some)]
+            ms[some] = _ms(reader, queries.burn_inputs(now_ms // 1000, objectives=names))
+        reader.close()
+        status = Path(f"/proc/{process.pid}/status").read_text()
+    peak = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return ms, int(peak.split()[1]) // 1024
+
+
+def _ms(reader: Store, question: Question) -> float:
+    """Return the median of five answers after a first one, milliseconds."""
+    spent_s: list[float] = []
+    for _ in range(6):
+        started = time.perf_counter()  # noqa: TID251 - a benchmark is its own clock
+        if not reader.query(question):
+            raise SystemExit("store_scale: a question without an answer")
+        spent_s.append(time.perf_counter() - started)  # noqa: TID251 - a benchmark is its own clock
+    return median(spent_s[1:]) * 1000
+
+
+def _figures(seen: list[Seen]) -> list[Figure]:
+    return [
+        Figure(name=name, value=value, unit=unit, note=f"{one.rows:,} requests")
+        for one in seen
+        for name, value, unit in (
+            ("load, views and fsync on", one.load_rows_per_s, "rows/s"),
+            ("disk, roll-ups included", one.bytes_per_request, "bytes/request"),
+            *((name, ms, "ms") for name, ms in one.ms.items()),
+        )
+    ]
+
+
+def _worst_ms(seen: Seen) -> float:
+    return max(ms for name, ms in seen.ms.items() if name.startswith("percentiles"))
+
+
+if __name__ == "__main__":
+    main("store_scale", measure)
