@@ -3,10 +3,11 @@ from contextlib import closing
 
 import pytest
 
+from telemetry.clock import monotonic_ns, sleep
 from telemetry.testing.client import ask, exchange, request
 from telemetry.testing.endpoint import Endpoint
 from telemetry.testing.fault_proxy import Fault, FaultProxy
-from telemetry.testing.steps import AwaitToken, Close, Pause, Send
+from telemetry.testing.steps import AwaitBytes, AwaitEnd, AwaitToken, Close, Pause, Send
 from telemetry.testing.wire import Ending, Transcript
 
 ASKED = request("POST", "/", b"INSERT rows")
@@ -18,10 +19,14 @@ def address(proxy: FaultProxy) -> tuple[str, int]:
     return ("127.0.0.1", int(proxy.url.rpartition(":")[2]))
 
 
-def through(fault: Fault) -> tuple[Transcript, bytes]:
+def through(fault: Fault, begins_with: bytes, ending: Ending | None) -> tuple[Transcript, bytes]:
     """What a client sees of a fault, and what the server saw of the client."""
+    hangs = Pause(0.05) if not begins_with else AwaitBytes(len(begins_with))
     with Endpoint(ANSWERING) as server, FaultProxy(server.address, lambda _: fault) as proxy:
-        seen = exchange(address(proxy), [Send(ASKED), Pause(0.05), Close()])
+        seen = exchange(address(proxy), [Send(ASKED), AwaitEnd() if ending else hangs, Close()])
+        end_ns = monotonic_ns() + 10 * 10**9
+        while not proxy.met and monotonic_ns() < end_ns:  # a client that has left may be heard later
+            sleep(0.01)
 
         assert proxy.met == {fault: 1}
         return seen, server.transcripts(1)[0].received if fault not in UNSEEN else b""
@@ -46,7 +51,7 @@ UNSEEN = {Fault.RESET_BEFORE, Fault.HANG_BEFORE, Fault.ERROR_BEFORE, Fault.TOO_M
     ],
 )
 def test_each_fault_is_what_it_says(fault: Fault, begins_with: bytes, ending: Ending | None) -> None:
-    seen, served = through(fault)
+    seen, served = through(fault, begins_with, ending)
 
     assert seen.received.startswith(begins_with)
     assert bool(seen.received) == bool(begins_with)
