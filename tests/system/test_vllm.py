@@ -15,6 +15,8 @@ import pytest
 from raw_load import RawLoad, Seen
 from rig import Engine, Product, product, wait_until
 
+from telemetry.histogram import quantile
+from telemetry.percentile import P50, P95, P99, P999, nearest_rank
 from telemetry.testing import client
 from telemetry.testing.steps import AwaitToken, Reset, Send
 
@@ -193,6 +195,26 @@ def test_nothing_was_lost_or_doubled_on_the_way(figures: Figures) -> None:
     (row,) = figures.watched.rows("SELECT count() AS n, uniqExact(record_id) AS ids FROM requests")
 
     assert (int(row["n"]), int(row["ids"])) == (RAW + SDK, RAW + SDK)
+
+
+@pytest.mark.parametrize("metric", ["ttft", "tpot", "e2e", "icl_max"])
+def test_histograms_of_real_data_give_the_percentiles_of_the_rows(figures: Figures, metric: str) -> None:
+    known = f"outcome = 'ok' AND {metric}_us IS NOT NULL"  # an answer that came in one read has no gaps
+    rows = figures.watched.rows(f"SELECT {metric}_us AS us FROM requests WHERE {known} ORDER BY us")  # noqa: S608 -- ours
+    [rolled] = figures.watched.rows(f"SELECT sumMap(s.{metric}_h) AS h FROM r_1h AS s")  # noqa: S608 -- ours
+    values, h = [int(row["us"]) for row in rows], {int(i): int(n) for i, n in rolled["h"].items()}
+
+    assert sum(h.values()) == len(values) > 0
+    for ppm in (P50, P95, P99, P999):
+        exact_us, found = nearest_rank(values, ppm), quantile(h, ppm / 1e6)
+        assert exact_us is not None
+        assert found is not None
+        print(
+            f"{metric} p{ppm / 1e4:g} of {len(values)}: {exact_us} us, from the histogram {found.estimate * 1e6:.0f} us"
+        )
+
+        assert found.low <= exact_us / 1e6 <= found.high
+        assert abs(found.estimate * 1e6 - exact_us) <= 0.045 * exact_us
 
 
 def test_clients_that_hang_up_are_seen_with_what_they_had(figures: Figures) -> None:
