@@ -32,7 +32,6 @@ ENGINE_SETTINGS = frozenset(
         "async_insert",
         "wait_for_async_insert",
         "materialized_views_ignore_errors",
-        "parallel_view_processing",
     }
 )
 """Settings of a writer that reach the engine."""
