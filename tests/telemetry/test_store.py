@@ -1,5 +1,4 @@
 import threading
-from collections.abc import Iterator
 from typing import cast
 from uuid import UUID
 
@@ -24,27 +23,6 @@ from telemetry.testing.endpoint import Endpoint
 from telemetry.testing.steps import AwaitToken, HalfClose, Reset, Send
 from telemetry.testing.store_process import StoreProcess
 from telemetry.testing.wire import Step
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    with StoreProcess(tmp_path_factory.mktemp("store") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def writer(process: StoreProcess) -> Iterator[Store]:
-    client = process.store("writer")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def reader(process: StoreProcess) -> Iterator[Store]:
-    client = process.store("reader")
-    yield client
-    client.close()
-
 
 NOW_MS = wall_ms() // 60_000 * 60_000 - 600_000
 

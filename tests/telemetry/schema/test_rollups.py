@@ -1,10 +1,7 @@
 """The roll-ups on the real engine: what an insert into `requests` leaves in each of them."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from uuid import UUID
-
-import pytest
 
 from telemetry import histogram
 from telemetry.clock import wall_ms
@@ -13,7 +10,6 @@ from telemetry.queries import Question
 from telemetry.record import RequestBatch, RequestRecord
 from telemetry.schema import parts, rollups
 from telemetry.store import Store
-from telemetry.testing.store_process import StoreProcess
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = wall_ms() // DAY_MS * DAY_MS
@@ -26,26 +22,6 @@ SELECT
     sumMap(abandon_h), sumMap(itl_h), max(ttft_worst), max(e2e_worst), max(stall_worst)
 FROM {table:Identifier}
 WHERE endpoint = {endpoint:String}"""
-
-
-@pytest.fixture(scope="module")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
-    with StoreProcess(tmp_path_factory.mktemp("rollups") / "data") as running:
-        yield running
-
-
-@pytest.fixture
-def writer(process: StoreProcess) -> Iterator[Store]:
-    client = process.store("writer")
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def reader(process: StoreProcess) -> Iterator[Store]:
-    client = process.store("reader")
-    yield client
-    client.close()
 
 
 def record(endpoint: str, number: int, **changes: object) -> RequestRecord:
