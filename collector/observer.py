@@ -24,14 +24,14 @@ import msgspec
 
 from collector.channel import Reader
 from collector.connection import Endpoint
-from collector.delivery import Delivery
 from collector.exposition import MetricsServer, ObserverMetrics, Vitals
 from collector.labels import Labels
 from collector.observe import Worker
 from collector.rows import Dimensions, Rows
+from telemetry.cargo import RowSink
 from telemetry.clock import WallAnchor, monotonic_ns, sleep
+from telemetry.delivery import Delivery
 from telemetry.errors import SpoolError
-from telemetry.shipper import RowSink
 
 USAGE = 2
 """Exit status: the configuration is not valid."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inferometer import cli_store, defaults
+from inferometer import cli_probe, cli_store, defaults
 from inferometer.cli_options import (
     Brief,
     BriefOption,
@@ -40,6 +40,7 @@ config_app = typer.Typer(
     help="Show, check and describe the configuration.", no_args_is_help=True, rich_markup_mode=None
 )
 app.add_typer(cli_store.app, name="store")
+app.add_typer(cli_probe.app, name="probe")
 app.add_typer(config_app, name="config")
 
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="URL", help="Engine, http://HOST:PORT.")]

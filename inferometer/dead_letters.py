@@ -18,11 +18,11 @@ from inferometer.config_schema import Config
 from inferometer.data_directory import DataDirectory
 from inferometer.errors import ConfigurationError, UnreachableError
 from telemetry.accounting import Lane
+from telemetry.cargo import RowSink
 from telemetry.dlq import DeadRow, Dlq
 from telemetry.errors import SpoolError
 from telemetry.replay import replayed
 from telemetry.segments import read_cursor
-from telemetry.shipper import RowSink
 from telemetry.store import Store
 
 

@@ -13,7 +13,7 @@ import struct
 from array import array
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from telemetry.schema import Column
 
@@ -28,7 +28,14 @@ _SEVEN_BITS, _MORE = 0x7F, 0x80
 """LEB128: seven bits in a byte, the eighth says that more follow."""
 
 Values = Sequence[Any]
-_Encoder = Callable[[Values], bytes]
+_Encode = Callable[[Values], bytes]
+
+
+class _Encoder(NamedTuple):
+    """How values of a type are written; the prefix stands once per column, before the lengths of what encloses it."""
+
+    encode: _Encode
+    prefix: bytes = b""
 
 
 def block(columns: Sequence[Column], values: Sequence[Values]) -> bytes:
@@ -53,20 +60,26 @@ def block(columns: Sequence[Column], values: Sequence[Values]) -> bytes:
 
 
 def _encode(column: Column, values: Values) -> bytes:
-    encoder = _ENCODERS.get(column.type)
-    if encoder is None:
-        encoder = _ENCODERS[column.type] = _made(column.type)
+    encoder = _encoder(column.type)
     try:
-        return encoder(values)
+        return encoder.prefix + encoder.encode(values)
     except (struct.error, TypeError, AttributeError, ValueError) as error:
         raise ValueError(f"column {column.name} {column.type}: {error}") from error
+
+
+def _encoder(kind: str) -> _Encoder:
+    encoder = _ENCODERS.get(kind)
+    if encoder is None:
+        encoder = _ENCODERS[kind] = _made(kind)
+    return encoder
 
 
 def _made(kind: str) -> _Encoder:
     for pattern, make in _PATTERNS:
         found = pattern.fullmatch(kind)
         if found:
-            return make(*found.groups())
+            made = make(*found.groups())
+            return made if isinstance(made, _Encoder) else _Encoder(made)
     raise ValueError(f"no encoder for the column type {kind}")
 
 
@@ -92,12 +105,12 @@ def _pack(code: str, values: Values) -> bytes:
     return struct.pack(f"<{len(values)}{code}", *values)
 
 
-def _integers(kind: str) -> _Encoder:
+def _integers(kind: str) -> _Encode:
     code = _CODES[kind]
     return lambda values: _pack(code, values)
 
 
-def _nullable(inner: str) -> _Encoder:
+def _nullable(inner: str) -> _Encode:
     code = _CODES[inner]
     zero = bytes(struct.calcsize("<" + code))
 
@@ -116,10 +129,10 @@ def _nullable(inner: str) -> _Encoder:
 
 def _low_cardinality(values: Values) -> bytes:
     if not values:
-        return _LOW_CARDINALITY_VERSION
+        return b""
     keys = dict.fromkeys(values)
     code, width = ("B", 0) if len(keys) <= 1 << 8 else ("H", 1) if len(keys) <= 1 << 16 else ("I", 2)
-    head = struct.pack("<QQQ", 1, _OWN_DICTIONARY | width, len(keys)) + _strings(tuple(keys))
+    head = struct.pack("<QQ", _OWN_DICTIONARY | width, len(keys)) + _strings(tuple(keys))
     return head + struct.pack("<Q", len(values)) + _indexes(code, keys, values)
 
 
@@ -137,7 +150,7 @@ def _uuids(values: Values) -> bytes:
     return halves.tobytes()
 
 
-def _fixed_string(width: str) -> _Encoder:
+def _fixed_string(width: str) -> _Encode:
     size = int(width)
 
     def encode(values: Values) -> bytes:
@@ -148,7 +161,7 @@ def _fixed_string(width: str) -> _Encoder:
     return encode
 
 
-def _enum(members: str) -> _Encoder:
+def _enum(members: str) -> _Encode:
     numbers: Mapping[str, int] = {name: int(number) for name, number in _MEMBER.findall(members)}
 
     def encode(values: Values) -> bytes:
@@ -161,19 +174,23 @@ def _enum(members: str) -> _Encoder:
 
 
 def _map(key: str, value: str) -> _Encoder:
-    key_code, value_code = _CODES[key], _CODES[value]
+    keys, inner = _encoder(key), _encoder(value)
 
-    def encode(values: Sequence[Mapping[int, int]]) -> bytes:
-        keys = tuple(chain.from_iterable(values))
+    def encode(values: Sequence[Mapping[Any, Any]]) -> bytes:
+        names = tuple(chain.from_iterable(values))
         counts = tuple(chain.from_iterable(one.values() for one in values))
-        return _ends(values) + _pack(key_code, keys) + _pack(value_code, counts)
+        return _ends(values) + keys.encode(names) + inner.encode(counts)
 
-    return encode
+    return _Encoder(encode, keys.prefix + inner.prefix)
 
 
-def _array(inner: str) -> _Encoder:
-    code = _CODES[inner]
-    return lambda values: _ends(values) + _pack(code, tuple(chain.from_iterable(values)))
+def _array(kind: str) -> _Encoder:
+    inner = _encoder(kind)
+
+    def encode(values: Sequence[Sequence[Any]]) -> bytes:
+        return _ends(values) + inner.encode(tuple(chain.from_iterable(values)))
+
+    return _Encoder(encode, inner.prefix)
 
 
 def _ends(values: Values) -> bytes:
@@ -193,16 +210,16 @@ _CODES = {
     "Float64": "d",
 }
 _MEMBER = re.compile(r"'(\w+)' = (-?\d+)")
-_PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., _Encoder]], ...] = (
+_PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., _Encoder | _Encode]], ...] = (
     (re.compile(r"(U?Int(?:8|16|32|64)|Float(?:32|64))"), _integers),
     (re.compile(r"DateTime64\(\d, '\w+'\)"), lambda: _integers("Int64")),
     (re.compile(r"Nullable\((\w+)\)"), _nullable),
     (re.compile(r"String"), lambda: _strings),
-    (re.compile(r"LowCardinality\(String\)"), lambda: _low_cardinality),
+    (re.compile(r"LowCardinality\(String\)"), lambda: _Encoder(_low_cardinality, _LOW_CARDINALITY_VERSION)),
     (re.compile(r"UUID"), lambda: _uuids),
     (re.compile(r"FixedString\((\d+)\)"), _fixed_string),
     (re.compile(r"Enum8\((.*)\)"), _enum),
-    (re.compile(r"Map\((\w+), (\w+)\)"), _map),
-    (re.compile(r"Array\((\w+)\)"), _array),
+    (re.compile(r"Map\(([\w()]+), ([\w()]+)\)"), _map),
+    (re.compile(r"Array\(([\w()]+)\)"), _array),
 )
 _ENCODERS: dict[str, _Encoder] = {}

@@ -9,10 +9,10 @@ Source: spec/store.md 10.5, 11.7, 12.
 from collections.abc import Iterable
 
 from telemetry.accounting import STORED
+from telemetry.cargo import RowSink
 from telemetry.dlq import DeadRow, Dlq
 from telemetry.errors import StoreError
 from telemetry.record import RequestBatch
-from telemetry.shipper import RowSink
 from telemetry.spool_record import decode_request
 
 

@@ -12,14 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from threading import Event, Thread
-from typing import Protocol
 
 from telemetry.accounting import DLQ, STORED, DropReason, Lane, SeqSet
 from telemetry.backoff import Backoff, Pace
+from telemetry.cargo import Load, RowSink, Unsendable, loader
 from telemetry.clock import monotonic_ns, wall_ms
 from telemetry.dlq import DeadRow
-from telemetry.errors import StoreAmbiguousError, StoreError, StorePoisonError, TelemetryError
-from telemetry.record import RequestBatch, RequestRecord
+from telemetry.errors import StoreAmbiguousError, StoreError, TelemetryError
 from telemetry.shipping import (
     DLQ_PER_HOUR_MAX,
     Answer,
@@ -27,8 +26,6 @@ from telemetry.shipping import (
     Caution,
     Parcel,
     Verdict,
-    answer_of,
-    kept_n,
     may_be_stored,
     set_aside,
     split,
@@ -37,7 +34,6 @@ from telemetry.shipping import (
 from telemetry.spool import Spool
 from telemetry.spool_format import Batch
 from telemetry.spool_reader import BATCH_BYTES_MAX, ROWS_MAX
-from telemetry.spool_record import decode_request
 
 CUT_S = 1.0
 """Time between two cuts while the shipper keeps up."""
@@ -49,20 +45,17 @@ _HOUR_NS = 3_600 * 10**9
 ERROR_CHARS_MAX = 512
 
 
-class RowSink(Protocol):
-    """What the shipper asks of a store; all raise the StoreError family."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """When and how much is sent at once.
 
-    def insert_requests(self, batch: RequestBatch, token: str) -> None:
-        """Insert the rows under a token: a token that was seen before changes nothing."""
-        ...
+    Attributes:
+        cut_s: Time between two batches while the shipper keeps up.
+        rows_max: Rows of one batch.
+    """
 
-    def count_requests(self, batch: RequestBatch) -> int:
-        """Return how many of the rows are stored."""
-        ...
-
-    def inserts_since(self, batch: RequestBatch) -> int:
-        """Return how many inserts were taken since that of the rows, or a large number."""
-        ...
+    cut_s: float = CUT_S
+    rows_max: int = ROWS_MAX
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +83,9 @@ class Shipper:
     Args:
         spool: An open spool; its owner closes it after `stop`.
         sink: The store; used by the shipper's thread alone.
+        lane: Lane whose rows travel.
         backoff: Waits between tries.
-        cut_s: Time between two cuts while the shipper keeps up.
-        rows_max: Rows of one batch.
+        cut: When a batch is cut, and how large.
         caution: When a doubtful batch may be sent again.
     """
 
@@ -101,18 +94,20 @@ class Shipper:
         spool: Spool,
         sink: RowSink,
         *,
+        lane: Lane = Lane.REQUESTS,
         backoff: Backoff | None = None,
-        cut_s: float = CUT_S,
-        rows_max: int = ROWS_MAX,
+        cut: Cut | None = None,
         caution: Caution | None = None,
     ) -> None:
         """Prepare; nothing runs until `start`."""
-        self._spool, self._sink, self._reader = spool, sink, spool.reader(Lane.REQUESTS)
+        self._spool, self._sink, self._lane = spool, sink, lane
+        self._reader, self._load = spool.reader(lane), loader(lane)
         self._backoff = backoff or Backoff(Random())  # noqa: S311  # jitter is no secret
-        self._pace, self._rows_max = Pace(cut_s), rows_max
+        cut = cut or Cut()
+        self._pace, self._rows_max = Pace(cut.cut_s), cut.rows_max
         self._caution = caution or Caution()
         self._stopping, self._given_up = Event(), Event()
-        self._thread = Thread(target=self._run, name="shipper", daemon=True)
+        self._thread = Thread(target=self._run, name=f"shipper-{lane.name.lower()}", daemon=True)
         self._work: deque[Parcel] = deque()
         self._dead_at_ns: deque[int] = deque()
         self._counts: Counter[str] = Counter()
@@ -138,7 +133,7 @@ class Shipper:
             self._thread.join(deadline_s)
             self._given_up.set()
             self._thread.join()
-        counters = self._spool.counters().get(Lane.REQUESTS.name.lower())
+        counters = self._spool.counters().get(self._lane.name.lower())
         return 0 if counters is None else counters.spooled
 
     def status(self) -> ShipperStatus:
@@ -169,7 +164,8 @@ class Shipper:
     def _begin(self) -> bool:
         self._spool.recover()
         for batch in self._spool.pending():
-            self._take_up(batch)
+            if batch.lane == self._lane:
+                self._take_up(batch)
         return True
 
     def _next(self) -> bool:
@@ -185,7 +181,7 @@ class Shipper:
         rows = self._reader.find(SeqSet(batch.ranges))
         lost = SeqSet(batch.ranges).minus(SeqSet.of(row.seq for row in rows))
         if lost:
-            self._spool.drop(lost, DropReason.CORRUPT)
+            self._spool.drop(lost, DropReason.CORRUPT, self._lane)
         self._counts["taken_up"] += 1
         self._work.append(Parcel(batch=batch, rows=rows, budget=Budget(len(rows)), doubtful=True))
 
@@ -198,7 +194,7 @@ class Shipper:
             if not self._reader.behind:
                 self._stopping.wait(self._pace.cut_s)
             return self._reader.behind
-        batch = self._spool.freeze(rows)
+        batch = self._spool.freeze(rows, self._lane)
         self._work.append(Parcel(batch=batch, rows=rows, budget=Budget(len(rows))))
         return True
 
@@ -234,52 +230,43 @@ class Shipper:
         if not parcel.rows:
             self._done(parcel, DropReason.CORRUPT)
             return
-        batch, unsendable = self._batch_of(parcel)
+        load, unsendable = self._load_of(parcel)
         if unsendable:
             self._set_aside(parcel, unsendable)
             return
         if parcel.must_ask(monotonic_ns(), self._caution.young_s_max):
-            answer = self._ask(batch)
-            if not (answer is Answer.STORED and self._may_renew(parcel, batch)) and self._settled(parcel, answer):
+            answer = self._ask(load)
+            if not (answer is Answer.STORED and self._may_renew(parcel, load)) and self._settled(parcel, answer):
                 return
         self._counts["sends"] += 1
-        self._sink.insert_requests(batch, parcel.batch.batch_id)
-        self._counts["rows_past_retention"] += len(batch.records) - kept_n(batch.records, wall_ms())
+        load.insert(parcel.batch.batch_id)
+        self._counts["rows_past_retention"] += load.past_retention_n()
         if parcel.sibling is not None:
             parcel.sibling.is_bad = True
         self._pace.worked()
         self._is_flooded = False
         self._done(parcel, STORED)
 
-    def _batch_of(self, parcel: Parcel) -> tuple[RequestBatch, Mapping[int, StorePoisonError]]:
-        """Decode the rows; beside them come those, by seq, that can never be sent."""
-        records: dict[int, RequestRecord] = {}
-        unsendable: dict[int, StorePoisonError] = {}
-        for row in parcel.rows:
-            try:
-                records[row.seq] = decode_request(row.payload)
-            except StorePoisonError as error:
-                unsendable[row.seq] = error
-        collector, seqs = self._spool.collector, tuple(records)
-        return RequestBatch(collector=collector, seqs=seqs, records=tuple(records.values())), unsendable
+    def _load_of(self, parcel: Parcel) -> tuple[Load, Unsendable]:
+        return self._load(self._sink, self._spool.collector, parcel.rows)
 
-    def _set_aside(self, parcel: Parcel, unsendable: Mapping[int, StorePoisonError]) -> None:
+    def _set_aside(self, parcel: Parcel, unsendable: Unsendable) -> None:
         """Part the rows that can never be sent from the others, and bury them one by one."""
         if len(parcel.rows) > 1:
             self._replace(parcel, set_aside(parcel, unsendable))
             return
         self._bury(parcel, unsendable[parcel.rows[0].seq])
 
-    def _ask(self, batch: RequestBatch) -> Answer:
+    def _ask(self, load: Load) -> Answer:
         self._counts["asked"] += 1
-        expected = kept_n(batch.records, wall_ms())
-        return answer_of(self._sink.count_requests(batch), expected) if expected else Answer.NOTHING
+        return load.ask()
 
-    def _may_renew(self, parcel: Parcel, batch: RequestBatch) -> bool:
+    def _may_renew(self, parcel: Parcel, load: Load) -> bool:
         """Say, once per parcel, whether rows that are stored may be sent again so that every view has them."""
         if parcel.is_renewed or not parcel.is_whole():
             return False
-        if self._sink.inserts_since(batch) > self._caution.renew_inserts_max:
+        since = load.inserts_since()
+        if since is None or since > self._caution.renew_inserts_max:
             return False
         parcel.is_renewed = True
         self._counts["renewed"] += 1
@@ -330,7 +317,7 @@ class Shipper:
         if not parcel.is_proven_poison():
             return False
         try:
-            answer = self._ask(self._batch_of(parcel)[0])
+            answer = self._ask(self._load_of(parcel)[0])
         except StoreError as unknown:
             self._note(unknown)
             return False

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
+from threading import Lock
 
 from telemetry.accounting import DropReason, Lane, LaneCounters, SeqSet
 from telemetry.clock import wall_ms
@@ -23,6 +24,8 @@ from telemetry.dlq import Dlq
 from telemetry.errors import SpoolError
 from telemetry.lane_log import Row
 from telemetry.record import RequestRecord
+from telemetry.sample_record import encode_sample
+from telemetry.samples import SAMPLES, Sample
 from telemetry.segments import (
     LOCK_NAME,
     Segment,
@@ -107,6 +110,7 @@ class Spool:
             os.close(self._lock_fd)
             raise
         self._encoder = RequestEncoder()
+        self._recovering = Lock()
         self._closed = False
 
     @property
@@ -133,14 +137,25 @@ class Spool:
             self.state.faults["repaired"] += repaired_n
         self.append(Lane.REQUESTS, payloads, len(records) - len(payloads))
 
+    def append_samples(self, samples: Sequence[Sample]) -> None:
+        """Append samples by one write for each lane; the same holds for them as for requests."""
+        now_ms = wall_ms()
+        lanes: dict[Lane, list[bytes | None]] = {}
+        for sample in samples:
+            lanes.setdefault(SAMPLES[type(sample)].lane, []).append(encode_sample(sample, now_ms))
+        for lane, encoded in lanes.items():
+            payloads = [payload for payload in encoded if payload is not None]
+            self.append(lane, payloads, len(encoded) - len(payloads))
+
     def append(self, lane: Lane, payloads: Sequence[bytes], invalid_n: int = 0) -> None:
         """Append encoded records of a lane, and count those that could not be encoded."""
         self.state.append(lane, payloads, invalid_n)
 
     def recover(self) -> None:
-        """Read what earlier processes left; the shipper does this first, and a second call does nothing."""
-        if not self.state.recovered:
-            recover(self.state, self._old)
+        """Read what earlier processes left; the shipper does this first, and a second call waits for it."""
+        with self._recovering:
+            if not self.state.recovered:
+                recover(self.state, self._old)
 
     def reader(self, lane: Lane = Lane.REQUESTS) -> LaneReader:
         """Return a reader of the rows that wait."""

@@ -36,6 +36,7 @@ from telemetry.errors import (
 )
 from telemetry.queries import Question
 from telemetry.record import RequestBatch
+from telemetry.samples import SAMPLES, Sample
 
 CONNECT_S = 5
 REQUEST_S = 60
@@ -135,12 +136,28 @@ class Store:
             StorePoisonError: A row cannot be encoded, or the store named a row as the reason.
             StoreAmbiguousError: May be stored: ask `count_requests` before a late resend.
         """
-        block = encode_requests(batch)
+        self._insert(schema.REQUESTS.name, _INSERT_NAMES, encode_requests(batch), token)
+
+    def insert_samples(self, samples: Sequence[Sample], token: str) -> None:
+        """Insert samples of one shape under their token; a resend with the same token changes nothing.
+
+        Raises:
+            StoreError: As `insert_requests`.
+        """
+        columns = SAMPLES[type(samples[0])].table.insert_columns
+        values = list(zip(*map(msgspec.structs.astuple, samples), strict=True))
+        try:
+            block = native.block(columns, values)
+        except ValueError as error:
+            raise StorePoisonError(str(error)) from error
+        self._insert(SAMPLES[type(samples[0])].table.name, [column.name for column in columns], block, token)
+
+    def _insert(self, table: str, columns: Sequence[str], block: bytes, token: str) -> None:
         settings = {**_INSERT_SETTINGS, "insert_deduplication_token": token}
         client = self._client()
         with _translated(_insert_diagnosis):
             # Subtle: a memoryview, not bytes, keeps the library from resending it on its own.
-            client.raw_insert(schema.REQUESTS.name, _INSERT_NAMES, memoryview(block), settings=settings, fmt="Native")
+            client.raw_insert(table, columns, memoryview(block), settings=settings, fmt="Native")
 
     def count_requests(self, batch: RequestBatch) -> int:
         """Count the rows of a batch that are stored."""

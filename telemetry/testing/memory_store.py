@@ -7,7 +7,7 @@ Source: spec/store.md 10.
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from threading import Condition
 from uuid import UUID
@@ -22,6 +22,7 @@ from telemetry.errors import (
 )
 from telemetry.outcome import Eligibility, Outcome, Phase
 from telemetry.record import RequestBatch, RequestRecord
+from telemetry.samples import Sample
 
 WINDOW = 10_000
 """Tokens that are remembered (spec/store.md 1)."""
@@ -93,7 +94,7 @@ _STORES = frozenset({Fault.NONE, Fault.AMBIGUOUS_AFTER, Fault.VIEW_FAILED})
 
 
 class MemoryStore:
-    """A store in memory; implements `telemetry.shipper.RowSink`.
+    """A store in memory; implements `telemetry.cargo.RowSink`.
 
     Args:
         poison: Says which records it refuses.
@@ -101,6 +102,7 @@ class MemoryStore:
 
     Attributes:
         rows: (collector, seq, record) of every stored row, in order of arrival.
+        samples: Every stored sample, in order of arrival.
         tokens: Token of every insert that was tried, in order.
         standing: Fault of every insert for which the script has none.
     """
@@ -108,6 +110,7 @@ class MemoryStore:
     def __init__(self, poison: Callable[[RequestRecord], bool] | None = None, window: int = WINDOW) -> None:
         """Start empty, without faults."""
         self.rows: list[tuple[str, int, RequestRecord]] = []
+        self.samples: list[Sample] = []
         self.tokens: list[str] = []
         self.standing = Fault.NONE
         self._script: deque[Fault] = deque()
@@ -129,25 +132,33 @@ class MemoryStore:
 
     def insert_requests(self, batch: RequestBatch, token: str) -> None:
         """Insert a batch, or do what the script says."""
+        self._insert(token, lambda: self._store(batch))
+
+    def insert_samples(self, samples: Sequence[Sample], token: str) -> None:
+        """Insert samples, or do what the script says."""
+        self._insert(token, lambda: self.samples.extend(samples))
+
+    def _insert(self, token: str, store: Callable[[], None]) -> None:
         with self._changed:
             self.tokens.append(token)
             fault = self._script.popleft() if self._script else self.standing
             try:
-                if fault in _STORES:
-                    self._store(batch, token)
+                if fault in _STORES and token not in self._seen:
+                    store()
+                    self._remember(token)
             finally:
                 self._changed.notify_all()
         if fault is not Fault.NONE:
             raise _ERRORS[fault](fault)
 
-    def _store(self, batch: RequestBatch, token: str) -> None:
-        if token in self._seen:
-            return
-        if self._poison is not None and any(map(self._poison, batch.records)):
-            raise StorePoisonError("a row cannot be parsed", 27)
+    def _remember(self, token: str) -> None:
         self._seen[token] = None
         while len(self._seen) > self._window:
             self._seen.popitem(last=False)
+
+    def _store(self, batch: RequestBatch) -> None:
+        if self._poison is not None and any(map(self._poison, batch.records)):
+            raise StorePoisonError("a row cannot be parsed", 27)
         self._inserts.append((batch.collector, batch.seqs[0], batch.seqs[-1]))
         self.rows += [(batch.collector, seq, record) for seq, record in zip(batch.seqs, batch.records, strict=True)]
 

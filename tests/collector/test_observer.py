@@ -14,13 +14,13 @@ import pytest
 
 from collector.channel import Reader, pair
 from collector.connection import Endpoint
-from collector.delivery import Delivery
 from collector.exposition import Vitals
 from collector.frames import Kind, encode
 from collector.labels import Labels
 from collector.observer import UNREACHABLE, USAGE, Observer, ObserverConfig, main, observer_config, run
 from collector.rows import Dimensions, Rows
 from telemetry.clock import WallAnchor, monotonic_ns, sleep
+from telemetry.delivery import Delivery
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore
 

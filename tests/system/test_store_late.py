@@ -15,7 +15,7 @@ from telemetry.accounting import LaneCounters
 from telemetry.backoff import Backoff
 from telemetry.clock import wall_ms
 from telemetry.outcome import Flag
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.shipping import RAW_KEPT_MS
 from telemetry.spool import Spool
 from telemetry.spool_record import FUTURE_MS_MAX
@@ -40,7 +40,7 @@ def test_late_rows_reach_the_rollups_and_rows_from_the_future_are_moved_to_now(t
     spool = Spool(tmp_path / "spool", node="n1")
     spool.append_requests([sample_request(n, at) for n, at in enumerate(ended)])
     with StoreProcess(tmp_path / "data") as process, closing(process.store("writer")) as writer:
-        shipper = Shipper(spool, writer, backoff=Backoff(Random(1)), cut_s=0.01)  # noqa: S311  # seeded on purpose
+        shipper = Shipper(spool, writer, backoff=Backoff(Random(1)), cut=Cut(cut_s=0.01))  # noqa: S311  # seeded on purpose
         shipper.start()
 
         assert shipper.stop(30) == 0

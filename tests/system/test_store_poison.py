@@ -20,7 +20,7 @@ from telemetry.backoff import Backoff
 from telemetry.clock import wall_ms
 from telemetry.queries import Question
 from telemetry.record import RequestRecord
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.spool import Spool
 from telemetry.spool_record import FUTURE_MS_MAX, LABEL_BYTES_MAX, RequestEncoder
 from telemetry.store import Store
@@ -37,7 +37,7 @@ YEAR_2106_MS = 4_295_000_000_000
 @contextmanager
 def shipping(directory: Path, store: Store) -> Generator[tuple[Spool, Shipper]]:
     spool = Spool(directory, node="n1")
-    shipper = Shipper(spool, store, backoff=Backoff(Random(1), 0.001, 0.01), cut_s=0.01)  # noqa: S311  # seeded on purpose
+    shipper = Shipper(spool, store, backoff=Backoff(Random(1), 0.001, 0.01), cut=Cut(cut_s=0.01))  # noqa: S311  # seeded on purpose
     try:
         yield spool, shipper
     finally:

@@ -17,7 +17,7 @@ from telemetry.accounting import LaneCounters
 from telemetry.backoff import Backoff
 from telemetry.clock import sleep, wall_ms
 from telemetry.record import RequestBatch
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.shipping import Caution
 from telemetry.spool import Spool
 from telemetry.store import Store
@@ -36,7 +36,7 @@ CAREFUL = Caution(young_s_max=0.0, renew_inserts_max=WINDOW // 2)
 def shipping(directory: Path, store: Store, caution: Caution | None = None) -> Generator[tuple[Spool, Shipper]]:
     spool = Spool(directory, node="n1")
     backoff = Backoff(Random(1), 0.05, 0.1)  # noqa: S311  # seeded on purpose
-    shipper = Shipper(spool, store, backoff=backoff, cut_s=0.01, caution=caution)
+    shipper = Shipper(spool, store, backoff=backoff, cut=Cut(cut_s=0.01), caution=caution)
     try:
         yield spool, shipper
     finally:

@@ -9,7 +9,7 @@ from telemetry.accounting import Lane, LaneCounters
 from telemetry.backoff import Backoff
 from telemetry.clock import wall_ms
 from telemetry.record import RequestBatch, RequestRecord
-from telemetry.shipper import ERROR_CHARS_MAX, NEWEST_EVERY, Shipper
+from telemetry.shipper import ERROR_CHARS_MAX, NEWEST_EVERY, Cut, Shipper
 from telemetry.shipping import Caution
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool_record import RequestEncoder
@@ -22,7 +22,7 @@ NOW_MS = wall_ms()
 
 def shipper_of(spool: Spool, store: MemoryStore, rows_max: int = 20_000, caution: Caution | None = None) -> Shipper:
     backoff = Backoff(Random(1), 0.001, 0.002)  # noqa: S311  # seeded on purpose
-    return Shipper(spool, store, backoff=backoff, cut_s=0.005, rows_max=rows_max, caution=caution)
+    return Shipper(spool, store, backoff=backoff, cut=Cut(cut_s=0.005, rows_max=rows_max), caution=caution)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from telemetry.accounting import LaneCounters
 from telemetry.backoff import Backoff
 from telemetry.errors import StoreAmbiguousError
 from telemetry.record import RequestBatch
-from telemetry.shipper import TOO_MANY_PARTS, Shipper
+from telemetry.shipper import TOO_MANY_PARTS, Cut, Shipper
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore, sample_request
 
@@ -26,7 +26,7 @@ class CrowdedStore(MemoryStore):
 
 def test_too_many_parts_make_batches_rarer_until_the_store_takes_them_again(tmp_path: Path) -> None:
     spool, store = Spool(tmp_path, node="n1"), CrowdedStore()
-    shipper = Shipper(spool, store, backoff=Backoff(Random(1), 0.001, 0.002), cut_s=CUT_S)  # noqa: S311  # seeded on purpose
+    shipper = Shipper(spool, store, backoff=Backoff(Random(1), 0.001, 0.002), cut=Cut(cut_s=CUT_S))  # noqa: S311  # seeded on purpose
     spool.append_requests([sample_request(n) for n in range(10)])
     shipper.start()
 

@@ -11,7 +11,7 @@ from telemetry.accounting import LaneCounters
 from telemetry.backoff import Backoff
 from telemetry.clock import wall_ms
 from telemetry.record import RequestBatch
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.shipping import Caution
 from telemetry.spool import Spool
 from telemetry.spool_format import Batch
@@ -36,7 +36,7 @@ def left_behind(directory: Path, store: MemoryStore) -> Batch:
 def shipping(directory: Path, store: MemoryStore, caution: Caution) -> Generator[tuple[Spool, Shipper]]:
     spool = Spool(directory, node="n1")
     backoff = Backoff(Random(1), 0.001, 0.002)  # noqa: S311  # seeded on purpose
-    shipper = Shipper(spool, store, backoff=backoff, cut_s=0.005, caution=caution)
+    shipper = Shipper(spool, store, backoff=backoff, cut=Cut(cut_s=0.005), caution=caution)
     shipper.start()
     yield spool, shipper
     shipper.stop(0)

@@ -5,7 +5,7 @@ from pathlib import Path
 from threading import Event
 
 from telemetry.accounting import Lane, LaneCounters
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool_format import Leave
 from telemetry.spool_keeper import NAME_TRIES_MAX, RESERVE_BYTES, Reserve
@@ -94,7 +94,7 @@ def test_a_record_in_two_segments_is_shipped_once(tmp_path: Path) -> None:
     store = MemoryStore()
 
     again, found = reopened(tmp_path)
-    shipper = Shipper(again, store, cut_s=0.005)
+    shipper = Shipper(again, store, cut=Cut(cut_s=0.005))
     shipper.start()
 
     assert shipper.stop(10) == 0
@@ -110,7 +110,7 @@ def test_three_failures_in_a_row_mean_memory_only_and_shipping_goes_on(tmp_path:
     spool.append_requests([sample_request(0)])
     until(spool, lambda: spool.status().memory_only)
     store = MemoryStore()
-    shipper = Shipper(spool, store, cut_s=0.005)
+    shipper = Shipper(spool, store, cut=Cut(cut_s=0.005))
     shipper.start()
 
     spool.append_requests([sample_request(1)])
@@ -146,7 +146,7 @@ def test_a_segment_is_closed_at_its_size_and_removed_once_all_in_it_is_settled(t
     spool.recover()
     assert spool.status().segments_n > 5
 
-    shipper = Shipper(spool, MemoryStore(), cut_s=0.005)
+    shipper = Shipper(spool, MemoryStore(), cut=Cut(cut_s=0.005))
     shipper.start()
     assert shipper.stop(10) == 0
 
@@ -188,7 +188,7 @@ def test_over_quota_the_lowest_lane_goes_first_and_every_missing_row_is_counted(
     again, _ = reopened(tmp_path)
     assert again.counters() == found
     store = MemoryStore()
-    shipper = Shipper(again, store, cut_s=0.005)
+    shipper = Shipper(again, store, cut=Cut(cut_s=0.005))
     shipper.start()
     assert shipper.stop(10) == 0
     assert len(store.rows) == found["requests"].spooled == 300 - found["requests"].dropped["quota"]

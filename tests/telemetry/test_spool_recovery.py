@@ -3,7 +3,7 @@ from random import Random
 
 from telemetry.accounting import DLQ, STORED, LaneCounters
 from telemetry.dlq import DeadRow
-from telemetry.shipper import Shipper
+from telemetry.shipper import Cut, Shipper
 from telemetry.spool import Spool, SpoolLimits
 from telemetry.spool_format import HEADER_BYTES, Frame, encode_frame, scan
 from telemetry.spool_recovery import recover
@@ -34,7 +34,7 @@ def opened(directory: Path) -> tuple[Spool, LaneCounters]:
 
 def drained(spool: Spool) -> tuple[MemoryStore, LaneCounters]:
     store = MemoryStore()
-    shipper = Shipper(spool, store, cut_s=0.001)
+    shipper = Shipper(spool, store, cut=Cut(cut_s=0.001))
     shipper.start()
 
     assert shipper.stop(20) == 0

@@ -1,15 +1,23 @@
+from math import inf
 from pathlib import Path
+from uuid import UUID
 
+import msgspec
 import pytest
 
-from collector.delivery import (
+from telemetry.accounting import Lane
+from telemetry.clock import monotonic_ns, sleep, wall_ms
+from telemetry.delivery import (
     _ADOPTED_MAX,  # pyright: ignore[reportPrivateUsage] -- the bound under test
+    LANES,
     Delivery,
 )
-from telemetry.clock import monotonic_ns, sleep
 from telemetry.errors import SpoolOwnedError
+from telemetry.queries import Question
+from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample
 from telemetry.spool import Spool
-from telemetry.testing.memory_store import MemoryStore, sample_request
+from telemetry.store import Store
+from telemetry.testing.memory_store import Fault, MemoryStore, sample_request
 
 
 def left_behind(directory: Path, n: int) -> None:
@@ -92,3 +100,62 @@ def test_beyond_its_quota_the_spool_drops_and_counts(tmp_path: Path) -> None:
     delivery.close(0)
 
     assert (lane.accepted, lane.spooled, dict(lane.dropped)) == (1, 0, {"quota": 1})
+
+
+def test_samples_of_every_lane_reach_a_real_store(tmp_path: Path, writer: Store, reader: Store) -> None:
+    now_ms = wall_ms()
+    delivery = Delivery(tmp_path / "own", node="n", sink=writer, lanes=LANES)
+    samples: list[Sample] = [
+        EngineSample(ts=now_ms, endpoint="e", replica="r", up=1, scrape_us=900, running=3, success_total={"stop": 2}),
+        EngineHistogram(ts=now_ms, endpoint="e", replica="r", metric="ttft", le=(0.1, inf), cumulative=(1, 2), sum=0.5),
+        GpuRow(
+            ts=now_ms,
+            node="n",
+            gpu_uuid="u",
+            mig_uuid="",
+            gpu_name="H",
+            endpoint="e",
+            replica="r",
+            gpu_index=0,
+            power_w=70.5,
+            missing=("xid: no_data",),
+        ),
+        ProbeResult(ts=now_ms, target="t", probe="p", outcome="ok", ok=1, record_id=UUID(int=7), detail={"a": "b"}),
+    ]
+    delivery.append_samples(samples)
+    delivery.append([sample_request(1, now_ms)])
+
+    assert delivery.close(30) == 0
+    for sample in samples:
+        table = SAMPLES[type(sample)].table.name
+        (row,) = reader.query(Question(sql="SELECT * FROM {table:Identifier}", parameters={"table": table}))
+        wanted = {name: value for name, value in msgspec.structs.asdict(sample).items() if name != "ts"}
+
+        assert {name: list(value) if isinstance(value, tuple) else value for name, value in wanted.items()} == {
+            name: row[name] for name in wanted
+        }
+
+
+def test_samples_that_may_be_stored_are_sent_again_under_their_token(tmp_path: Path) -> None:
+    store = MemoryStore()
+    store.plan([Fault.AMBIGUOUS_AFTER, Fault.AMBIGUOUS_BEFORE])
+    delivery = Delivery(tmp_path / "own", node="n", sink=store, lanes=LANES)
+    delivery.append_samples([ProbeResult(ts=wall_ms(), target="t", probe="p", outcome="ok", ok=1)])
+
+    assert delivery.close(30) == 0
+    assert len(store.samples) == 1
+    assert len(set(store.tokens)) == 1
+    assert len(store.tokens) > 1
+
+
+def test_a_sample_that_cannot_be_read_is_buried_and_stops_nothing(tmp_path: Path) -> None:
+    store, directory = MemoryStore(), tmp_path / "left"
+    spool = Spool(directory, node="gone")
+    spool.append(Lane.GPU, [b"rubbish"])
+    spool.append_samples([ProbeResult(ts=wall_ms(), target="t", probe="p", outcome="ok", ok=1)])
+    spool.close()
+    delivery = Delivery(directory, node="n", sink=store, lanes=LANES)
+
+    assert delivery.close(30) == 0
+    assert delivery.shipping_events()["batches_dlq"] == 1
+    assert len(store.samples) == 1

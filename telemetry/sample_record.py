@@ -1,0 +1,164 @@
+"""Knows how a sample becomes the payload of a frame, and back; refuses to know seqs and files.
+
+A payload is msgpack `[lane u8, schema u16, day u16, shape u8, [values..]]`, with a prefix as wide as a request's, so
+one reader cuts every lane by day.
+
+What is written is what the store will take: labels are cleaned, a number that its column cannot hold becomes unknown
+where that is allowed, and its nearest value where it is not. A sample with a number that nobody can repair (a sum that
+is NaN) is invalid.
+
+Source: spec/store.md 11.2, 11.6; column types: `telemetry.schema.samples`.
+"""
+
+import re
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite, isnan
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from telemetry.errors import StorePoisonError
+from telemetry.samples import SAMPLES, Sample
+from telemetry.spool_record import DAY_MS, ENDED_AT_MS_MAX, FUTURE_MS_MAX, clean_label
+
+SCHEMA = 1
+ENTRIES_MAX = 256
+"""Entries of a map or an array of one sample; the rest is cut off."""
+TEXT_CHARS_MAX = 512
+"""Characters of a free text in a map."""
+
+_PREFIX = struct.Struct(">BHBBHBH")
+_SHAPES = tuple(SAMPLES)
+_ELEMENTS = 5
+_FLOAT32_GREATEST = 3.4e38
+_Fit = Callable[[Any], Any]
+
+
+def encode_sample(sample: Sample, now_ms: int) -> bytes | None:
+    """Encode a sample, repaired where needed.
+
+    Args:
+        sample: The sample.
+        now_ms: Wall clock, unix milliseconds; a sample from beyond it is moved back to it.
+
+    Returns:
+        The payload; None if the sample is beyond repair.
+    """
+    shape = type(sample)
+    try:
+        values = [fit(value) for fit, value in zip(_FITS[shape], msgspec.structs.astuple(sample), strict=True)]
+        at_ms = values[0] = values[0] if values[0] <= now_ms + FUTURE_MS_MAX else now_ms
+        prefix = _PREFIX.pack(0xDC, _ELEMENTS, SAMPLES[shape].lane, 0xCD, SCHEMA, 0xCD, at_ms // DAY_MS)
+        return prefix + _encode(_SHAPES.index(shape)) + _encode(values)
+    except (msgspec.MsgspecError, OverflowError, TypeError, ValueError, AttributeError, struct.error):
+        return None  # a field of a type that nobody can repair
+
+
+def decode_sample(payload: bytes) -> Sample:
+    """Decode a payload.
+
+    Raises:
+        StorePoisonError: It is no sample of a shape that we know.
+    """
+    try:
+        _, schema, _, shape, values = _decode(payload)
+        sample = _convert(values, _SHAPES[shape])
+    except (msgspec.MsgspecError, ValueError, LookupError, TypeError) as error:
+        raise StorePoisonError(f"no sample that this version can read: {error}") from error
+    if schema != SCHEMA:
+        raise StorePoisonError(f"no sample that this version can read: schema {schema}")
+    return sample
+
+
+def _whole(bits: int) -> _Fit:
+    """Return what makes a value a whole number that is always known."""
+    bound = (1 << bits) - 1
+    return lambda value: min(max(int(value), 0), bound)
+
+
+def _maybe_whole(bits: int) -> _Fit:
+    bound = (1 << bits) - 1
+
+    def fitted(value: float | None) -> int | None:
+        if value is None or not isfinite(value) or not 0 <= value <= bound:
+            return None
+        return int(value)
+
+    return fitted
+
+
+def _maybe_real(value: float | None) -> float | None:
+    return None if value is None or not abs(value) <= _FLOAT32_GREATEST else float(value)
+
+
+def _real(value: float) -> float:
+    if not isfinite(value):
+        raise ValueError(f"{value} where a number must be")
+    return float(value)
+
+
+def _bounds(values: Sequence[float]) -> list[float]:
+    """Return bounds of buckets, of which the last one may be infinite."""
+    if any(map(isnan, values)):
+        raise ValueError("a bound that is no number")
+    return [float(value) for value in values[:ENTRIES_MAX]]
+
+
+def _counts(values: Sequence[float]) -> list[int]:
+    return [_whole(64)(value) for value in values[:ENTRIES_MAX]]
+
+
+def _words(values: Sequence[str]) -> list[str]:
+    return [clean_label(value) for value in values[:ENTRIES_MAX]]
+
+
+def _map(fit: _Fit) -> _Fit:
+    def fitted(values: Mapping[str, Any]) -> dict[str, Any]:
+        found = ((clean_label(key), fit(value)) for key, value in list(values.items())[:ENTRIES_MAX])
+        return {key: value for key, value in found if value is not None}
+
+    return fitted
+
+
+def _text(value: str) -> str:
+    return clean_label(value[:TEXT_CHARS_MAX])
+
+
+def _stamp(value: float) -> int:
+    return min(max(int(value), 0), ENDED_AT_MS_MAX)
+
+
+def _id(value: UUID) -> bytes:
+    return value.bytes
+
+
+_FIT_OF: tuple[tuple[str, _Fit], ...] = (
+    (r"DateTime64\(3, 'UTC'\)", _stamp),
+    (r"LowCardinality\(String\)", clean_label),
+    (r"UInt8", _whole(8)),
+    (r"UInt32", _whole(32)),
+    (r"UInt64", _whole(64)),
+    (r"Nullable\(UInt32\)", _maybe_whole(32)),
+    (r"Nullable\(UInt64\)", _maybe_whole(64)),
+    (r"Nullable\(Float(32|64)\)", _maybe_real),
+    (r"Float64", _real),
+    (r"Array\(Float64\)", _bounds),
+    (r"Array\(UInt64\)", _counts),
+    (r"Array\(LowCardinality\(String\)\)", _words),
+    (r"Map\(LowCardinality\(String\), UInt64\)", _map(_maybe_whole(64))),
+    (r"Map\(LowCardinality\(String\), Float64\)", _map(_maybe_real)),
+    (r"Map\(LowCardinality\(String\), String\)", _map(_text)),
+    (r"UUID", _id),
+)
+_FITS: dict[type[Sample], tuple[_Fit, ...]] = {
+    shape: tuple(
+        next(fit for pattern, fit in _FIT_OF if re.fullmatch(pattern, column.type))
+        for column in kind.table.insert_columns
+    )
+    for shape, kind in SAMPLES.items()
+}
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Callable[[bytes], tuple[int, int, int, int, list[object]]] = msgspec.msgpack.Decoder().decode
+_convert: Callable[[Any, type[Sample]], Sample] = msgspec.convert

@@ -1,0 +1,198 @@
+"""Knows the shape of one sample, the row that a probe makes; refuses to know how it was read.
+
+Fields stand in the order of the insert columns of their table (`telemetry.schema`), so the msgpack array of a sample
+is the row. None is what could not be read, 0 is measured.
+
+Source: spec/store.md 3 (engine_metrics, engine_histograms, gpu_samples, probe_results).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from uuid import UUID
+
+import msgspec
+
+from telemetry.accounting import Lane
+from telemetry.schema import Table
+from telemetry.schema.samples import ENGINE_HISTOGRAMS, ENGINE_METRICS, GPU_SAMPLES, PROBE_RESULTS
+
+NO_RECORD = UUID(int=0)
+"""A record id that says: this result has no row in requests."""
+
+
+class EngineSample(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One scrape of one engine; a scrape that failed is `up` 0 and nothing else.
+
+    Attributes:
+        ts: Wall time of the scrape, unix milliseconds.
+        endpoint: Configured name of the endpoint.
+        replica: Address or pod of the engine.
+        engine: Which engine it is; empty if not known.
+        model: Model it serves; empty if not known.
+        up: 1 if it answered with a page that could be read.
+        scrape_us: How long the scrape took.
+        running: Requests that the engine works on.
+        queued: Requests that wait in the engine.
+        queued_capacity: Those of them that wait for memory.
+        queued_deferred: Those of them that wait for something else.
+        kv_used_ratio: Share of the KV cache in use, mean over its ranks.
+        kv_used_ratio_max: The same, of the fullest rank.
+        prompt_tokens_total: Counter as read.
+        generation_tokens_total: Counter as read.
+        preemptions_total: Counter as read.
+        prefix_hits_total: Counter of tokens as read.
+        prefix_queries_total: Counter of tokens as read.
+        rejections_total: Counter as read.
+        success_total: Finished requests by finish reason, counters as read.
+        http_total: HTTP responses by status, counters as read.
+        sleep_state: Awake, or how deep it sleeps; empty if it cannot.
+        config_hash: Hash of the configuration that it reports; 0 if it reports none.
+        reset: 1 if a counter fell since the last scrape.
+        extra: Other metrics, by canonical name.
+    """
+
+    ts: int
+    endpoint: str
+    replica: str
+    engine: str = ""
+    model: str = ""
+    up: int
+    scrape_us: int
+    running: int | None = None
+    queued: int | None = None
+    queued_capacity: int | None = None
+    queued_deferred: int | None = None
+    kv_used_ratio: float | None = None
+    kv_used_ratio_max: float | None = None
+    prompt_tokens_total: int | None = None
+    generation_tokens_total: int | None = None
+    preemptions_total: int | None = None
+    prefix_hits_total: int | None = None
+    prefix_queries_total: int | None = None
+    rejections_total: int | None = None
+    success_total: dict[str, int] = {}
+    http_total: dict[str, int] = {}
+    sleep_state: str = ""
+    config_hash: int = 0
+    reset: int = 0
+    extra: dict[str, float] = {}
+
+
+class EngineHistogram(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One histogram of one scrape, as the engine keeps it.
+
+    Attributes:
+        ts: Wall time of the scrape, unix milliseconds.
+        endpoint: Configured name of the endpoint.
+        replica: Address or pod of the engine.
+        metric: Canonical name, for example `ttft`.
+        le: Upper bounds, ascending, the last one infinite.
+        cumulative: Observations at or below each bound.
+        sum: Sum of the observations, in seconds where it is a time.
+        reset: 1 if a bucket fell since the last scrape.
+    """
+
+    ts: int
+    endpoint: str
+    replica: str
+    metric: str
+    le: tuple[float, ...]
+    cumulative: tuple[int, ...]
+    sum: float
+    reset: int = 0
+
+
+class GpuRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One reading of one GPU or slice; the attributes are described at `probes.nvml_sample.GpuSample`."""
+
+    ts: int
+    node: str
+    gpu_uuid: str
+    mig_uuid: str
+    gpu_name: str
+    endpoint: str
+    replica: str
+    gpu_index: int
+    gpu_util_ratio: float | None = None
+    mem_busy_ratio: float | None = None
+    sm_ratio: float | None = None
+    sm_occ_ratio: float | None = None
+    tensor_ratio: float | None = None
+    dram_bw_ratio: float | None = None
+    mem_used_bytes: int | None = None
+    mem_total_bytes: int | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    temp_c: float | None = None
+    mem_temp_c: float | None = None
+    sm_mhz: int | None = None
+    sm_max_mhz: int | None = None
+    mem_mhz: int | None = None
+    energy_j: float | None = None
+    ecc_dbe: int | None = None
+    nvlink_tx_bytes: int | None = None
+    nvlink_rx_bytes: int | None = None
+    throttle_bits: int | None = None
+    xid: int | None = None
+    remap_pending: int | None = None
+    remap_failure: int | None = None
+    missing: tuple[str, ...] = ()
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One synthetic question and its answer; a completion also has a row in requests with traffic `probe`.
+
+    Attributes:
+        ts: Wall time of the answer, unix milliseconds.
+        target: Configured name of what was asked.
+        probe: Configured name of the probe.
+        outcome: Class of the ending, `telemetry.outcome.Outcome` or the probe's own word.
+        ok: 1 if the answer is as it should be.
+        duration_us: Question to answer.
+        queue_wait_us: How long an asynchronous job waited.
+        run_us: How long it ran.
+        poll_interval_us: How often it was looked at: the error of both.
+        value: The number that the probe is about; None if none.
+        record_id: Its row in requests; zeros if none.
+        detail: What else was found; never a body, never a secret.
+    """
+
+    ts: int
+    target: str
+    probe: str
+    outcome: str
+    ok: int
+    duration_us: int | None = None
+    queue_wait_us: int | None = None
+    run_us: int | None = None
+    poll_interval_us: int | None = None
+    value: float | None = None
+    record_id: UUID = NO_RECORD
+    detail: dict[str, str] = {}
+
+
+Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """Where samples of one shape go.
+
+    Attributes:
+        table: Their table.
+        lane: Their lane in the spool.
+    """
+
+    table: Table
+    lane: Lane
+
+
+SAMPLES: Mapping[type[Sample], Kind] = MappingProxyType(
+    {
+        EngineSample: Kind(table=ENGINE_METRICS, lane=Lane.ENGINE),
+        EngineHistogram: Kind(table=ENGINE_HISTOGRAMS, lane=Lane.ENGINE),
+        GpuRow: Kind(table=GPU_SAMPLES, lane=Lane.GPU),
+        ProbeResult: Kind(table=PROBE_RESULTS, lane=Lane.PROBES),
+    }
+)
