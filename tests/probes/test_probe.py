@@ -17,6 +17,13 @@ def row(probe: str, outcome: str = "ok") -> ProbeResult:
     return ProbeResult(ts=1, target="t", probe=probe, outcome=outcome, ok=1)
 
 
+class AtOnce(Random):
+    """Lets every first run be due at once."""
+
+    def random(self) -> float:
+        return 0.0
+
+
 @dataclass
 class Asked:
     """A probe that does what it is told."""
@@ -53,7 +60,7 @@ class Heard:
         self.words.append(f"{text} {fields}")
 
     async def of(self, *probes: Asked) -> Rounds:
-        rounds = Rounds(probes, self.sink, self.tell, Random(1))  # noqa: S311 -- seeded on purpose
+        rounds = Rounds(probes, self.sink, self.tell, AtOnce())
         async with asyncio.timeout(20):
             await rounds.run(self.stop)
         return rounds
@@ -191,16 +198,17 @@ async def test_no_more_than_the_bound_ask_at_once() -> None:
 
 
 async def test_the_first_runs_are_spread() -> None:
-    class Last(Random):
+    class Late(Random):
         def random(self) -> float:
-            return 0.0
+            return 1.0
 
-    heard = Heard()
-    rounds = Rounds([answering()], heard.sink, heard.tell, Last())
+    heard, probe = Heard(), answering()
+    probe.interval_s = 0.3
+    began_s = asyncio.get_running_loop().time()
     async with asyncio.timeout(PHASE_S_MAX):
-        await rounds.run(heard.stop)
+        await Rounds([probe], heard.sink, heard.tell, Late()).run(heard.stop)
 
-    assert heard.rows
+    assert asyncio.get_running_loop().time() - began_s >= probe.interval_s
 
 
 def test_two_probes_of_one_name_are_refused() -> None:
