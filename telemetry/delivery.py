@@ -21,7 +21,7 @@ from telemetry.samples import Sample
 from telemetry.shipper import Shipper
 from telemetry.spool import Spool, SpoolLimits, orphans
 
-LANES = (Lane.REQUESTS, Lane.PROBES, Lane.ENGINE, Lane.GPU)
+LANES = (Lane.REQUESTS, Lane.HEARTBEATS, Lane.PROBES, Lane.ENGINE, Lane.GPU)
 """Lanes that somebody fills."""
 _ADOPTED_MAX = 4
 """Most spools of others that are drained at a time."""

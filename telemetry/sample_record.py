@@ -122,6 +122,16 @@ def _map(fit: _Fit) -> _Fit:
     return fitted
 
 
+def _ages(values: Mapping[int, int]) -> dict[int, int]:
+    """Return a histogram whose indexes and counts its column holds."""
+    fit, low, high = _whole(32), -(1 << 15), (1 << 15) - 1
+    return {key: fit(n) for key, n in list(values.items())[:ENTRIES_MAX] if low <= key <= high}
+
+
+def _signed(value: int) -> int:
+    return min(max(int(value), -(1 << 63)), (1 << 63) - 1)
+
+
 def _text(value: str) -> str:
     return clean_label(value[:TEXT_CHARS_MAX])
 
@@ -150,6 +160,8 @@ _FIT_OF: tuple[tuple[str, _Fit], ...] = (
     (r"Map\(LowCardinality\(String\), UInt64\)", _map(_maybe_whole(64))),
     (r"Map\(LowCardinality\(String\), Float64\)", _map(_maybe_real)),
     (r"Map\(LowCardinality\(String\), String\)", _map(_text)),
+    (r"Map\(Int16, UInt32\)", _ages),
+    (r"Int64", _signed),
     (r"UUID", _id),
 )
 _FITS: dict[type[Sample], tuple[_Fit, ...]] = {

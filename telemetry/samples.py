@@ -15,6 +15,7 @@ import msgspec
 
 from telemetry.accounting import Lane
 from telemetry.schema import Table
+from telemetry.schema.pipeline import HEARTBEATS
 from telemetry.schema.samples import ENGINE_HISTOGRAMS, ENGINE_METRICS, GPU_SAMPLES, PROBE_RESULTS
 
 NO_RECORD = UUID(int=0)
@@ -172,7 +173,67 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     detail: dict[str, str] = {}
 
 
-Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One second of one collector, endpoint, model and class; totals are cumulative per boot.
+
+    Attributes:
+        ts: Wall time, unix milliseconds.
+        collector: `<node>/<epoch8>` of the spool.
+        endpoint: Configured name of the endpoint.
+        model: Model named by the requests; empty for those that name none.
+        workload_class: Configured class of the workload.
+        boot: Number of the process's start.
+        watermark: Every request that ended before is stored, unix milliseconds.
+        seq_last: Last sequence number given out.
+        accepted_total: Records offered to the spool.
+        stored_total: Records that the store has acknowledged.
+        dlq_total: Records set aside.
+        spooled: Records that wait now.
+        dropped_total: Records dropped, by reason.
+        tee_frames_dropped_total: Frames lost between data plane and observer.
+        unparsed_conns_total: Connections that are copied and not understood.
+        arrivals_total: Requests that began.
+        first_outputs_total: Requests whose first output came.
+        tokens_out_total: Output tokens.
+        in_flight: Requests that run now.
+        waiting_first: Those of them without output.
+        waiting_age_h: Histogram of their ages, `telemetry.histogram` index to requests.
+        in_flight_age_h: The same of all that run.
+        loop_lag_us_max: Longest time for which the loop was late.
+        rss_bytes: Resident memory.
+        cpu_us_total: Processor time since the process began.
+        clock_offset_us: Wall clock less the anchor's.
+    """
+
+    ts: int
+    collector: str
+    endpoint: str
+    model: str
+    workload_class: str
+    boot: int
+    watermark: int
+    seq_last: int
+    accepted_total: int
+    stored_total: int
+    dlq_total: int
+    spooled: int
+    dropped_total: dict[str, int]
+    tee_frames_dropped_total: int
+    unparsed_conns_total: int
+    arrivals_total: int
+    first_outputs_total: int
+    tokens_out_total: int
+    in_flight: int
+    waiting_first: int
+    waiting_age_h: dict[int, int]
+    in_flight_age_h: dict[int, int]
+    loop_lag_us_max: int
+    rss_bytes: int
+    cpu_us_total: int
+    clock_offset_us: int
+
+
+Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,5 +255,6 @@ SAMPLES: Mapping[type[Sample], Kind] = MappingProxyType(
         EngineHistogram: Kind(table=ENGINE_HISTOGRAMS, lane=Lane.ENGINE),
         GpuRow: Kind(table=GPU_SAMPLES, lane=Lane.GPU),
         ProbeResult: Kind(table=PROBE_RESULTS, lane=Lane.PROBES),
+        Heartbeat: Kind(table=HEARTBEATS, lane=Lane.HEARTBEATS),
     }
 )

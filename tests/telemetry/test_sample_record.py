@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from telemetry import native
 from telemetry.errors import StorePoisonError
 from telemetry.sample_record import ENTRIES_MAX, TEXT_CHARS_MAX, decode_sample, encode_sample
-from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample
+from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, Heartbeat, ProbeResult, Sample
 from telemetry.spool_record import DAY_MS, ENDED_AT_MS_MAX, FUTURE_MS_MAX, day_of
 
 NOW_MS = 1_790_000_000_000
@@ -25,7 +25,14 @@ GPU = GpuRow(
     ts=NOW_MS, node="n", gpu_uuid="u", mig_uuid="", gpu_name="g", endpoint="", replica="", gpu_index=0, power_w=70.5
 )
 PROBE = ProbeResult(ts=NOW_MS, target="t", probe="p", outcome="ok", ok=1, record_id=UUID(int=7), detail={"a": "b"})
-ALL = [pytest.param(one, id=type(one).__name__) for one in (ENGINE, HISTOGRAM, GPU, PROBE)]
+BEAT = Heartbeat(
+    ts=NOW_MS, collector="n/1", endpoint="a", model="m", workload_class="", boot=1, watermark=NOW_MS - 9, seq_last=7,
+    accepted_total=7, stored_total=6, dlq_total=0, spooled=1, dropped_total={"quota": 1}, tee_frames_dropped_total=0,
+    unparsed_conns_total=0, arrivals_total=9, first_outputs_total=8, tokens_out_total=99, in_flight=2, waiting_first=1,
+    waiting_age_h={-3: 1}, in_flight_age_h={7: 2}, loop_lag_us_max=12, rss_bytes=1 << 20, cpu_us_total=5,
+    clock_offset_us=-3,
+)  # fmt: skip
+ALL = [pytest.param(one, id=type(one).__name__) for one in (ENGINE, HISTOGRAM, GPU, PROBE, BEAT)]
 
 
 def there_and_back(sample: Sample) -> Sample:
@@ -81,6 +88,15 @@ def test_a_sum_that_is_no_number_cannot_be_repaired() -> None:
 
 def test_a_bound_that_is_no_number_cannot_be_repaired() -> None:
     assert encode_sample(msgspec.structs.replace(HISTOGRAM, le=(nan, inf)), NOW_MS) is None
+
+
+def test_a_histogram_of_ages_keeps_what_its_column_holds() -> None:
+    back = there_and_back(
+        msgspec.structs.replace(BEAT, waiting_age_h={1 << 15: 1, 3: 1 << 40}, clock_offset_us=1 << 70)
+    )
+
+    assert isinstance(back, Heartbeat)
+    assert (back.waiting_age_h, back.clock_offset_us) == ({3: (1 << 32) - 1}, (1 << 63) - 1)
 
 
 def test_labels_are_cleaned() -> None:
