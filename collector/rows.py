@@ -5,19 +5,17 @@ Source: spec/store.md 2.1 and 6, spec/measurement.md 1.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import attrgetter
 from random import Random
 
 from collector.labels import UNKNOWN, Dims, Labels
 from telemetry.clock import STEP_MS_MAX, WallAnchor
 from telemetry.ids import RANDOM_BITS, uuid7
+from telemetry.measured import columns
 from telemetry.meter import MeterResult
 from telemetry.outcome import Flag
 from telemetry.record import NO_TRACE, RequestRecord
 
 _DAY_MS = 86_400_000
-_MEASURED = tuple(name for name in RequestRecord.__struct_fields__ if name in MeterResult.__struct_fields__)
-_measured = attrgetter(*_MEASURED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +74,11 @@ class Rows:
         self._stepped_at_ns: int | None = None
 
     @property
+    def dimensions(self) -> Dimensions:
+        """Configured names of the endpoint."""
+        return self._dimensions
+
+    @property
     def folded(self) -> Mapping[str, int]:
         """Names that were replaced by `unknown` or `other`, by dimension."""
         return self._labels.folded
@@ -90,8 +93,8 @@ class Rows:
     def record(self, result: MeterResult, seen: Seen) -> RequestRecord:
         """Make the row of a finished exchange."""
         ended_at = self._anchor.unix_ms_at(result.decided_at_ns)
-        columns = dict(zip(_MEASURED, _measured(result), strict=True))
-        columns["flags"] |= seen.flags | self._clock_flag(seen.t_issue_ns)
+        measured = columns(result)
+        measured["flags"] |= seen.flags | self._clock_flag(seen.t_issue_ns)
         return RequestRecord(
             ended_at=ended_at,
             **self._dims(result, seen, ended_at // _DAY_MS)._asdict(),
@@ -100,7 +103,7 @@ class Rows:
             trace_id=seen.trace_id,
             bytes_in=seen.bytes_in,
             bytes_out=seen.bytes_out,
-            **columns,
+            **measured,
         )
 
     def _dims(self, result: MeterResult, seen: Seen, day: int) -> Dims:

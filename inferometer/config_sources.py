@@ -5,7 +5,8 @@ Each source becomes the same thing, values by key with the place where they stan
 Source: design.md (configuration), spec/ui.md 10 (precedence).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import yaml
@@ -42,14 +43,19 @@ def from_yaml(text: str, name: str) -> dict[Key, Found]:
     Raises:
         ConfigurationError: The text is no YAML mapping, or a key stands twice.
     """
-    try:
+    with _refusing(name):
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         return {} if root is None else dict(_leaves(root, (), name))
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigurationError(f"{name}:{line}: not valid YAML: {error.problem or error.context}") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{name}:1: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def composed(text: str, name: str) -> yaml.Node | None:
+    """Return the nodes of a YAML text, each of which knows its line; None if there are none.
+
+    Raises:
+        ConfigurationError: The text is no YAML.
+    """
+    with _refusing(name):
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[Key, Found]:
@@ -74,6 +80,18 @@ def from_flags(flags: Flags) -> dict[Key, Found]:
     }
 
 
+@contextmanager
+def _refusing(name: str) -> Generator[None]:
+    """Turn what YAML says into one line with the place."""
+    try:
+        yield
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigurationError(f"{name}:{line}: not valid YAML: {error.problem or error.context}") from None
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{name}:1: not valid YAML: {' '.join(str(error).split())}") from None
+
+
 def _leaves(node: yaml.Node, key: Key, name: str) -> Iterator[tuple[Key, Found]]:
     if isinstance(node, yaml.MappingNode) and (node.value or not key):
         yield from _children(node, key, name)
@@ -81,7 +99,7 @@ def _leaves(node: yaml.Node, key: Key, name: str) -> Iterator[tuple[Key, Found]]
     where = f"{name}:{node.start_mark.line + 1}"
     if not key:
         raise ConfigurationError(f"{where}: found no mapping; allowed: lines of the form `key: value`")
-    yield key, Found(value=_plain(node), where=where)
+    yield key, Found(value=plain(node), where=where)
 
 
 def _children(node: yaml.MappingNode, key: Key, name: str) -> Iterator[tuple[Key, Found]]:
@@ -94,7 +112,12 @@ def _children(node: yaml.MappingNode, key: Key, name: str) -> Iterator[tuple[Key
         yield from _leaves(value, (*key, word), name)
 
 
-def _plain(node: yaml.Node) -> object:
+def plain(node: yaml.Node) -> object:
+    """Return the value of a node.
+
+    Raises:
+        yaml.YAMLError: It has none, for example because of an unknown tag.
+    """
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)  # pyright: ignore[reportUnknownMemberType] -- untyped in the stub
