@@ -1,201 +1,133 @@
-"""Knows how to look at this machine, the configuration, the store and the engine without changing any of them.
+"""Knows which checks there are, runs them side by side and never waits long for one; changes nothing anywhere.
 
-`/metrics` of the engine is never asked for, because reading it is destructive on TensorRT-LLM.
+What hangs (an engine, a store, a driver) costs its own findings and no other's: each group of checks has a thread and
+a limit, and a thread that is late is left behind.
 
-Source: spec/ui.md 1.2 (checks, levels, exit codes) and 1.1 (detection).
+Source: spec/ui.md 1.2 (checks, levels, exit codes; 15 s in all).
 """
 
-import json
-import os
-import platform
-import resource
-import shutil
+import queue
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from email.utils import parsedate_to_datetime
-from importlib.util import find_spec
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from inferometer import ask, data_directory, engine, plan
-from inferometer.address import Address, target_address
-from inferometer.config import load, secret
-from inferometer.config_schema import Config
+from inferometer import (
+    data_directory,
+    doctor_gpu,
+    doctor_host,
+    doctor_ports,
+    doctor_privacy,
+    doctor_store,
+    doctor_target,
+)
+from inferometer.config import load
 from inferometer.config_sources import Flags
-from inferometer.data_directory import DataDirectory
-from inferometer.defaults import DESCRIPTORS_WANTED, LOOPBACK
+from inferometer.doctor_finding import Finding, error, exit_code, ok, text, warn
+from inferometer.doctor_target import Looks
 from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
-from inferometer.listen import free_port
-from inferometer.reading import source
-from telemetry.clock import wall_ms
-from telemetry.queries import Question
+from telemetry.clock import monotonic_ns
 
-FREE_BYTES_WANTED = 1 << 30
-"""Free space that the store asks for at its start (spec/store.md 8.1)."""
-CLOCK_S_MAX = 2
-"""Difference above which times of two machines should not be compared; the Date header has whole seconds."""
-_PYTHON_WANTED = (3, 11)
+LIMIT_S_MAX = 14.0
+"""Longest time that a group of checks gets."""
+CANARY_S_MAX = 120.0
+"""Longest time of the canary test, which waits for rows and searches files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one check found.
+class Group:
+    """Checks that are run one after the other.
 
     Attributes:
-        id: Name of the check.
-        level: `ok`, `note`, `warn` or `error`.
-        finding: What was seen.
-        fix: What to do; empty if nothing.
-        exit_code: Exit code that it asks for; 0 unless the level is `error`.
+        run: Runs them.
+        late: What it means that they are not done in time.
+        limit_s: That time.
     """
 
-    id: str
-    level: str
-    finding: str
-    fix: str = ""
-    exit_code: int = 0
-
-    def line(self) -> str:
-        """Return the finding as one line."""
-        return f"{self.level:<5}  {self.id:<14} {self.finding}" + (f" -> {self.fix}" if self.fix else "")
+    run: Callable[[], Iterable[Finding]]
+    late: Finding
+    limit_s: float = LIMIT_S_MAX
 
 
-def examine(file: Path | None, flags: Flags) -> list[Finding]:
-    """Run every check that the configuration allows."""
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    group: Group
+    thread: threading.Thread
+    found: "queue.SimpleQueue[Finding]" = field(default_factory=queue.SimpleQueue[Finding])
+
+
+def examine(file: Path | None, flags: Flags, looks: Looks | None = None) -> list[Finding]:
+    """Run every check that the configuration allows.
+
+    Args:
+        file: Configuration file; None the usual one.
+        flags: What was typed.
+        looks: How closely to look at the engine; None as usual.
+    """
+    machine = list(doctor_host.machine())
     try:
         config = load(file, flags=flags)
-    except ConfigurationError as error:
-        return [*_host(), _error("config.valid", error, "correct that line")]
+    except ConfigurationError as fault:
+        return [*machine, error("config.valid", fault, "correct that line")]
     data = data_directory.resolve(config.data)
-    found = [*_host(), Finding(id="config.valid", level="ok", finding="the configuration is valid")]
-    return [*found, *_directory(data), *_ports(config, data), _store(config, data), *_target(config)]
+    wanted = looks or Looks()
+    groups = [
+        Group(run=lambda: doctor_host.examine(config, data), late=_late("data.owner", "the disk")),
+        Group(run=lambda: doctor_ports.examine(config, data), late=_late("net.ports", "the ports")),
+        Group(run=doctor_gpu.examine, late=_late("gpu.nvml", "the driver")),
+        Group(run=lambda: doctor_store.examine(config, data), late=_unreachable("store.reach", "the store")),
+        Group(run=lambda: doctor_target.examine(config, wanted), late=_unreachable("target.reach", "the engine")),
+    ]
+    if wanted.privacy:
+        late = _late("privacy.canary", "tee, store or disk", CANARY_S_MAX)
+        marks = doctor_privacy.Marks.fresh()
+        groups.append(Group(run=lambda: doctor_privacy.examine(config, marks), late=late, limit_s=CANARY_S_MAX))
+    return [*machine, ok("config.valid", "the configuration is valid"), *run_all(groups)]
 
 
-def tell(findings: list[Finding], output: str) -> int:
-    """Print the findings and return the exit code: 2 configuration, 5 unreachable, else 0."""
-    if output == "json":
-        rows = [{name: value for name, value in asdict(one).items() if name != "exit_code"} for one in findings]
-        sys.stdout.write(json.dumps(rows) + "\n")
-    else:
-        sys.stdout.writelines(one.line() + "\n" for one in findings)
-    codes = {one.exit_code for one in findings}
-    return next((code for code in (2, 5, 1) if code in codes), 0)
+def run_all(groups: Sequence[Group]) -> list[Finding]:
+    """Run groups side by side and return what they found in time, in their order."""
+    running = [_started(group) for group in groups]
+    began_ns = monotonic_ns()
+    return [finding for one in running for finding in _ended(one, began_ns)]
 
 
-def _error(name: str, error: InferometerError, fix: str = "") -> Finding:
-    return Finding(id=name, level="error", finding=str(error), fix=fix, exit_code=error.exit_code)
+def tell(findings: list[Finding], output: str, *, strict: bool = False) -> int:
+    """Print the findings and return the exit code."""
+    sys.stdout.write(text(findings, output))
+    return exit_code(findings, strict=strict)
 
 
-def _host() -> Iterator[Finding]:
-    version = platform.python_version()
-    good = sys.version_info[:2] >= _PYTHON_WANTED and sys.platform == "linux"
-    yield Finding(
-        id="host.python",
-        level="ok" if good else "warn",
-        finding=f"Python {version} on {platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        fix="" if good else "run it on Linux with Python 3.11 or newer",
-    )
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    enough = hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS_WANTED
-    yield Finding(
-        id="host.limits",
-        level="ok" if enough else "warn",
-        finding=f"{'unlimited' if hard == resource.RLIM_INFINITY else hard} file descriptors allowed",
-        fix="" if enough else f"LimitNOFILE={DESCRIPTORS_WANTED}, else a tee takes fewer connections",
-    )
+def _started(group: Group) -> _Running:
+    found: queue.SimpleQueue[Finding] = queue.SimpleQueue()
+    thread = threading.Thread(target=_work, args=(group, found), daemon=True)
+    thread.start()
+    return _Running(group=group, thread=thread, found=found)
 
 
-def _directory(data: DataDirectory) -> Iterator[Finding]:
-    owner = data_directory.owner_of(data)
-    if owner:
-        yield Finding(id="data.owner", level="ok", finding=f"{data.root} is in use by process {owner.get('pid')}")
-    else:
-        try:
-            data_directory.refuse_unusable(data)
-            yield Finding(id="data.owner", level="ok", finding=f"{data.root} can be written and nobody owns it")
-        except InferometerError as error:
-            yield _error("data.owner", error)
-            return
-    there = next(path for path in (data.root, *data.root.parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    enough = free >= FREE_BYTES_WANTED
-    yield Finding(
-        id="spool.disk",
-        level="ok" if enough else "warn",
-        finding=f"{free / 1e9:.1f} GB free",
-        fix="" if enough else f"the store needs {FREE_BYTES_WANTED / 1e9:.1f} GB to start",
-    )
-
-
-def _ports(config: Config, data: DataDirectory) -> Iterator[Finding]:
-    if data_directory.owner_of(data):
-        yield Finding(id="net.ports", level="ok", finding="taken by the supervisor that runs on this data directory")
-        return
-    wanted = [("tee.port", config.tee.bind, config.tee.port), ("serve.port", config.serve.bind, config.serve.port)]
-    for key, host, port in [*wanted, ("store.port", LOOPBACK, config.store.port)]:
-        try:
-            free_port(Address(host=host, port=port), key)
-            yield Finding(id="net.ports", level="ok", finding=f"{key} {port} is free")
-        except InferometerError as error:
-            yield Finding(id="net.ports", level="warn", finding=str(error))
-
-
-def _store(config: Config, data: DataDirectory) -> Finding:
-    if config.store.url is None and not data_directory.holder_of(data.store_lock):
-        return _no_store()
+def _work(group: Group, found: "queue.SimpleQueue[Finding]") -> None:
     try:
-        where = source(config)
-        version = where.rows(Question(sql="SELECT version() AS version", seconds_max=2.0))[0]["version"]
-    except InferometerError as error:
-        return _error("store.reach", error, "start it, or correct store.url")
-    return Finding(id="store.reach", level="ok", finding=f"{where.url} answers, ClickHouse {version}")
+        for finding in group.run():
+            found.put(finding)
+    except InferometerError as fault:
+        found.put(error(group.late.id, fault))
+    except Exception as fault:  # noqa: BLE001 -- a fault of one check must be told, and leave the others theirs
+        told = InferometerError(f"this check failed: {type(fault).__name__}: {fault}")
+        found.put(error(group.late.id, told, "report this"))
 
 
-def _no_store() -> Finding:
-    if find_spec("chdb") is None:
-        fault = ConfigurationError("neither store.url nor the embedded store's library")
-        return _error("store.reach", fault, "set store.url, or install inferometer[embedded]")
-    return Finding(id="store.reach", level="note", finding="no store runs yet", fix="inferometer up --target URL")
+def _ended(one: _Running, began_ns: int) -> list[Finding]:
+    left_s = one.group.limit_s - (monotonic_ns() - began_ns) / 1e9
+    one.thread.join(max(0.0, left_s))
+    late = one.thread.is_alive()
+    found = [one.found.get() for _ in range(one.found.qsize())]
+    return [*found, one.group.late] if late else found
 
 
-def _target(config: Config) -> Iterator[Finding]:
-    if config.target.url is None:
-        yield Finding(id="target.reach", level="note", finding="no target given", fix="--target http://HOST:PORT")
-        return
-    address = target_address(config.target.url)
-    found = plan.asked(address, secret(config.target.api_key, config.target.api_key_file, "target.api_key"))
-    if found is None:
-        fault = UnreachableError(f"nobody answers at {config.target.url}")
-        yield _error("target.reach", fault, "start the engine, or correct target.url")
-        return
-    yield _reached(config.target.url, found)
-    yield _recognised(found)
-    yield _clock(address)
+def _late(name: str, what: str, limit_s: float = LIMIT_S_MAX) -> Finding:
+    return warn(name, f"{what} did not answer in {limit_s:.0f} s; what is missing here is not known")
 
 
-def _reached(url: str, found: engine.Engine) -> Finding:
-    if found.healthy is False:
-        fault = UnreachableError(f"{url} answers, but /health says it is not well")
-        return _error("target.reach", fault, "look into the engine's log")
-    how = "no /health" if found.healthy is None else "/health is 200"
-    return Finding(id="target.reach", level="ok", finding=f"{url} answers, {how}")
-
-
-def _recognised(found: engine.Engine) -> Finding:
-    if found.guarded:
-        fix = "needs target.api_key_file to list the models; the tee itself needs no key"
-        return Finding(id="target.engine", level="warn", finding="/v1/models asks for a key", fix=fix)
-    models = ", ".join(found.models[:4]) or "none listed"
-    what = f"{found.name} {found.version}".strip()
-    return Finding(id="target.engine", level="ok", finding=f"{what} ({found.evidence}), models: {models}")
-
-
-def _clock(address: Address) -> Finding:
-    try:
-        date = ask.get(address, "/health").headers["date"]
-        off_s = wall_ms() / 1000 - parsedate_to_datetime(date).timestamp()
-    except (OSError, KeyError, ValueError):
-        return Finding(id="clock.sync", level="note", finding="the engine does not tell its time")
-    level = "ok" if abs(off_s) <= CLOCK_S_MAX else "warn"
-    fix = "" if level == "ok" else "set both clocks by NTP; durations are right all the same"
-    return Finding(id="clock.sync", level=level, finding=f"off the engine's clock by {abs(off_s):.0f} s", fix=fix)
+def _unreachable(name: str, what: str) -> Finding:
+    return error(name, UnreachableError(f"{what} did not answer all questions in {LIMIT_S_MAX:.0f} s"))

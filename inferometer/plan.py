@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 
-from inferometer import ask, data_directory, engine, store_lock
+from inferometer import data_directory, store_lock
 from inferometer.address import Address, target_address
 from inferometer.config import secret
 from inferometer.config_schema import Config
 from inferometer.data_directory import DataDirectory
 from inferometer.defaults import LOOPBACK, TARGET_PORTS
+from inferometer.engine import asked
 from inferometer.errors import ConfigurationError, UnreachableError
 from inferometer.listen import free_port, hold, refuse_open_bind
+from probes.detect import Detected
 from telemetry.clock import wall_ms
 
 _NODE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -61,7 +63,7 @@ class Plan:
     listener: socket.socket
     metrics: Address
     store: Address | None
-    engine: engine.Engine | None
+    engine: Detected | None
 
     @property
     def tee(self) -> Address:
@@ -114,19 +116,6 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
             store=store,
             engine=asked(target),
         )
-
-
-def asked(target: Address, api_key: str = "") -> engine.Engine | None:
-    """Return what the engine says about itself; None if nobody answers."""
-    headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
-    answers: dict[str, ask.Answer] = {}
-    for path in engine.PATHS:
-        try:
-            answers[path] = ask.get(target, path, headers=headers)
-        except OSError:
-            if not answers:
-                return None
-    return engine.recognise(answers)
 
 
 def _target(config: Config) -> Address:

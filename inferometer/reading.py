@@ -5,7 +5,7 @@ A store URL wins; else it is the embedded store that runs on the data directory,
 Source: spec/store.md 8.1 (lock), 8.4 (users).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from inferometer import data_directory, store_secrets
@@ -50,7 +50,7 @@ class Source:
         try:
             return self.store.query(question)
         except StoreError as error:
-            raise _told(error, self.url) from None
+            raise told(error, self.url) from None
 
     def raw(self, sql: str, output: str) -> bytes:
         """Run one reading statement; the result comes in one of `OUTPUTS`.
@@ -61,9 +61,43 @@ class Source:
         try:
             return self.store.raw(sql, output=OUTPUTS[output])
         except _NOT_THE_STATEMENT as error:
-            raise _told(error, self.url) from None
+            raise told(error, self.url) from None
         except StoreError as error:
-            raise ConfigurationError(f"sql: {_exception(error)}") from None
+            raise ConfigurationError(f"sql: {exception(error)}") from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Where a store is, and as whom it is read.
+
+    Attributes:
+        url: Its address.
+        user: Name that it knows; empty for a store without users.
+        password: The secret of that user.
+    """
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+def access(config: Config) -> Access:
+    """Return how the store is read.
+
+    Raises:
+        UnreachableError: No store runs on the data directory.
+    """
+    data = data_directory.resolve(config.data)
+    keys = config.store
+    if keys.url is not None:
+        password = secret(keys.password, keys.password_file, "store.password")
+        return Access(url=keys.url, user=keys.user, password=password)
+    url = str(data_directory.holder_of(data.store_lock).get("url") or "")
+    if not url:
+        raise UnreachableError(
+            f"no store runs on {data.root}; start one: inferometer up --target URL --data {data.root}"
+        )
+    return Access(url=url, user="reader", password=_reader_secret(data))
 
 
 def source(config: Config) -> Source:
@@ -72,21 +106,12 @@ def source(config: Config) -> Source:
     Raises:
         UnreachableError: No store runs on the data directory.
     """
-    data = data_directory.resolve(config.data)
-    status = data_directory.read_status(data)
-    keys = config.store
-    url = keys.url or str(data_directory.holder_of(data.store_lock).get("url") or "")
-    if not url:
-        raise UnreachableError(
-            f"no store runs on {data.root}; start one: inferometer up --target URL --data {data.root}"
-        )
-    user, password = keys.user, secret(keys.password, keys.password_file, "store.password")
-    if keys.url is None:
-        user, password = "reader", _reader_secret(data)
+    how = access(config)
+    status = data_directory.read_status(data_directory.resolve(config.data))
     ports = cast("dict[str, int]", status.get("ports", {}))
     return Source(
-        store=Store(url, user=user, password=password),
-        url=url,
+        store=Store(how.url, user=how.user, password=how.password),
+        url=how.url,
         observing_since_ms=cast("int | None", status.get("started_unix_ms")),
         metrics_url=cast("str | None", status.get("metrics")),
         tee_port=ports.get("tee"),
@@ -104,14 +129,15 @@ def _reader_secret(data: data_directory.DataDirectory) -> str:
 _NOT_THE_STATEMENT = (StoreUnreachableError, StoreBusyError, StoreDeniedError)
 
 
-def _exception(error: StoreError) -> str:
+def exception(error: StoreError) -> str:
     """Return what ClickHouse says is wrong, without its list of everything that would have been right."""
     text = " ".join(str(error).split()).rsplit("DB::Exception: ", 1)[-1]
     return text.split(" Expected one of:", 1)[0][:EXCEPTION_CHARACTERS_MAX]
 
 
-def _told(error: StoreError, url: str) -> InferometerError:
-    text = _exception(error)
+def told(error: StoreError, url: str) -> InferometerError:
+    """Return what a store's complaint is to a user."""
+    text = exception(error)
     if isinstance(error, StoreUnreachableError):
         return UnreachableError(f"store {url} does not answer: {text}")
     if isinstance(error, StoreDeniedError):

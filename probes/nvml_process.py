@@ -63,10 +63,14 @@ class Sampler:
         interval_s: Time between two samples of one GPU.
         tell: Takes what went wrong.
         call_s: Deadline of a call into the driver.
+        stderr: Where its complaints go; None our own, which then stays open as long as a sampler hangs.
     """
 
-    def __init__(self, place: Place, interval_s: float, tell: Tell, *, call_s: float = CALL_S_MAX) -> None:
+    def __init__(
+        self, place: Place, interval_s: float, tell: Tell, *, call_s: float = CALL_S_MAX, stderr: int | None = None
+    ) -> None:
         self._place, self._interval_s, self._tell, self._call_s = place, interval_s, tell, call_s
+        self._stderr = stderr
         self._watch = Watch(place, interval_s, SystemRandom())
         self._child: _Child | None = None
         self._hung: list[subprocess.Popen[bytes]] = []
@@ -118,6 +122,7 @@ class Sampler:
             (sys.executable, "-m", "probes.nvml_sampler", "--config", config.text()),
             stdin=subprocess.DEVNULL,
             stdout=theirs,
+            stderr=self._stderr,
             pass_fds=(board.fd,),
             start_new_session=True,
         )

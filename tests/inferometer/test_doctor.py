@@ -1,26 +1,31 @@
-"""What doctor finds, its exit codes, and the paths that it asks an engine for."""
+"""All checks together: side by side, within their time, and with the exit codes of the command line."""
 
 import json
 import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from exposed_engine import NOT_FOUND, engine, url
 
-from inferometer import data_directory
-from inferometer.data_directory import DataDirectory
-from inferometer.doctor import CLOCK_S_MAX, Finding, examine, tell
-from telemetry.testing.endpoint import Endpoint
-from telemetry.testing.steps import AwaitToken, HalfClose, Send
-from telemetry.testing.wire import Script
+from inferometer.doctor import CANARY_S_MAX, LIMIT_S_MAX, Group, examine, run_all, tell
+from inferometer.doctor_finding import Finding, Level, note, ok
+from inferometer.doctor_privacy import ROWS_S_MAX
+from inferometer.doctor_target import Looks
+from inferometer.errors import ConfigurationError
+
+QUICK = Looks(exposure=False)
 
 
-def config(root: Path) -> Path:
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
     free: list[socket.socket] = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     tee, serve, store = (sock.getsockname()[1] for sock in free)
     for sock in free:
         sock.close()
-    file = root / "c.yaml"
-    file.write_text(f"data: {root}/d\ntee: {{port: {tee}}}\nserve: {{port: {serve}}}\nstore: {{port: {store}}}\n")
+    file = tmp_path / "c.yaml"
+    file.write_text(f"data: {tmp_path}/d\ntee: {{port: {tee}}}\nserve: {{port: {serve}}}\nstore: {{port: {store}}}\n")
     return file
 
 
@@ -28,17 +33,13 @@ def levels(findings: list[Finding]) -> dict[str, set[str]]:
     return {one.id: {other.level for other in findings if other.id == one.id} for one in findings}
 
 
-def saying(body: bytes, status: bytes = b"200 OK", date: bytes = b"") -> Script:
-    head = b"HTTP/1.1 %s\r\n%sContent-Length: %d\r\n\r\n%s" % (status, date, len(body), body)
-    return [AwaitToken(), Send(head), HalfClose()]
-
-
-def test_a_machine_that_is_ready_has_no_error_and_nothing_is_written(tmp_path: Path) -> None:
-    findings = examine(config(tmp_path), {})
+def test_a_machine_that_is_ready_has_no_error_and_nothing_is_written(file: Path, tmp_path: Path) -> None:
+    findings = examine(file, {})
 
     found = levels(findings)
     assert (found["config.valid"], found["data.owner"], found["net.ports"]) == ({"ok"}, {"ok"}, {"ok"})
     assert (found["store.reach"], found["target.reach"]) == ({"note"}, {"note"})
+    assert {"host.python", "host.limits", "host.packages", "spool.disk", "spool.sync", "gpu.nvml"} <= set(found)
     assert tell(findings, "text") == 0
     assert not (tmp_path / "d").exists()
 
@@ -54,64 +55,78 @@ def test_a_bad_configuration_is_exit_2(tmp_path: Path, capsys: pytest.CaptureFix
     ]
 
 
-def test_a_dead_target_or_store_is_exit_5(tmp_path: Path) -> None:
+def test_a_dead_target_or_store_is_exit_5_and_the_other_checks_are_done(file: Path) -> None:
     flags = {"target.url": ("--target", "http://127.0.0.1:1"), "store.url": ("--store-url", "http://127.0.0.1:1")}
 
-    findings = examine(config(tmp_path), flags)
+    findings = examine(file, flags)
 
     assert levels(findings)["target.reach"] == {"error"}
     assert levels(findings)["store.reach"] == {"error"}
+    assert levels(findings)["data.owner"] == {"ok"}
     assert tell(findings, "text") == 5
 
 
-def test_an_engine_is_recognised_without_its_metrics_page(tmp_path: Path) -> None:
-    models = b'{"data": [{"id": "tiny", "owned_by": "vllm"}]}'
-    date = b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
-    with Endpoint() as endpoint:
-        scripts = (saying(b'{"version": "0.32.0"}'), saying(b""), saying(models), saying(b"", date=date))
-        for script in scripts:
-            endpoint.enqueue(script)
-        host, port = endpoint.address
-        findings = examine(config(tmp_path), {"target.url": ("--target", f"http://{host}:{port}")})
-        asked = [b"".join(chunk.data for chunk in seen.chunks).split(b" ")[1] for seen in endpoint.transcripts(4)]
+def test_a_secret_that_cannot_be_read_is_a_fault_of_the_configuration(file: Path) -> None:
+    with engine({}, NOT_FOUND) as stub:
+        flags = {"target.url": ("--target", url(stub)), "target.api_key_file": ("--key", "/no/such/file")}
+        findings = examine(file, flags, QUICK)
 
-    told = {one.id: one for one in findings}
-    assert told["target.engine"].finding == "vllm 0.32.0 (/v1/models owned_by=vllm), models: tiny"
-    assert told["target.reach"].level == "ok"
-    # The stub's date is 1970, which is further off than any clock may be.
-    assert (told["clock.sync"].level, CLOCK_S_MAX) == ("warn", 2)
-    assert asked == [b"/version", b"/health", b"/v1/models", b"/health"]
+    (found,) = (one for one in findings if one.id == "target.reach")
+    assert (found.level, found.exit_code) == (Level.ERROR, 2)
 
 
-def test_an_engine_that_is_not_well_or_asks_for_a_key_is_told(tmp_path: Path) -> None:
-    with Endpoint() as endpoint:
-        scripts = (saying(b"", b"404 No"), saying(b"", b"503 No"), saying(b"", b"401 No"), saying(b""))
-        for script in scripts:
-            endpoint.enqueue(script)
-        host, port = endpoint.address
-        findings = examine(config(tmp_path), {"target.url": ("--target", f"http://{host}:{port}")})
+def test_the_canary_is_sent_only_when_told(file: Path) -> None:
+    (found,) = (one for one in examine(file, {}, Looks(privacy=True)) if one.id == "privacy.canary")
 
-    told = {one.id: one for one in findings}
-    assert told["target.reach"].exit_code == 5
-    assert "target.api_key_file" in told["target.engine"].fix
-    assert told["clock.sync"].level == "note"
+    assert (found.level, found.exit_code) == (Level.ERROR, 5)
+    assert found.finding.startswith("no store runs on ")
+    # Two answers of 30 s, then the rows, then the search.
+    assert CANARY_S_MAX > 2 * 30 + ROWS_S_MAX
 
 
-def test_what_runs_already_is_no_fault(tmp_path: Path) -> None:
-    file = config(tmp_path)
-    lock = data_directory.own(DataDirectory(root=tmp_path / "d"), started_at="then")
-
-    found = levels(examine(file, {}))
-
-    assert (found["data.owner"], found["net.ports"]) == ({"ok"}, {"ok"})
-    lock.close()
-
-
-def test_a_taken_port_and_an_unusable_directory_are_told(tmp_path: Path) -> None:
-    file = config(tmp_path)
-    (tmp_path / "d").touch()
+def test_a_warning_counts_only_where_it_is_said_to(file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         findings = examine(file, {"tee.port": ("--port", taken.getsockname()[1])})
 
     assert levels(findings)["net.ports"] == {"ok", "warn"}
-    assert tell(findings, "text") == 5
+    assert (tell(findings, "text"), tell(findings, "text", strict=True)) == (0, 3)
+
+
+def test_what_hangs_costs_its_own_findings_and_no_others() -> None:
+    gate = threading.Event()
+
+    def hang() -> Iterator[Finding]:
+        yield ok("a.first", "done")
+        gate.wait()
+
+    late = note("a.late", "not done in time")
+    found = run_all(
+        [
+            Group(run=hang, late=late, limit_s=0.1),
+            Group(run=lambda: [ok("b.one", "done")], late=note("b.late", "")),
+        ]
+    )
+    gate.set()
+
+    assert [one.id for one in found] == ["a.first", "a.late", "b.one"]
+    assert LIMIT_S_MAX < 15  # spec/ui.md 1: all of it in 15 s
+
+
+def test_a_check_that_fails_is_told_and_leaves_the_others_alone() -> None:
+    def wrong() -> Iterator[Finding]:
+        yield ok("a.first", "done")
+        raise ConfigurationError("that key")
+
+    def broken() -> Iterator[Finding]:
+        raise KeyError("x")
+
+    late = note("c.late", "")
+    found = run_all([Group(run=wrong, late=late), Group(run=broken, late=late), Group(run=lambda: [late], late=late)])
+
+    assert [(one.id, one.level, one.exit_code) for one in found] == [
+        ("a.first", Level.OK, 0),
+        ("c.late", Level.ERROR, 2),
+        ("c.late", Level.ERROR, 1),
+        ("c.late", Level.NOTE, 0),
+    ]
+    assert found[2].finding == "this check failed: KeyError: 'x'"

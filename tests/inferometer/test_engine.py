@@ -1,62 +1,60 @@
-"""Engines recognised by what they say about themselves."""
-
-import json
+"""What an engine is asked over a real socket, and what it is then called."""
 
 import pytest
+from exposed_engine import NOT_FOUND, engine, log
 
-from inferometer.ask import Answer
-from inferometer.engine import MODELS_MAX, PATHS, recognise
-
-
-def said(status: int, body: object = None) -> Answer:
-    return Answer(status=status, headers={}, body=b"" if body is None else json.dumps(body).encode())
+from inferometer.address import Address
+from inferometer.engine import UNKNOWN, asked, name
+from telemetry.testing.endpoint import Endpoint
 
 
-def models(*names: str, owner: str) -> Answer:
-    return said(200, {"object": "list", "data": [{"id": name, "owned_by": owner} for name in names]})
+def said(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
-def test_metrics_is_never_asked_for() -> None:
-    # On TensorRT-LLM reading it removes what is read (spec/ui.md 1.1).
-    assert not [path for path in PATHS if "metrics" in path]
+def models(owner: str) -> dict[str, bytes]:
+    return {"GET /v1/models": said(b'{"data": [{"id": "tiny", "owned_by": "%s"}]}' % owner.encode())}
 
 
-@pytest.mark.parametrize(
-    ("owner", "expected"),
-    [("vllm", "vllm"), ("sglang", "sglang"), ("llamacpp", "llama.cpp"), ("me", "openai-compatible")],
-)
-def test_the_owner_of_the_models_names_the_engine(owner: str, expected: str) -> None:
-    found = recognise({"/v1/models": models("a", "b", owner=owner), "/version": said(200, {"version": "1"})})
-
-    assert (found.name, found.version, found.models, found.healthy) == (expected, "1", ("a", "b"), None)
-    assert found.evidence == f"/v1/models owned_by={owner}"
+def at(endpoint: Endpoint) -> Address:
+    host, port = endpoint.address
+    return Address(host=host, port=port)
 
 
-@pytest.mark.parametrize(("status", "expected"), [(200, True), (503, False), (404, None)])
-def test_health_is_known_only_where_the_path_is(status: int, expected: bool | None) -> None:
-    assert expected is recognise({"/health": said(status)}).healthy
+def test_a_vllm_is_recognised_without_its_metrics_page() -> None:
+    with engine({**models("vllm"), "GET /version": said(b'{"version": "0.32.0"}'), "GET /health": said(b"")}) as stub:
+        found = asked(at(stub))
+        lines = log(stub, 3)
+
+    assert found is not None
+    assert (name(found), found.version, found.models, found.healthy) == ("vllm", "0.32.0", ("tiny",), True)
+    assert lines == ["GET /version", "GET /v1/models", "GET /health"]
 
 
-def test_a_key_that_is_asked_for_is_seen() -> None:
-    # vLLM's 401 body is a string (spec/ui.md 1.1).
-    assert recognise({"/v1/models": said(401, {"error": "Unauthorized"})}).guarded
+def test_a_trt_llm_is_never_asked_for_what_reading_removes() -> None:
+    with engine(models("tensorrt_llm")) as stub:
+        found = asked(at(stub))
+        lines = log(stub, 3)
+
+    assert found is not None
+    assert (name(found), found.healthy, found.metrics_path) == ("trt-llm", None, "/prometheus/metrics")
+    assert "GET /metrics" not in lines
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        Answer(status=200, headers={}, body=b"<html>"),
-        said(200, []),
-        said(200, {"data": "x"}),
-        Answer(status=200, headers={}, body=b'{"data": ["x", {}]}'),
-        said(500, {"data": [{"id": "a"}]}),
-    ],
-)
-def test_nonsense_names_no_models(answer: Answer) -> None:
-    assert recognise({"/v1/models": answer, "/version": answer}).models == ()
+@pytest.mark.parametrize("owner", ["me", ""])
+def test_an_engine_that_does_not_tell_is_called_by_its_protocol(owner: str) -> None:
+    with engine(models(owner)) as stub:
+        found = asked(at(stub))
+
+    assert found is not None
+    assert (name(found), found.models) == (UNKNOWN, ("tiny",))
 
 
-def test_the_list_of_models_is_bounded() -> None:
-    listed = [f"m{number}" for number in range(MODELS_MAX + 1)]
+def test_the_key_is_shown_and_nobody_is_nothing() -> None:
+    with engine({}, NOT_FOUND) as stub:
+        assert asked(at(stub), "sesame") is not None
+        heads = [seen.received for seen in stub.transcripts(1)]
+        gone = at(stub)
 
-    assert len(recognise({"/v1/models": models(*listed, owner="vllm")}).models) == MODELS_MAX
+    assert all(b"Authorization: Bearer sesame\r\n" in head for head in heads)
+    assert asked(gone) is None
