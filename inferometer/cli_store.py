@@ -56,7 +56,9 @@ def run(
     config = configured(file, {"data": ("--data", data), "store.port": ("--port", port)})
     from inferometer import store_server  # noqa: PLC0415  # loads uvicorn
 
-    return store_server.serve(data_directory.resolve(config.data).root, defaults.LOOPBACK, config.store.port)
+    keys = config.store
+    root = data_directory.resolve(config.data).root
+    return store_server.serve(root, defaults.LOOPBACK, keys.port, keys.retention.model_dump())
 
 
 @app.command()
@@ -123,16 +125,72 @@ def prune(  # typer makes one option of each parameter
 def stats(
     *,
     columns: Annotated[bool, typer.Option("--columns", help="By column instead of by table.")] = False,
+    settings: Annotated[
+        bool, typer.Option("--settings", help="Settings that readers sent and the embedded store ignored.")
+    ] = False,
     output: OutputOption = Output.TABLE,
     data: DataOption = None,
     store_url: StoreUrlOption = None,
     file: FileOption = None,
 ) -> int:
     """Print what is stored and what it costs: rows, bytes on disk, bytes per request, parts, ages, growth."""
-    from inferometer import look, store_stats  # noqa: PLC0415  # loads the store client
+    from inferometer import listing, look, store_stats  # noqa: PLC0415  # loads the store client
 
+    if settings:
+        rows = store_stats.ignored(_embedded(data, file, "stats --settings"))
+        listing.show(rows, store_stats.IGNORED, "settings that were ignored since the store's start", output)
+        return 0
     statement = store_stats.COLUMNS if columns else store_stats.TABLES
     look.sql(configured(file, typed(data=data, store_url=store_url)), statement, output)
+    return 0
+
+
+@app.command()
+def check(
+    *,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="Requests that ended since then.")] = "24h",
+    data: DataOption = None,
+    store_url: StoreUrlOption = None,
+    file: FileOption = None,
+) -> int:
+    """Look for requests that are there twice or not at all, and for roll-ups that do not count them: one line each."""
+    from inferometer import reading, store_check  # noqa: PLC0415  # loads the store client
+    from inferometer.since import instant_ms  # noqa: PLC0415  # as above
+    from telemetry.clock import wall_ms  # noqa: PLC0415  # as above
+
+    now_ms = wall_ms()
+    since_ms, until_ms = instant_ms(since, now_ms, "--since"), now_ms - store_check.ON_THEIR_WAY_MS
+    if since_ms >= until_ms:
+        raise ConfigurationError(f"--since: found {since!r}; allowed: more than a minute ago, rows may be on their way")
+    found = store_check.check(
+        reading.source(configured(file, typed(data=data, store_url=store_url))).rows, since_ms, until_ms
+    )
+    sys.stdout.write("".join(f"{line}\n" for line in found.lines))
+    sys.stderr.write(f"{found.rows} requests since {since}: {len(found.lines) or 'no'} faults\n")
+    return defaults.EXIT_GATE_FAILED if found.lines else 0
+
+
+@app.command()
+def repair(
+    *,
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="From the start of this hour.")],
+    until: Annotated[str, typer.Option("--until", metavar="TIME", help="To the end of this hour.")] = "now",
+    data: DataOption = None,
+    file: FileOption = None,
+) -> int:
+    """Take out requests that are there more than once, and make the roll-ups again; inserts wait meanwhile."""
+    where = _embedded(data, file, "repair")
+    from inferometer import store_backup, store_orders  # noqa: PLC0415  # loads uvicorn's parts and msgspec
+    from inferometer.rebuild import hours_of  # noqa: PLC0415  # as above
+    from inferometer.since import instant_ms  # noqa: PLC0415  # as above
+    from telemetry.clock import wall_ms  # noqa: PLC0415  # as above
+
+    now_ms = wall_ms()
+    span = hours_of(instant_ms(since, now_ms, "--since"), instant_ms(until, now_ms, "--until"))
+    if span.since_s >= span.until_s:
+        raise ConfigurationError(f"--since: found {since!r}, which is not before --until {until!r}")
+    done = store_backup.perform(where, store_orders.repair(span))
+    sys.stdout.write(f"{done['copies']} copies taken out, roll-ups made again of {done['requests']} requests\n")
     return 0
 
 
@@ -170,7 +228,8 @@ def migrate(
     from inferometer.config import secret  # noqa: PLC0415  # pydantic takes 0.3 s
 
     password = secret(keys.password, keys.password_file, "store.password")
-    sys.stdout.write(server.migrated(keys.url, keys.user, password, cluster=cluster, plan=plan))
+    days = keys.retention.model_dump()
+    sys.stdout.write(server.migrated(keys.url, keys.user, password, days, cluster=cluster, plan=plan))
     return 0
 
 

@@ -10,22 +10,15 @@ Source: spec/store.md 9 (migrations, schema hash).
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from typing import Protocol
 
-from telemetry import schema
+from inferometer import rebuild
+from inferometer.rebuild import Execute, Tell
+from telemetry import clock, queries, schema
 from telemetry.schema import facts
-
-
-class Execute(Protocol):
-    """Runs one statement, its parameters bound by the server, and returns the result as text in the format it names."""
-
-    def __call__(self, sql: str, parameters: Mapping[str, str] | None = None) -> str:
-        """Run it."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +29,14 @@ class Migration:
         version: Number, ascending.
         name: What it does.
         statements: Its idempotent statements, for one server or a cluster.
+        fills: Whether the roll-ups it makes get what the raw table holds already. One server only: the version without
+            roll-ups knew no cluster.
     """
 
     version: int
     name: str
     statements: Callable[[schema.Variant], tuple[str, ...]]
+    fills: bool = False
 
 
 def _creating(
@@ -54,11 +50,19 @@ MIGRATIONS = (
     Migration(
         version=1, name="requests", statements=partial(_creating, (schema.SCHEMA_MIGRATIONS, schema.REQUESTS), ())
     ),
-    Migration(version=2, name="roll-ups", statements=partial(_creating, schema.ROLLUP_TABLES, schema.ROLLUP_VIEWS)),
+    Migration(
+        version=2,
+        name=queries.ROLLUPS_MADE,
+        statements=partial(_creating, schema.ROLLUP_TABLES, schema.ROLLUP_VIEWS),
+        fills=True,
+    ),
     Migration(
         version=3,
         name="samples, objectives, hints, load tests, ledger",
         statements=partial(_creating, schema.OTHER_TABLES, schema.OTHER_VIEWS),
+    ),
+    Migration(
+        version=4, name="exponential histograms", statements=partial(_creating, (), (schema.OTEL_EXP_HISTOGRAM,))
     ),
 )
 VERSION = MIGRATIONS[-1].version
@@ -91,6 +95,10 @@ SETTINGS insert_deduplication_token = {token:String}, insert_deduplicate = 1, as
 VALUES ({version:UInt32}, {name:String}, now64(3), {checksum:String}, unhex({hash:String}), {by:String})"""
 
 
+def _say_nothing(_line: str) -> None:
+    """Hear no progress."""
+
+
 class SchemaDriftError(Exception):
     """The store is not what this version writes; the message names the first table and column, expected and found."""
 
@@ -112,13 +120,25 @@ def plan(execute: Execute, variant: schema.Variant = schema.ONE_SERVER) -> tuple
     return (schema.create_database(variant), *steps)
 
 
-def apply(execute: Execute, *, by: str, variant: schema.Variant = schema.ONE_SERVER) -> list[int]:
+def apply(
+    execute: Execute,
+    *,
+    by: str,
+    variant: schema.Variant = schema.ONE_SERVER,
+    tell: Tell = _say_nothing,
+    wait: Callable[[float], None] = clock.sleep,
+) -> list[int]:
     """Run every migration that the store lacks, oldest first.
+
+    Whoever writes to a store that has no roll-ups yet must not write meanwhile: what comes between their making and
+    their filling would be missing in them.
 
     Args:
         execute: Runs one statement with the rights of an admin.
         by: Name and version of the program, kept with each step.
         variant: One server, or a cluster.
+        tell: Hears how far a long step is.
+        wait: Waits so many seconds, for what may still come of the time before a step.
 
     Returns:
         The versions that were applied now; empty if the store was up to date.
@@ -133,7 +153,10 @@ def apply(execute: Execute, *, by: str, variant: schema.Variant = schema.ONE_SER
     for migration in missing:
         for statement in migration.statements(variant):
             execute(statement)
+        filled = migration.fills and not variant.cluster and rebuild.rebuild(execute, rebuild.ALL_TIME, tell)
         _record(execute, migration, variant, by)
+        if filled:
+            wait(rebuild.unsettled_s(execute))
     return [migration.version for migration in missing]
 
 

@@ -3,12 +3,14 @@
 Source: spec/store.md 9 (migrations: forward, idempotent, additive).
 """
 
-from collections.abc import Generator, Mapping
+import sys
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 
-from inferometer import migrate
+from inferometer import migrate, retention
 from inferometer.errors import ConfigurationError, UnreachableError
+from inferometer.rebuild import Execute
 from inferometer.supervisor import Log
 from telemetry import schema
 from telemetry.errors import StoreDeniedError, StoreError
@@ -23,7 +25,7 @@ def make_tables(url: str, user: str, password: str, log: Log) -> bool:
     """
     try:
         with _admin(url, user, password) as execute:
-            migrate.apply(execute, by=_program())
+            migrate.apply(execute, by=_program(), tell=lambda line: log(line, store=url))
             migrate.verify(execute)
     except StoreDeniedError:
         log("the tables may not be checked by this user; rows are sent all the same", store=url)
@@ -38,13 +40,14 @@ def make_tables(url: str, user: str, password: str, log: Log) -> bool:
     return True
 
 
-def migrated(url: str, user: str, password: str, *, cluster: str = "", plan: bool = False) -> str:
+def migrated(url: str, user: str, password: str, days: retention.Days, *, cluster: str = "", plan: bool = False) -> str:
     """Bring the tables of a server up to date, or say what that would take.
 
     Args:
         url: Where the server answers.
         user: An admin's name there; empty for a server without users.
         password: Its secret.
+        days: How long tables keep their rows.
         cluster: Name of the cluster; empty for one server.
         plan: Run nothing.
 
@@ -59,19 +62,27 @@ def migrated(url: str, user: str, password: str, *, cluster: str = "", plan: boo
         variant = schema.Variant(cluster=cluster)
         with _admin(url, user, password) as execute:
             if plan:
-                return "".join(f"{statement};\n" for statement in migrate.plan(execute, variant))
-            done = migrate.apply(execute, by=_program(), variant=variant)
+                return "".join(f"{statement};\n" for statement in _planned(execute, days, variant))
+            done = migrate.apply(execute, by=_program(), variant=variant, tell=_tell)
+            changed = retention.apply(execute, days, variant)
             migrate.verify(execute, variant)
     except (StoreDeniedError, migrate.SchemaDriftError, ValueError) as error:
         raise ConfigurationError(f"store {url}: {_line(error)}") from None
     except StoreError as error:
         raise UnreachableError(f"store {url}: {_line(error)}") from None
     steps = f"migrations {', '.join(map(str, done))} applied" if done else "nothing to do"
-    return f"store {url}: {steps}; schema version {migrate.VERSION}\n"
+    lines = [*changed, f"{steps}; schema version {migrate.VERSION}"]
+    return "".join(f"store {url}: {line}\n" for line in lines)
+
+
+def _planned(execute: Execute, days: retention.Days, variant: schema.Variant) -> Iterator[str]:
+    yield from migrate.plan(execute, variant)
+    for change in retention.changes(execute, days, variant):
+        yield from change.statements
 
 
 @contextmanager
-def _admin(url: str, user: str, password: str) -> Generator[migrate.Execute]:
+def _admin(url: str, user: str, password: str) -> Generator[Execute]:
     # The database may not be there yet, so the connection must not name it.
     store = Store(url, user=user, password=password, database="")
 
@@ -82,6 +93,10 @@ def _admin(url: str, user: str, password: str) -> Generator[migrate.Execute]:
         yield execute
     finally:
         store.close()
+
+
+def _tell(line: str) -> None:
+    sys.stderr.write(line + "\n")
 
 
 def _program() -> str:

@@ -4,12 +4,13 @@ Source: spec/store.md 8.1 (lock, free space, open, migrate, check).
 """
 
 import shutil
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
-from inferometer import migrate, store_lock
+from inferometer import migrate, retention, store_lock
 from inferometer.data_directory import DataDirectory
 from inferometer.errors import ConfigurationError, UnreachableError
 from inferometer.store_engine import Engine, EngineError
@@ -52,8 +53,12 @@ def owned(data: Path, url: str, free_bytes_min: int = FREE_BYTES_MIN) -> Generat
         yield
 
 
-def opened(data: Path) -> Engine:
+def opened(data: Path, days: retention.Days | None = None) -> Engine:
     """Open the store of a directory whose lock the caller holds, and bring its tables up to date.
+
+    Args:
+        data: The directory.
+        days: How long tables keep their rows; None leaves that as it is.
 
     Raises:
         ConfigurationError: The engine is not installed, the tables are not those of this version, or a restore did not
@@ -65,6 +70,8 @@ def opened(data: Path) -> Engine:
     engine = started(data)
     try:
         brought_up_to_date(engine)
+        for line in retention.apply(engine.execute, days) if days is not None else ():
+            say(line)
     except (EngineError, migrate.SchemaDriftError) as error:
         engine.close()
         raise ConfigurationError(f"store {data}: {' '.join(str(error).split())}") from None
@@ -97,5 +104,17 @@ def brought_up_to_date(engine: Engine) -> None:
         EngineError: A statement failed.
         SchemaDriftError: The store is another than this version writes.
     """
-    migrate.apply(engine.execute, by=f"inferometer {version('inferometer')}")
+    migrate.apply(engine.execute, by=program(), tell=say)
     migrate.verify(engine.execute)
+
+
+def program() -> str:
+    """Return name and version of this program, as a store remembers who did something to it."""
+    return f"inferometer {version('inferometer')}"
+
+
+def say(line: str) -> None:
+    """Tell on stderr how far a long step is."""
+    with suppress(OSError):  # whoever read stderr may be gone
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()

@@ -10,6 +10,7 @@ Source: spec/store.md 8 (service), 8.4 (limits); https://asgi.readthedocs.io/en/
 import argparse
 import asyncio
 import contextlib
+import json
 import os
 import socket
 import sys
@@ -19,6 +20,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from inferometer import (
+    store_belt,
     store_control,
     store_gate,
     store_listen,
@@ -44,6 +46,7 @@ class StoreApp:
 
     Attributes:
         engine: That engine.
+        belt: What is known of it.
     """
 
     def __init__(self, engine: Engine, users: Mapping[str, str], hosts: frozenset[str]) -> None:
@@ -55,6 +58,7 @@ class StoreApp:
             hosts: Names by which we may be addressed, without port.
         """
         self.engine, self._users, self._hosts = engine, users, hosts
+        self.belt = store_belt.Belt(engine.read)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -66,10 +70,10 @@ class StoreApp:
     async def _answered(self, scope: Scope, headers: Mapping[str, str], receive: Receive) -> Answer:
         if headers.get("host", "").rsplit(":", 1)[0].strip("[]") not in self._hosts:
             return _plain(421, "this store does not go by that name\n")
-        if scope["path"] == "/ping":
-            return _plain(200, "Ok.\n")
+        if scope["path"] in {"/ping", "/metrics"}:
+            return _plain(200, "Ok.\n" if scope["path"] == "/ping" else self.belt.page())
         if scope["path"] != "/" or scope["method"] not in {"GET", "POST"}:
-            return _plain(404, "There is no such page; the store answers /ping and /\n")
+            return _plain(404, "There is no such page; the store answers /ping, /metrics and /\n")
         try:
             return await self._run(scope, headers, receive)
         except EngineError as error:
@@ -118,6 +122,7 @@ class StoreApp:
         return _rows(await _found(work, READ_S_MAX, receive), asked)
 
     async def _read(self, asked: Asked, receive: Receive) -> Answer:
+        self.belt.ignore(asked.options.keys() - store_wire.TRANSPORT_NAMES)
         if store_gate.is_handshake(asked.statement):
             return await self._asked(asked, receive)
         seconds, database = _seconds(asked.options), asked.options.get("database", "")
@@ -125,8 +130,14 @@ class StoreApp:
         return _rows(await _found(work, seconds, receive), asked)
 
 
-def serve(data: Path, host: str, port: int) -> int:
+def serve(data: Path, host: str, port: int, days: Mapping[str, int]) -> int:
     """Own the directory and serve until SIGTERM or SIGINT; then finish what runs and close.
+
+    Args:
+        data: The directory.
+        host: Loopback address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        days: How long tables keep their rows, where that is not what the schema says.
 
     Returns:
         Exit code: 130 if it was interrupted, else 0.
@@ -140,7 +151,7 @@ def serve(data: Path, host: str, port: int) -> int:
     store_lock.refuse_unwritable(data)
     with _bound(host, port) as listener:
         url = f"http://{host}:{listener.getsockname()[1]}"
-        with store_open.owned(data, url), contextlib.closing(store_open.opened(data)) as engine:
+        with store_open.owned(data, url), contextlib.closing(store_open.opened(data, days)) as engine:
             hosts = frozenset({host, "127.0.0.1", "localhost", "::1"})
             app = StoreApp(engine, store_secrets.ensure(data), hosts)
             ready = f"store {data} answers at {url} (engine {engine.version}, RSS {_rss_mib()} MiB)"
@@ -148,8 +159,18 @@ def serve(data: Path, host: str, port: int) -> int:
 
 
 async def _serving(app: StoreApp, listener: socket.socket, data: Path, ready: str) -> int:
-    async with store_control.answering(data, partial(store_orders.carry_out, app.engine)):
-        return await store_listen.served(app, listener, partial(_say, ready))
+    async with store_control.answering(data, partial(_carry_out, app)), asyncio.TaskGroup() as group:
+        watching = group.create_task(app.belt.watch())
+        try:
+            return await store_listen.served(app, listener, partial(_say, ready))
+        finally:
+            watching.cancel()
+
+
+def _carry_out(app: StoreApp, order: store_control.Order) -> store_control.Order:
+    if order == store_orders.SETTINGS:
+        return {"settings": dict(app.belt.ignored)}
+    return store_orders.carry_out(app.engine, order)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -158,9 +179,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="directory that holds the store; one owner at a time")
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
     parser.add_argument("--port", type=int, default=8300, help="port to listen on; 0 takes a free one")
+    parser.add_argument("--days", type=json.loads, default={}, help="JSON: days for which a table keeps its rows")
     options = parser.parse_args(arguments)
     try:
-        return serve(options.data, options.host, options.port)
+        return serve(options.data, options.host, options.port, options.days)
     except InferometerError as error:
         _say(str(error))
         return error.exit_code

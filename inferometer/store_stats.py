@@ -1,11 +1,19 @@
-"""Knows the statements that say how large a store is, and what of it costs how much; refuses to know who asks.
+"""Knows how to ask how large a store is, what of it costs how much, and what it ignored; refuses to know who asks.
 
-They read only the system tables that a reader of any ClickHouse server may read.
+The statements read only the system tables that a reader of any ClickHouse server may read.
 
 Source: https://clickhouse.com/docs/operations/system-tables/parts, ../columns; spec/store.md 9 (a reader's rights), 14
 (bytes per request).
 """
 
+from typing import cast
+
+from inferometer import store_control, store_orders
+from inferometer.data_directory import DataDirectory
+from inferometer.errors import UnreachableError
+
+IGNORED = ("name", "requests")
+"""Fields of `ignored`."""
 TABLES = """\
 WITH
     (
@@ -70,3 +78,17 @@ WHERE columns.database = 'inferometer' AND columns.default_kind != 'ALIAS'
 ORDER BY disk_bytes DESC, table, column"""
 """One row per column of the tables that hold rows; a row of `requests` is a request. The engine knows a column's size
 only in parts of the wide form, those above 10 MiB before compression: NULL until a table has one."""
+
+
+def ignored(data: DataDirectory) -> list[dict[str, object]]:
+    """Return how many requests of readers had a setting that means nothing to the embedded store, by its name.
+
+    Raises:
+        UnreachableError: No store runs on the directory.
+        InferometerError: It did not answer.
+    """
+    try:
+        said = store_control.ordered(data.root.resolve(), store_orders.SETTINGS)
+    except store_control.NobodyThereError:
+        raise UnreachableError(f"no store runs on {data.root}; what it ignores is counted while it runs") from None
+    return [{"name": name, "requests": n} for name, n in sorted(cast("dict[str, int]", said["settings"]).items())]

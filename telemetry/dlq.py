@@ -7,6 +7,7 @@ Source: spec/store.md 11.7.
 
 import os
 import sqlite3
+import sys
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,11 @@ from telemetry.accounting import STORED, DropReason
 from telemetry.errors import SpoolError
 from telemetry.segments import QUARANTINE, quarantine_move
 from telemetry.spool_record import DAY_MS
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd  # comes with clickhouse-connect
 
 DLQ_BYTES_MAX = 256 << 20
 """Payload bytes that are kept; beyond it the oldest rows go to a file in quarantine and count as expired."""
@@ -156,15 +162,26 @@ class Dlq:
         _release(db, [row.seq for row in over], DropReason.EXPIRED)
 
     def _keep(self, rows: list[DeadRow]) -> None:
-        """Write rows to a file of their day, on disk before the transaction that removes them ends."""
+        """Append rows to a file of their day, on disk before the transaction that removes them ends."""
         folder = self._directory / QUARANTINE
         for day, group in groupby(rows, lambda row: row.created_at // DAY_MS):
             folder.mkdir(mode=0o700, exist_ok=True)
-            name = f"dlq-{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}.jsonl"
-            with (folder / name).open("ab") as file:
-                file.writelines(msgspec.json.encode(row._asdict()) + b"\n" for row in group)
-                file.flush()
-                os.fsync(file.fileno())
+            name = f"dlq-{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%Y-%m-%d}.jsonl.zst"
+            lines = b"".join(msgspec.json.encode(row._asdict()) + b"\n" for row in group)
+            _append(folder / name, zstd.compress(lines))  # a frame of its own; frames follow one another
+
+
+def _append(path: Path, frame: bytes) -> None:
+    """Put a frame at the end of a file, on disk, or leave the file as it was: nobody reads beyond half a frame."""
+    before = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab") as file:
+            file.write(frame)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:  # not before it is closed, which tries to write once more
+        os.truncate(path, before)
+        raise
 
 
 def _release(db: sqlite3.Connection, seqs: list[int], way_out: str) -> None:

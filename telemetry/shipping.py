@@ -42,7 +42,13 @@ YOUNG_S_MAX = 30.0
 POISON_SEEN_MIN = 2
 """So often a whole batch must be refused as poison before it is split."""
 DLQ_RATIO_MAX = 0.01
-"""More of a batch than this is no poison but drift; one row is always allowed."""
+"""More of a batch than this is no poison but drift."""
+DLQ_SMALL_N = 5
+"""So many rows are allowed of a smaller batch, if they are not more than half of it, and one always.
+
+Where traffic is low a batch has a few dozen rows, of which two bad ones are more than a hundredth and no drift: that
+refuses most rows. What small batches may lose in all is bounded by the hour.
+"""
 DLQ_PER_HOUR_MAX = 100
 RENEW_INSERTS_MAX = 500
 """As long as the store took no more inserts since it took a batch, the batch's token is known to every table.
@@ -105,7 +111,7 @@ class Budget:
 
     def __init__(self, rows_n: int) -> None:
         """Allow a share of the batch."""
-        self.left = max(1, int(rows_n * DLQ_RATIO_MAX))
+        self.left = max(1, min(DLQ_SMALL_N, rows_n // 2), int(rows_n * DLQ_RATIO_MAX))
 
 
 @dataclass(slots=True, kw_only=True)

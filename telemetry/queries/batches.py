@@ -13,6 +13,9 @@ RUNS_MAX = 2_000
 INSERTS_MAX = 1_000
 """As many inserts are counted at most."""
 
+ROLLUPS_MADE, REBUILT = "roll-ups", "roll-ups rebuilt"
+"""Names in `schema_migrations` of what made roll-ups out of rows that were stored before."""
+
 
 def duplicates() -> Question:
     """Ask how many rows there are, and how many different identities; all three are equal in a sound store."""
@@ -46,7 +49,8 @@ def inserts_since(collector: str, first: int, last: int, since_unix_ms: int, unt
     """Ask how many inserts the table took since it took a batch, that one included, up to `INSERTS_MAX`.
 
     The answer's only column is `n`, 0 if nothing of the batch is there. As long as it is small against the table's
-    deduplication window, the batch's token is in it.
+    deduplication window, the batch's token is in it. It is `INSERTS_MAX` if roll-ups were made out of the rows after
+    the batch was stored: they hold it, and do not know its token.
 
     Args:
         collector: Origin of the batch.
@@ -81,19 +85,25 @@ WHERE collector = {collector:String}
 
 # The default of ingested_at is one stamp per insert, so stamps tell inserts apart.
 INSERTS_SINCE = """\
-SELECT count() AS n
-FROM
-(
-    SELECT DISTINCT collector, ingested_at
-    FROM inferometer.requests
-    WHERE ingested_at >=
+WITH
     (
         SELECT minOrNull(ingested_at)
         FROM inferometer.requests
         WHERE collector = {collector:String}
           AND seq BETWEEN {first:UInt64} AND {last:UInt64}
           AND ended_at BETWEEN fromUnixTimestamp64Milli({since:Int64}) AND fromUnixTimestamp64Milli({until:Int64})
-    )
+    ) AS stored_at,
+    (
+        SELECT max(applied_at)
+        FROM inferometer.schema_migrations
+        WHERE name IN ('roll-ups', 'roll-ups rebuilt')
+    ) AS rebuilt_at
+SELECT if(ifNull(stored_at <= rebuilt_at, 0), {most:UInt64}, count()) AS n
+FROM
+(
+    SELECT DISTINCT collector, ingested_at
+    FROM inferometer.requests
+    WHERE ingested_at >= stored_at
     LIMIT {most:UInt64}
 )"""
 """The other one: whether the token of a stored batch can still be known."""

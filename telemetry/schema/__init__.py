@@ -11,7 +11,7 @@ from telemetry.schema.ledger import LEDGER_TABLES, SCHEMA_MIGRATIONS
 from telemetry.schema.loads import LOAD_TABLES
 from telemetry.schema.minutes import MINUTE_TABLES, MINUTE_VIEWS
 from telemetry.schema.objectives import OBJECTIVE_TABLES
-from telemetry.schema.otel import OTEL_VIEWS
+from telemetry.schema.otel import OTEL_EXP_HISTOGRAM, OTEL_VIEWS
 from telemetry.schema.parts import Column, Engine, Table, View
 from telemetry.schema.pipeline import PIPELINE_TABLES
 from telemetry.schema.render import (
@@ -43,7 +43,7 @@ OTHER_TABLES = (
 TABLES = (SCHEMA_MIGRATIONS, REQUESTS, *ROLLUP_TABLES, *OTHER_TABLES)
 """Every table that each store has, in the order of creation."""
 OTHER_VIEWS = (*MINUTE_VIEWS, *OTEL_VIEWS)
-VIEWS = (*ROLLUP_VIEWS, *OTHER_VIEWS)
+VIEWS = (*ROLLUP_VIEWS, *OTHER_VIEWS, OTEL_EXP_HISTOGRAM)
 """Every view, in the order of creation."""
 
 
@@ -59,6 +59,7 @@ __all__ = [
     "DATABASE",
     "DEDUPLICATION_WINDOW",
     "ONE_SERVER",
+    "OTEL_EXP_HISTOGRAM",
     "OTHER_TABLES",
     "OTHER_VIEWS",
     "REQUESTS",

@@ -38,11 +38,15 @@ class StoreProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        line = self._process.stderr.readline() if self._process.stderr else ""
-        ready = _READY.search(line)
+        said: list[str] = []
+        ready = None
+        for line in self._process.stderr or ():
+            said.append(line.strip())
+            if ready := _READY.search(line):
+                break
         if ready is None:
             self.end()
-            raise RuntimeError(f"the store did not start: {line.strip()}")
+            raise RuntimeError(f"the store did not start: {said[-1] if said else ''}")
         self.url, self.rss_mib = ready[1], int(ready[2])
 
     def __enter__(self) -> Self:

@@ -10,7 +10,9 @@ from store_rows import fill
 from inferometer.__main__ import outcome
 from inferometer.cli_store import Document
 from telemetry.accounting import DLQ, Lane
+from telemetry.clock import wall_ms
 from telemetry.dlq import DeadRow
+from telemetry.record import RequestBatch
 from telemetry.schema import document
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import sample_request
@@ -49,6 +51,12 @@ def said(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str
         (["stats", "--data", "d"], 5, "no store runs on "),
         (["stats", *SERVER], 5, "store http://127.0.0.1:9 does not answer"),
         (["dlq", "replay", "--data", "d"], 5, "no store runs on "),
+        (["stats", "--settings", "--data", "d"], 5, "no store runs on "),
+        (["check", "--data", "d"], 5, "no store runs on "),
+        (["check", "--since", "59s", "--data", "d"], 2, "--since: found '59s'; allowed: more than a minute ago"),
+        (["repair", "--data", "d"], 2, "Missing option '--since'."),
+        (["repair", "--since", "1h", "--until", "3h", "--data", "d"], 2, "--since: found '1h', which is not before"),
+        (["repair", "--since", "1h", "--data", "d"], 5, "no store lies in "),
     ],
 )
 def test_a_mistake_is_one_line(words: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -59,7 +67,9 @@ def test_a_mistake_is_one_line(words: list[str], code: int, line: str, capsys: p
     assert [] == list(Path.cwd().iterdir())
 
 
-@pytest.mark.parametrize("verb", [["backup", "x"], ["restore", "x"], ["prune", "--older-than", "1"]])
+@pytest.mark.parametrize(
+    "verb", [["backup", "x"], ["restore", "x"], ["prune", "--older-than", "1"], ["repair", "--since", "1h"]]
+)
 def test_a_server_is_looked_after_by_its_own_means(
     verb: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +107,22 @@ def test_a_store_is_measured_copied_and_pruned(process: StoreProcess, capsys: py
     code, out, err = said(["backup", "copy.tar", *data], capsys)
     assert (0, "copy.tar\n") == (code, out)
     assert err.endswith(f"{Path('copy.tar').stat().st_size} bytes\n")
+
+
+def test_a_store_is_checked_and_repaired(process: StoreProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    """A repair of hours that have rows waits for late ones: it is in tests/system/test_store_rebuild.py."""
+    data = ["--data", str(process.data)]
+    writer = process.store("writer")
+    twice = (sample_request(1, wall_ms() - 120_000),) * 2
+    writer.insert_requests(RequestBatch(collector="n/cli", seqs=(7, 7), records=twice), "cli")
+    writer.close()
+    code, out, err = said(["check", "--since", "3m", *data], capsys)
+    assert (3, True) == (code, "n/cli: 1 of 2 rows are there more than once\n" in out)
+    assert err.endswith(f"requests since 3m: {len(out.splitlines())} faults\n")
+
+    code, out, err = said(["repair", "--since", "700d", "--until", "600d", *data], capsys)
+    assert (0, "0 copies taken out, roll-ups made again of 0 requests\n", "") == (code, out, err)
+    assert 0 == said(["stats", "--settings", *data, "--output", "json"], capsys)[0]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 from chdb_child import Chdb, ChdbError
 
-from inferometer import migrate
+from inferometer import migrate, retention
 from telemetry import schema
 
 CLUSTER = schema.Variant(cluster="main")
@@ -52,7 +52,7 @@ def test_a_fresh_store_gets_what_was_planned_once_and_passes_the_check(empty: Ch
 
     assert "0" == empty.execute("SELECT count() FROM system.databases WHERE name = 'inferometer'").strip()
     assert set(schema.statements()) == set(planned)
-    assert [1, 2, 3] == migrate.apply(noted, by="test")
+    assert [1, 2, 3, 4] == migrate.apply(noted, by="test")
     assert planned == tuple(dict.fromkeys(sql for sql in ran if sql.startswith("CREATE")))
     assert [] == migrate.apply(empty.execute, by="test")
     assert () == migrate.plan(empty.execute)
@@ -78,9 +78,9 @@ def test_a_store_of_the_first_version_gets_what_is_missing_once_though_two_migra
             others.extend(migrate.apply(empty.execute, by="other"))
         return found
 
-    assert [2, 3] == migrate.apply(interrupted, by="test") == others
+    assert [2, 3, 4] == migrate.apply(interrupted, by="test") == others
     migrate.verify(empty.execute)
-    assert ["inferometer 0.1.0", "other", "other"] == [row["by"] for row in remembered(empty)]
+    assert ["inferometer 0.1.0", "other", "other", "other"] == [row["by"] for row in remembered(empty)]
 
 
 def test_a_newer_store_is_refused_in_one_line(empty: Chdb) -> None:
@@ -111,6 +111,13 @@ def test_what_a_newer_store_has_more_is_no_difference(made: Chdb) -> None:
     migrate.verify(made.execute)
     made.execute("ALTER TABLE inferometer.requests DROP COLUMN later")
     made.execute("DROP TABLE inferometer.later SYNC")
+
+
+def test_how_long_rows_are_kept_is_no_difference(made: Chdb) -> None:
+    assert 2 == len(retention.apply(made.execute, {"requests": 400, "audit": 0}))
+
+    migrate.verify(made.execute)
+    assert 2 == len(retention.apply(made.execute, {}))
 
 
 @pytest.mark.parametrize(

@@ -56,17 +56,25 @@ def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
 
 
 def test_the_plan_for_a_server_that_is_up_to_date_is_empty(process: StoreProcess) -> None:
-    assert "" == migrated(process.url, "reader", process.secret("reader"), plan=True)
+    assert "" == migrated(process.url, "reader", process.secret("reader"), {}, plan=True)
+
+
+def test_the_plan_names_what_would_be_kept_for_another_time(process: StoreProcess) -> None:
+    assert migrated(process.url, "reader", process.secret("reader"), {"requests": 30, "hints": 0}, plan=True) == (
+        "ALTER TABLE inferometer.requests MODIFY SETTING materialize_ttl_recalculate_only = 1;\n"
+        "ALTER TABLE inferometer.requests MODIFY TTL toDateTime(ended_at) + INTERVAL 30 DAY;\n"
+        "ALTER TABLE inferometer.hints REMOVE TTL;\n"
+    )
 
 
 def test_a_user_who_may_not_is_told_in_one_line(process: StoreProcess) -> None:
     with pytest.raises(ConfigurationError, match=rf"^store {process.url}: .*497.*$"):
-        migrated(process.url, "reader", process.secret("reader"))
+        migrated(process.url, "reader", process.secret("reader"), {})
 
 
 def test_what_is_no_name_of_a_cluster_never_reaches_a_server() -> None:
     with pytest.raises(ConfigurationError, match='cluster name "a\'b"'):
-        migrated("http://127.0.0.1:1", "", "", cluster="a'b")
+        migrated("http://127.0.0.1:1", "", "", {}, cluster="a'b")
 
 
 def test_a_server_that_does_not_answer_is_not_migrated() -> None:
@@ -74,4 +82,4 @@ def test_a_server_that_does_not_answer_is_not_migrated() -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
 
     with pytest.raises(UnreachableError, match=f"^store {url}: "):
-        migrated(url, "", "", plan=True)
+        migrated(url, "", "", {}, plan=True)

@@ -9,6 +9,7 @@ import pytest
 
 from inferometer import store_orders
 from inferometer.errors import ConfigurationError
+from inferometer.rebuild import Span
 from inferometer.store_control import Order
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ NONE = cast("Engine", None)  # it is not reached
             "allowed are 1000",
             id="too many partitions",
         ),
+        pytest.param(store_orders.repair(Span(since_s=0, until_s=3601)), "not made of whole hours", id="a part of one"),
+        pytest.param(store_orders.repair(Span(since_s=3600, until_s=3600)), "not made of whole hours", id="none"),
     ],
 )
 def test_what_is_no_order_of_ours_is_refused(order: Order, words: str) -> None:

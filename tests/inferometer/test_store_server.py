@@ -60,6 +60,7 @@ def test_what_curl_sees(process: StoreProcess) -> None:
         bearer = {"Authorization": "Bearer " + secret}
 
         assert "Ok.\n" == client.get("/ping").text
+        assert "inferometer_store_checks_failed_total 0\n" in client.get("/metrics").text
         assert HTTPStatus.NOT_FOUND == client.get("/other").status_code
         assert HTTPStatus.NOT_FOUND == client.put("/").status_code
         assert HTTPStatus.MISDIRECTED_REQUEST == client.get("/ping", headers={"Host": "evil.example"}).status_code

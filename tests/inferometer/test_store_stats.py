@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from store_rows import fill
 
 from inferometer import store_stats
+from inferometer.data_directory import DataDirectory
+from inferometer.errors import UnreachableError
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
@@ -48,3 +52,19 @@ def test_a_store_knows_its_tables_and_where_a_part_is_large_its_columns(process:
     assert 0.0 < columns["ttft_us"]["bytes_per_row"] < 4.0  # a UInt32 before compression
     assert "started_at" not in columns  # an alias takes no place
     assert {None} == {row["bytes_per_row"] for row in small}
+
+
+def test_what_readers_set_in_vain_is_counted_by_name(process: StoreProcess, tmp_path: Path) -> None:
+    for _ in range(2):
+        httpx.post(
+            process.url,
+            content=b"SELECT 1",
+            auth=("reader", process.secret("reader")),
+            params={"max_threads": "1", "max_execution_time": "2", "database": "inferometer"},
+        ).raise_for_status()
+
+    found = {row["name"]: row["requests"] for row in store_stats.ignored(DataDirectory(root=process.data))}
+    assert 2 == found["max_threads"]
+    assert not {"max_execution_time", "database"} & found.keys()
+    with pytest.raises(UnreachableError, match=r"^no store runs on .*; what it ignores is counted while it runs$"):
+        store_stats.ignored(DataDirectory(root=tmp_path))

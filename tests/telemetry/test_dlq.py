@@ -1,6 +1,8 @@
 import json
+import resource
 import sqlite3
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,11 @@ import pytest
 from telemetry.accounting import STORED, DropReason
 from telemetry.dlq import DLQ_BYTES_MAX, DeadRow, Dlq
 from telemetry.errors import SpoolError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 
 def dead(seq: int, payload: bytes = b"payload", lane: int = 0) -> DeadRow:
@@ -86,10 +93,30 @@ def test_beyond_its_bytes_the_oldest_rows_go_to_a_file_and_count_as_expired(tmp_
     dlq.add([dead(3, b"z" * 10)])
 
     assert dlq.seqs(0) == [2, 3]
-    assert dlq.gone(0) == {"expired": 1}
-    kept = tmp_path / "quarantine" / "dlq-2026-09-21.jsonl"  # the day of unix second 1,790,000,000
-    assert json.loads(kept.read_text())["seq"] == 1
+    dlq.add([dead(4, b"a" * 10)])
+    assert dlq.gone(0) == {"expired": 2}
+    kept = tmp_path / "quarantine" / "dlq-2026-09-21.jsonl.zst"  # the day of unix second 1,790,000,000
+    assert [1, 2] == [json.loads(line)["seq"] for line in zstd.decompress(kept.read_bytes()).splitlines()]
     assert DLQ_BYTES_MAX == 256 << 20  # spec/store.md 11.7
+    dlq.close()
+
+
+def test_where_there_is_no_room_the_file_stays_readable_and_the_rows_stay_in_the_queue(tmp_path: Path) -> None:
+    dlq = Dlq(tmp_path, bytes_max=20)
+    dlq.add([dead(1, b"x" * 10), dead(2, b"y" * 10)])
+    kept = tmp_path / "quarantine" / "dlq-2026-09-21.jsonl.zst"
+    kept.parent.mkdir()
+    kept.write_bytes(b"k" * 100_000)  # larger than the database, so that only this file meets the limit
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_010, limits[1]))
+    try:
+        with pytest.raises(SpoolError, match="File too large"):
+            dlq.add([dead(3, b"z" * 10)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert 100_000 == kept.stat().st_size
+    assert [1, 2] == dlq.seqs(0)
     dlq.close()
 
 

@@ -17,6 +17,7 @@ from telemetry.queries import INSERTS_MAX
 from telemetry.shipping import (
     DLQ_PER_HOUR_MAX,
     DLQ_RATIO_MAX,
+    DLQ_SMALL_N,
     POISON_SEEN_MIN,
     RAW_KEPT_MS,
     RENEW_INSERTS_MAX,
@@ -208,8 +209,11 @@ def test_one_bad_row_costs_few_inserts_wherever_it_lies(n: int) -> None:
     assert n != 4096 or worst <= 25  # spec/store.md 15, case 10
 
 
-@pytest.mark.parametrize(("rows", "allowed"), [(1, 1), (99, 1), (100, 1), (200, 2), (20_000, 200)])
-def test_the_budget_of_dead_rows_is_a_hundredth_and_at_least_one(rows: int, allowed: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "allowed"), [(1, 1), (3, 1), (4, 2), (9, 4), (10, 5), (599, 5), (600, 6), (20_000, 200)]
+)
+def test_the_budget_of_dead_rows_is_a_hundredth_and_of_a_small_batch_five_or_half(rows: int, allowed: int) -> None:
     assert Budget(rows).left == allowed
+    assert DLQ_SMALL_N == 5
     assert DLQ_RATIO_MAX == 0.01
     assert DLQ_PER_HOUR_MAX == 100
