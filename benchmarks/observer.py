@@ -7,10 +7,11 @@ runs in one process on one core; CPU time is taken, the best of several rounds, 
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from random import Random
 
 from benchmarks.harness import Answer, Figure, main
+from benchmarks.store_records import records
 from collector.channel import Reader, pair
 from collector.connection import Endpoint
 from collector.frames import Frame, Kind, decode, encode
@@ -18,9 +19,11 @@ from collector.http_frames import ResponseFramer
 from collector.labels import Labels
 from collector.observe import Worker
 from collector.rows import Dimensions, Rows
+from collector.series import Series
 from telemetry.clock import WallAnchor
 from telemetry.dialects import request_shape
 from telemetry.meter import StreamMeter
+from telemetry.record import RequestRecord
 
 CONNECTIONS = 200
 MODEL = "meta-llama/Llama-3.1-8B-Instruct"
@@ -151,6 +154,13 @@ def meter_all(bodies: list[bytes]) -> None:
     meter.result()
 
 
+def count_all(finished: Sequence[RequestRecord]) -> None:
+    """Count finished requests alone, as `/metrics` and OTLP show them."""
+    series = Series()
+    for record in finished:
+        series.add(record)
+
+
 def tiny_messages(requests: int) -> list[bytes]:
     """Return requests without a body on one kept connection, one message each."""
     opening = encode(Kind.ACCEPTED, 1, 1) + encode(Kind.CONNECTED, 1, 1)
@@ -178,6 +188,8 @@ def measure(quick: bool) -> Answer:  # noqa: FBT001 -- the interface of the harn
     http_us = cpu_us(lambda: frame_all(wires), rounds) / chunks_n
     meter_us = cpu_us(lambda: meter_all(bodies), rounds) / chunks_n
     tiny_us = cpu_us(lambda: observe_all(tiny), rounds) / tiny_n
+    finished = records(5_000, 1_790_000_000_000, Random(1))  # noqa: S311 -- no secret
+    count_us = cpu_us(lambda: count_all(finished), rounds) / len(finished)
     rest_us = whole_us - decode_us - http_us - meter_us
     figures = [
         Figure(name="observer per chunk", value=whole_us, unit="us", note=f"{CONNECTIONS} frames per message"),
@@ -187,6 +199,7 @@ def measure(quick: bool) -> Answer:  # noqa: FBT001 -- the interface of the harn
         Figure(name="  SSE and meter", value=meter_us, unit="us"),
         Figure(name="  connections, heads and rows", value=rest_us, unit="us", note="the rest, per chunk"),
         Figure(name="observer per tiny request", value=tiny_us, unit="us", note="GET /health, one record each"),
+        Figure(name="counting a finished request", value=count_us, unit="us", note="for /metrics and OTLP"),
         Figure(name="chunks per second and core", value=1e6 / whole_us, unit="1/s"),
     ]
     ratios = {"us_per_chunk": whole_us, "us_per_chunk_vs_target": whole_us / TARGET_US_PER_CHUNK}

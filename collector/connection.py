@@ -9,7 +9,7 @@ Source: spec/reliability.md 4.1 and 4.4, spec/measurement.md 2, 3 (M3) and 9 (C5
 """
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -196,6 +196,10 @@ class Connection:
         self._last_ns = at_ns
         if self.state is not State.DEAF:
             self.state = state
+
+    def open_requests(self) -> Iterator[tuple[int, bool]]:
+        """Return of each open request when it began, monotonic ns, and whether it has no output yet."""
+        return ((exchange.seen.t_issue_ns, exchange.is_waiting) for exchange in self._open)
 
     def forget(self, kind: str) -> None:
         """Leave the connection uninterpreted for ever; requests that are open are counted with it."""

@@ -132,6 +132,11 @@ class Exchange:
         """Take the end of an exchange that has no complete response."""
         self._metered().abort(by, max(at_ns, self._last_ns))
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no output has come yet."""
+        return self._meter is None or not self._meter.has_output
+
     def record(self, rows: Rows) -> RequestRecord:
         """Make the row; the exchange is over."""
         result = self._metered().result()

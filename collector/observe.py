@@ -6,7 +6,8 @@ raise, gives up the one connection that it concerns: no input stops the observer
 Source: spec/reliability.md 4.1 and 4.4.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 
 from collector.connection import Connection, Endpoint, State
 from collector.frames import Frame, Kind
@@ -42,6 +43,10 @@ class Worker:
             except Exception:  # noqa: BLE001 -- a fault of ours costs one connection, never the observer
                 self._give_up(conn, at_ns)
         return at_ns
+
+    def open_requests(self) -> Iterator[tuple[int, bool]]:
+        """Return of each open request when it began, monotonic ns, and whether it has no output yet."""
+        return chain.from_iterable(connection.open_requests() for connection in self._connections.values())
 
     def _rarer(self, kind: int, conn: int, at_ns: int, payload: bytes) -> None:
         if self._since_ns is None:

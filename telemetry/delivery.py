@@ -19,10 +19,11 @@ from telemetry.errors import SpoolError
 from telemetry.record import RequestRecord
 from telemetry.samples import Sample
 from telemetry.shipper import Shipper
-from telemetry.spool import Spool, SpoolLimits, orphans
+from telemetry.spool import Frontier, Spool, SpoolLimits, orphans
 
 LANES = (Lane.REQUESTS, Lane.HEARTBEATS, Lane.PROBES, Lane.ENGINE, Lane.GPU)
 """Lanes that somebody fills."""
+_HEARTBEATS = Lane.HEARTBEATS.name.lower()
 _ADOPTED_MAX = 4
 """Most spools of others that are drained at a time."""
 
@@ -41,10 +42,11 @@ class _Drained:
             shipper.start()
         return cls(spool, shippers)
 
-    def stop(self, deadline_s: float) -> int:
-        """Ship until the deadline; returns how many rows still wait."""
+    def stop(self, deadline_s: float) -> None:
+        """Ship until the deadline."""
         end_ns = monotonic_ns() + round(deadline_s * 1e9)
-        return sum(shipper.stop(max(0.0, (end_ns - monotonic_ns()) / 1e9)) for shipper in self.shippers)
+        for shipper in self.shippers:
+            shipper.stop(max(0.0, (end_ns - monotonic_ns()) / 1e9))
 
     def is_let_go(self) -> bool:
         """Close a spool that is drained; returns whether it was."""
@@ -100,6 +102,15 @@ class Delivery:
         """Return the accounting of the own spool, by lane."""
         return self._spool.counters()
 
+    @property
+    def collector(self) -> str:
+        """`<node>/<epoch8>`, the identity of the own spool in every row."""
+        return self._spool.collector
+
+    def frontier(self) -> Frontier:
+        """Return which requests of the own spool still wait."""
+        return self._spool.frontier()
+
     def spool_events(self) -> Mapping[str, int]:
         """Return what the own spool met, by name."""
         return self._spool.status().faults
@@ -121,12 +132,12 @@ class Delivery:
         return len(self._adopted)
 
     def close(self, deadline_s: float) -> int:
-        """Ship what can be shipped until the deadline, close every spool; returns how many own rows still wait."""
+        """Ship until the deadline, close every spool; returns how many own rows, heartbeats aside, still wait."""
         for one in self._adopted:
             one.stop(0)
             one.spool.close()
-        left = sum(lane.spooled for lane in self.lanes().values())
         if self._own is not None:
-            left = self._own.stop(deadline_s)
+            self._own.stop(deadline_s)
+        left = sum(lane.spooled for name, lane in self.lanes().items() if name != _HEARTBEATS)
         self._spool.close()
         return left

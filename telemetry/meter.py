@@ -150,6 +150,11 @@ class StreamMeter:
         """Take an end before the body was complete."""
         self._close(by, at_ns)
 
+    @property
+    def has_output(self) -> bool:
+        """Whether an output event has come."""
+        return self._arrivals.n_events > 0
+
     def result(self) -> MeterResult:
         """Return the measurement so far; changes nothing, so it may be asked for mid-stream."""
         tally = self._reader.tally() if self._reader is not None else Tally()

@@ -193,6 +193,16 @@ def _array(kind: str) -> _Encoder:
     return _Encoder(encode, inner.prefix)
 
 
+def _tuple(members: str) -> _Encoder:
+    inner = [_encoder(member.partition(" ")[2]) for member in members.split(", ")]
+
+    def encode(values: Sequence[Sequence[Any]]) -> bytes:
+        columns = zip(*values, strict=True) if values else ((),) * len(inner)
+        return b"".join(one.encode(column) for one, column in zip(inner, columns, strict=True))
+
+    return _Encoder(encode, b"".join(one.prefix for one in inner))
+
+
 def _ends(values: Values) -> bytes:
     return _pack("Q", tuple(accumulate(map(len, values))))
 
@@ -213,6 +223,8 @@ _MEMBER = re.compile(r"'(\w+)' = (-?\d+)")
 _PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., _Encoder | _Encode]], ...] = (
     (re.compile(r"(U?Int(?:8|16|32|64)|Float(?:32|64))"), _integers),
     (re.compile(r"DateTime64\(\d, '\w+'\)"), lambda: _integers("Int64")),
+    (re.compile(r"DateTime\('\w+'\)"), lambda: _integers("UInt32")),
+    (re.compile(r"Nullable\(DateTime64\(\d, '\w+'\)\)"), lambda: _nullable("Int64")),
     (re.compile(r"Nullable\((\w+)\)"), _nullable),
     (re.compile(r"String"), lambda: _strings),
     (re.compile(r"LowCardinality\(String\)"), lambda: _Encoder(_low_cardinality, _LOW_CARDINALITY_VERSION)),
@@ -220,6 +232,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], Callable[..., _Encoder | _Encode]], ...]
     (re.compile(r"FixedString\((\d+)\)"), _fixed_string),
     (re.compile(r"Enum8\((.*)\)"), _enum),
     (re.compile(r"Map\(([\w()]+), ([\w()]+)\)"), _map),
-    (re.compile(r"Array\(([\w()]+)\)"), _array),
+    (re.compile(r"Array\((.+)\)"), _array),
+    (re.compile(r"Tuple\((.+)\)"), _tuple),  # named members of simple types
 )
 _ENCODERS: dict[str, _Encoder] = {}

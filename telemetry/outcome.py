@@ -83,6 +83,7 @@ class TtftSource(StrEnum):
     SCHED = "sched"
     CLIENT = "client"
     TEE = "tee"
+    ENGINE_SCHEDULED = "engine_scheduled"
 
 
 class TtftQuality(StrEnum):

@@ -37,11 +37,11 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         region: Configured region; empty if not set.
         workload_class: Configured class of the workload; empty if not set.
         variant: Release or canary arm; empty if not set.
-        traffic: `user`, `probe` or `loadtest`.
+        traffic: `user`, `probe` or `loadtest`; `engine` where the engine tells of whatever reached it.
         replica: Address of the upstream that answered.
         tenant: Configured tenant; empty if not set.
         api: Dialect of the exchange, for example `openai_chat`; `http` for unknown traffic.
-        point: Where the stamps were taken: `tee` or `client`.
+        point: Where the stamps were taken: `tee`, `client` or `engine_log`.
         record_id: UUIDv7 of this record.
         trace_id: W3C trace id of the request, 16 bytes; zeros if it carried none.
         run_id: Load-test run; empty if none.

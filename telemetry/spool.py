@@ -72,6 +72,21 @@ class SpoolStatus:
     faults: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frontier:
+    """Where a lane stands between what was accepted and what is settled.
+
+    Attributes:
+        boot: Number of this opening of the directory, random.
+        seq_last: Last sequence number given out, to any lane.
+        first_waiting: Lowest number of the lane that is not settled; None if all are.
+    """
+
+    boot: int
+    seq_last: int
+    first_waiting: int | None
+
+
 class Spool:
     """The records of one writing process that are not in the store yet.
 
@@ -208,6 +223,12 @@ class Spool:
                 recovered=self.state.recovered,
                 faults=dict(self.state.faults),
             )
+
+    def frontier(self, lane: Lane = Lane.REQUESTS) -> Frontier:
+        """Return which sequence numbers of a lane still wait."""
+        with self.state.changed:
+            unsettled = self.state.log(lane).ledger.unsettled()
+            return Frontier(boot=self.state.boot, seq_last=self.state.next_seq - 1, first_waiting=unsettled.first())
 
     def close(self) -> None:
         """Make everything durable, remove what is settled and give the directory back."""

@@ -37,6 +37,7 @@ from telemetry.errors import (
 from telemetry.queries import Question
 from telemetry.record import RequestBatch
 from telemetry.samples import SAMPLES, Sample
+from telemetry.schema import Table
 
 CONNECT_S = 5
 REQUEST_S = 60
@@ -144,13 +145,25 @@ class Store:
         Raises:
             StoreError: As `insert_requests`.
         """
-        columns = SAMPLES[type(samples[0])].table.insert_columns
-        values = list(zip(*map(msgspec.structs.astuple, samples), strict=True))
+        self.insert_rows(SAMPLES[type(samples[0])].table, list(map(msgspec.structs.astuple, samples)), token)
+
+    def insert_rows(self, table: Table, rows: Sequence[Sequence[object]], token: str) -> None:
+        """Insert rows, at least one, under their token; a resend with the same token changes nothing.
+
+        Args:
+            table: Where to.
+            rows: Values in the order of the table's insert columns; times are unix milliseconds or seconds.
+            token: Says that two inserts are one.
+
+        Raises:
+            StoreError: As `insert_requests`.
+        """
+        columns = table.insert_columns
         try:
-            block = native.block(columns, values)
+            block = native.block(columns, list(zip(*rows, strict=True)))
         except ValueError as error:
             raise StorePoisonError(str(error)) from error
-        self._insert(SAMPLES[type(samples[0])].table.name, [column.name for column in columns], block, token)
+        self._insert(table.name, [column.name for column in columns], block, token)
 
     def _insert(self, table: str, columns: Sequence[str], block: bytes, token: str) -> None:
         settings = {**_INSERT_SETTINGS, "insert_deduplication_token": token}

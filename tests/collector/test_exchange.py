@@ -207,3 +207,14 @@ def test_no_text_is_kept_in_a_row() -> None:
     driver.answer(EVENTS.replace(b"hi", canary.encode()))
 
     assert canary not in repr(driver.record())
+
+
+def test_an_exchange_waits_until_its_first_output() -> None:
+    driver = Driver()
+    driver.ask()
+    asked = driver.exchange.is_waiting
+    driver.exchange.response_head(ResponseHead(200, STREAM), 2 * MS_NS)
+    headed = driver.exchange.is_waiting
+    driver.exchange.response_body(EVENTS, 3 * MS_NS)
+
+    assert (asked, headed, driver.exchange.is_waiting) == (True, True, False)

@@ -157,3 +157,12 @@ def test_a_frame_that_cannot_be_read_costs_nothing_else() -> None:
 
     assert endpoint.counts.desyncs == {"internal": 1}
     assert [record.outcome for record in records] == [Outcome.OK]
+
+
+def test_what_is_open_without_output_is_waiting() -> None:
+    worker = Worker(Endpoint(rows()))
+    worker.take([*opened(1), *opened(2), *opened(3), *(frame(10, Kind.REQUEST_BYTES, conn, GET) for conn in (1, 2))])
+    both = list(worker.open_requests())
+    worker.take([frame(20, Kind.RESPONSE_BYTES, 1, OK)])
+
+    assert (both, list(worker.open_requests())) == ([(10_000_000, True)] * 2, [(10_000_000, True)])

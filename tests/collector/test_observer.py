@@ -11,6 +11,7 @@ from random import Random
 
 import httpx
 import pytest
+from plugin_requests import datagram, finished
 
 from collector.channel import Reader, pair
 from collector.connection import Endpoint
@@ -19,7 +20,7 @@ from collector.frames import Kind, encode
 from collector.labels import Labels
 from collector.observer import UNREACHABLE, USAGE, Observer, ObserverConfig, main, observer_config, run
 from collector.rows import Dimensions, Rows
-from telemetry.clock import WallAnchor, monotonic_ns, sleep
+from telemetry.clock import WallAnchor, monotonic_ns, sleep, wall_ms
 from telemetry.delivery import Delivery
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore
@@ -227,3 +228,38 @@ def test_a_spool_that_another_owns_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert run(observer_config(config(tmp_path))) == UNREACHABLE
     assert str(os.getpid()) in capsys.readouterr().err
     owner.close()
+
+
+def test_what_the_plugin_says_reaches_the_spool_as_rows_of_their_own(
+    start: Callable[..., tuple[subprocess.Popen[str], socket.socket]], tmp_path: Path
+) -> None:
+    port, path = free_port(), tmp_path / "plugin.sock"
+    process, writer = start(metrics_port=port, plugin_socket=str(path))
+    writer.send(exchange(1))
+    page_with(port, "inferometer_requests_begun_total 1.0")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as plugin:
+        for said in (datagram(finished(), finished(1), dropped=4, at_ms=wall_ms()), b"noise"):
+            plugin.sendto(said, str(path))
+        page_with(port, "inferometer_plugin_datagrams_malformed_total 1.0")
+        page = page_with(port, 'inferometer_records_total{lane="requests",state="accepted"} 3.0')
+        plugin.sendto(datagram(finished(2), at_ms=wall_ms()), str(path))  # the last word is heard, too
+        process.terminate()
+
+    assert process.wait() == 0
+    assert 'inferometer_plugin_rows_total{fate="taken"} 2.0' in page
+    assert 'inferometer_plugin_rows_total{fate="lost"} 4.0' in page
+    assert "1 requests recorded, 4 records wait" in (process.stderr.read() if process.stderr else "")
+    assert not path.exists()
+
+
+def test_a_plugin_socket_that_cannot_be_taken_costs_only_the_plugin(
+    start: Callable[..., tuple[subprocess.Popen[str], socket.socket]], tmp_path: Path
+) -> None:
+    port = free_port()
+    process, writer = start(metrics_port=port, plugin_socket=str(tmp_path / "no" / "such"))
+    writer.send(exchange(1))
+    page_with(port, "inferometer_requests_begun_total 1.0")
+    process.terminate()
+
+    assert process.wait() == 0
+    assert "plugin socket" in (process.stderr.read() if process.stderr else "")

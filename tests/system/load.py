@@ -15,10 +15,11 @@ from telemetry.testing.wire import Ending, Transcript
 _TCP_ESTABLISHED = "01"  # st column of /proc/net/tcp: proc(5)
 
 
-def streamed(n_tokens: int) -> bytes:
+def streamed(n_tokens: int, *, asks_usage: bool = False) -> bytes:
     """One streamed chat request."""
-    body = b'{"model":"%s","stream":true,"max_tokens":%d,"messages":[{"role":"user","content":"hi"}]}'
-    return request("POST", "/v1/chat/completions", body % (MODEL.encode(), n_tokens), "Connection: close")
+    options = b'"stream_options":{"include_usage":true},' if asks_usage else b""
+    body = b'{"model":"%s","stream":true,%b"max_tokens":%d,"messages":[{"role":"user","content":"hi"}]}'
+    return request("POST", "/v1/chat/completions", body % (MODEL.encode(), options, n_tokens), "Connection: close")
 
 
 def is_whole(seen: Transcript) -> bool:
@@ -46,13 +47,14 @@ class Tally:
 
 
 @contextmanager
-def load(address: tuple[str, int], *, n_clients: int, n_tokens: int = 8) -> Generator[Tally]:
+def load(address: tuple[str, int], *, n_clients: int, n_tokens: int = 8, asks_usage: bool = False) -> Generator[Tally]:
     """Ask for one streamed answer after the other, until the block ends; then wait for the last ones."""
     tally, over = Tally(), threading.Event()
+    asked = streamed(n_tokens, asks_usage=asks_usage)
 
     async def client() -> None:
         while not over.is_set():
-            tally.count(await talk(address, [Send(streamed(n_tokens)), AwaitEnd()]))
+            tally.count(await talk(address, [Send(asked), AwaitEnd()]))
 
     async def clients() -> None:
         async with asyncio.TaskGroup() as group:

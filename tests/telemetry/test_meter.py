@@ -370,3 +370,11 @@ def test_m6_a_long_stream_keeps_its_figures() -> None:
     found = meter.result()
 
     assert (n, 20_000, 20_000, 20_000) == (found.n_arrivals, found.icl_p50_us, found.icl_p99_us, found.icl_max_us)
+
+
+def test_output_is_known_as_soon_as_it_came() -> None:
+    meter = streaming()
+    before = meter.has_output
+    meter.feed(delta("a"), 20 * MS)
+
+    assert (before, meter.has_output) == (False, True)

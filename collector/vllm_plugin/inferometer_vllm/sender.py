@@ -8,6 +8,7 @@ that is busy for a moment is the usual case.)
 Source: unix(7), sendto(2), net.unix.max_dgram_qlen in the kernel's ip-sysctl.
 """
 
+import contextlib
 import errno
 import socket
 from collections import deque
@@ -35,7 +36,12 @@ class Sender:
         self._path = path
         self._waiting: deque[tuple[bytes, int]] = deque()
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-        self._sock.setblocking(False)
+        self._sock.settimeout(0)
+
+    def __del__(self) -> None:
+        """Close the socket with the object; vLLM tells no logger of its end."""
+        with contextlib.suppress(AttributeError):  # no descriptor was left to make one
+            self._sock.close()
 
     def send(self, datagram: bytes, rows: int) -> None:
         """Queue a datagram; `flush` sends it."""

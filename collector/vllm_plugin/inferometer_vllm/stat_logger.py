@@ -40,7 +40,7 @@ class StatLogger(StatLoggerBase):
     """
 
     def __init__(self, vllm_config: "VllmConfig", engine_index: int = 0, *_: object, **__: object) -> None:
-        self._failed = 0
+        self._has_failed = False
         self._sender: Sender | None = None
         try:
             self._start(vllm_config, engine_index)
@@ -53,7 +53,8 @@ class StatLogger(StatLoggerBase):
         iteration_stats: "IterationStats | None" = None,
         mm_cache_stats: object = None,  # noqa: ARG002 -- likewise
         engine_idx: int = 0,  # noqa: ARG002 -- one object per engine: it is known
-        **_: object,
+        *_: object,
+        **__: object,
     ) -> None:
         """Take the figures of one iteration."""
         sender = self._sender
@@ -68,7 +69,10 @@ class StatLogger(StatLoggerBase):
             self._fail(error)
 
     def log(self, *_: object, **__: object) -> None:
-        """Send what still waits; vLLM calls this every ten seconds, also when it is idle."""
+        """Send what still waits.
+
+        vLLM calls this every ten seconds, also when it is idle, but not under `--disable-log-stats`.
+        """
         self.record()
 
     def log_engine_initialized(self, *_: object, **__: object) -> None:
@@ -88,14 +92,19 @@ class StatLogger(StatLoggerBase):
             _log.info("inferometer: rows of engine %d go to %s", engine_index, path)
 
     def _send(self, sender: Sender, stats: "IterationStats") -> None:
-        finished, dropped = stats.finished_requests, sender.dropped + self._failed
-        for datagram, rows in datagrams(finished, self._source, at_unix_s=stats.iteration_timestamp, dropped=dropped):
-            sender.send(datagram, rows)
+        finished, at_unix_s = stats.finished_requests, stats.iteration_timestamp
+        left = len(finished)
+        try:
+            for datagram, rows in datagrams(finished, self._source, at_unix_s=at_unix_s, dropped=sender.dropped):
+                sender.send(datagram, rows)
+                left -= rows
+        finally:
+            sender.dropped += left
 
     def _fail(self, error: Exception) -> None:
-        if not self._failed:
-            _log.warning("inferometer: a row cannot be sent, and no more will be said of such: %r", error)
-        self._failed += 1
+        if not self._has_failed:
+            self._has_failed = True
+            _log.warning("inferometer: rows cannot be sent; they are counted, and this is said once: %r", error)
 
 
 # A later vLLM may ask for methods that are unknown here; being abstract, they would keep the engine from starting.
