@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inferometer import cli_probe, cli_store, defaults
+from inferometer import cli_probe, cli_slo, cli_store, defaults
 from inferometer.cli_options import (
     Brief,
     BriefOption,
@@ -41,6 +41,7 @@ config_app = typer.Typer(
 )
 app.add_typer(cli_store.app, name="store")
 app.add_typer(cli_probe.app, name="probe")
+app.add_typer(cli_slo.app, name="slo")
 app.add_typer(config_app, name="config")
 
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="URL", help="Engine, http://HOST:PORT.")]
@@ -215,19 +216,42 @@ _DEMO_ONCE_S = 15.0
 
 
 @app.command()
-def doctor(
+def doctor(  # noqa: PLR0913  # typer makes one option of each parameter
     *,
     target: TargetOption = None,
+    ask: Annotated[
+        bool,
+        typer.Option(
+            "--ask", "--probe-request", help="Also ask the engine for one token (at most two requests), which costs it."
+        ),
+    ] = False,
+    exposure: Annotated[
+        bool, typer.Option(help="Look who may do what to the engine: GET and OPTIONS, 1 a second, never POST.")
+    ] = True,
+    privacy: Annotated[
+        bool,
+        typer.Option(
+            "--privacy",
+            help="Also send two marked requests through a running tee, and search all we keep for the marks.",
+        ),
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit 3 for a warning.")] = False,
     output: Annotated[Brief, typer.Option("--output", help="Format on stdout.")] = Brief.TEXT,
     data: DataOption = None,
     store_url: StoreUrlOption = None,
     file: FileOption = None,
 ) -> int:
-    """Look for what would keep a measurement from working; changes nothing."""
-    from inferometer import doctor as checks  # noqa: PLC0415  # loads the store client
+    """Look for what would keep a measurement from working; changes nothing.
 
-    found = checks.examine(file, typed(target=target, data=data, store_url=store_url))
-    return checks.tell(found, output)
+    Exit code: 0 no error; 2 the configuration is at fault; 5 engine, store or port is not there; 1 our own fault;
+    with --strict 3 for a warning.
+    """
+    from inferometer import doctor as checks  # noqa: PLC0415  # loads the store client
+    from inferometer.doctor_target import Looks  # noqa: PLC0415  # loads what asks an engine
+
+    looks = Looks(stream=ask, exposure=exposure, privacy=privacy)
+    found = checks.examine(file, typed(target=target, data=data, store_url=store_url), looks)
+    return checks.tell(found, output, strict=strict)
 
 
 @config_app.command("show")
@@ -246,6 +270,15 @@ def config_check(file: Annotated[Path, typer.Argument(metavar="FILE", help="Conf
 
     load(file, environ={})
     print(f"{file}: valid")
+    return 0
+
+
+@config_app.command("metrics")
+def config_metrics() -> int:
+    """Print the list of all metrics, in Markdown."""
+    from collector.catalogue import page  # noqa: PLC0415  # tables that other verbs need not make
+
+    print(page(), end="")
     return 0
 
 

@@ -4,7 +4,8 @@ Source: design.md (ports), spec/ui.md 10 (keys), spec/reliability.md 4.1 and 10 
 """
 
 from dataclasses import dataclass
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
@@ -15,6 +16,8 @@ TEXT_CHARACTERS_MAX = 256
 """Longest name that becomes a label (spec/store.md 11.6)."""
 MODELS_MAX = 256
 """Most model names that become labels; others are recorded as `unknown`."""
+DAYS_MAX = 36_500
+"""Most days for which rows may be kept, short of for ever."""
 _STORE_SCHEMES = ("http://", "https://")
 
 
@@ -29,6 +32,12 @@ def _checked_target(url: str | None) -> str | None:
     if url is not None:
         target_address(url)
     return url
+
+
+def _checked_days(days: int, least: int) -> int:
+    if days != 0 and not least <= days <= DAYS_MAX:
+        raise ValueError(f"found {days}; allowed: days from {least} to {DAYS_MAX}, or 0 for ever")
+    return days
 
 
 def _checked_store(url: str | None) -> str | None:
@@ -51,6 +60,14 @@ SpoolBytes = Annotated[
     Allowed(f"a whole number of bytes, at least {defaults.SPOOL_BYTES_MIN}, which is four segments"),
 ]
 Seconds = Annotated[float, Field(ge=0, le=86_400), Allowed("seconds from 0 to 86400")]
+EngineSeconds = Annotated[float, Field(ge=0, le=3600), Allowed("seconds from 0, which asks never, to 3600")]
+GpuSeconds = Annotated[float, Field(ge=0.1, le=3600), Allowed("seconds from 0.1 to 3600")]
+Gpu = Annotated[Literal["auto", "always", "never"], Allowed("auto, always or never")]
+Days = Annotated[int, AfterValidator(partial(_checked_days, least=1)), Allowed("a whole number of days")]
+RawDays = Annotated[int, AfterValidator(partial(_checked_days, least=14)), Allowed("a whole number of days")]
+SecondsDays = Annotated[int, AfterValidator(partial(_checked_days, least=3)), Allowed("a whole number of days")]
+MinutesDays = Annotated[int, AfterValidator(partial(_checked_days, least=90)), Allowed("a whole number of days")]
+HoursDays = Annotated[int, AfterValidator(partial(_checked_days, least=800)), Allowed("a whole number of days")]
 TargetUrl = Annotated[
     str | None, AfterValidator(_checked_target), Allowed("http://HOST:PORT, for example http://127.0.0.1:8000")
 ]
@@ -91,6 +108,9 @@ class Tee(_Section):
     drain_s_max: Seconds = Field(
         default=defaults.DRAIN_S_MAX, description="Longest time that a stopping tee waits for its streams."
     )
+    plugin_socket: Path = Field(
+        default=None, description="Unix socket on which the plugin in vLLM is heard; empty: nowhere."
+    )
 
 
 class Serve(_Section):
@@ -109,6 +129,68 @@ class SpoolKeys(_Section):
     )
 
 
+class ProbeKeys(_Section):
+    """What the prober asks beside the traffic."""
+
+    file: Path = Field(default=None, description="File of synthetic probes; empty: none are sent.")
+    engine_interval_s: EngineSeconds = Field(
+        default=defaults.ENGINE_INTERVAL_S, description="Time between two looks at the engine's own metrics; 0: none."
+    )
+    gpu: Gpu = Field(default="auto", description="Sample the GPUs here; auto: if there is a driver.")
+    gpu_interval_s: GpuSeconds = Field(
+        default=defaults.GPU_INTERVAL_S, description="Time between two samples of a GPU."
+    )
+
+
+class SloKeys(_Section):
+    """Objectives, and who hears of them."""
+
+    channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
+
+
+def _kept(days: int, of: str) -> Any:  # noqa: ANN401 -- the type of pydantic's own Field
+    return Field(default=days, description=f"Days for which {of} stay; 0: for ever.")
+
+
+class Retention(_Section):
+    """How long each table keeps its rows.
+
+    Those that questions and shipping count on are never kept for a shorter time than the schema says; `store prune`
+    drops them sooner.
+    """
+
+    requests: RawDays = _kept(14, "requests")
+    r_1s: SecondsDays = _kept(3, "roll-ups by the second")
+    r_1m: MinutesDays = _kept(90, "roll-ups by the minute")
+    r_1h: HoursDays = _kept(800, "roll-ups by the hour")
+    request_details: Days = _kept(7, "details of requests")
+    error_texts: Days = _kept(90, "texts of errors")
+    markers: Days = _kept(400, "markers")
+    adjustments: Days = _kept(400, "adjustments of objectives")
+    engine_metrics: Days = _kept(14, "samples of engines")
+    engine_histograms: Days = _kept(14, "histograms of engines")
+    gpu_samples: Days = _kept(14, "samples of GPUs")
+    probe_results: Days = _kept(90, "results of probes")
+    r_engine_1m: Days = _kept(400, "minutes of engines")
+    r_gpu_1m: Days = _kept(400, "minutes of GPUs")
+    heartbeats: Days = _kept(14, "heartbeats")
+    clock_events: Days = _kept(400, "steps of clocks")
+    slo_minutes: Days = _kept(400, "counts of objectives")
+    slo_hours: Days = _kept(800, "hours of objectives")
+    alert_events: Days = _kept(400, "changes of alerts")
+    notification_log: Days = _kept(400, "notifications")
+    silences: Days = _kept(400, "silences")
+    alert_acks: Days = _kept(400, "acknowledgements of alerts")
+    hints: Days = _kept(90, "scaling hints")
+    hint_acks: Days = _kept(90, "acknowledgements of hints")
+    hint_state: Days = _kept(90, "states of the controller")
+    hint_scores: Days = _kept(90, "scores of hints")
+    cold_starts: Days = _kept(90, "cold starts")
+    verdicts: Days = _kept(400, "verdicts on releases")
+    audit: Days = _kept(1826, "entries of the audit")
+    dlq: Days = _kept(90, "entries of dead letters")
+
+
 class StoreKeys(_Section):
     """Where rows are kept: the embedded store, or a ClickHouse server when `url` is set."""
 
@@ -117,6 +199,7 @@ class StoreKeys(_Section):
     user: Label = Field(default="", description="User at the server; empty: default.")
     password: Secret = Field(default=None, description="Password at the server.")
     password_file: Path = Field(default=None, description="File that holds the password.")
+    retention: Retention = Retention()
 
 
 class Config(_Section):
@@ -126,5 +209,7 @@ class Config(_Section):
     target: Target = Target()
     tee: Tee = Tee()
     serve: Serve = Serve()
+    probe: ProbeKeys = ProbeKeys()
+    slo: SloKeys = SloKeys()
     spool: SpoolKeys = SpoolKeys()
     store: StoreKeys = StoreKeys()

@@ -3,6 +3,7 @@
 Source: design.md, "Names that are fixed"; spec/reliability.md 4.1.
 """
 
+EXIT_GATE_FAILED = 3
 EXIT_INTERRUPTED = 130
 LOOPBACK = "127.0.0.1"
 TEE_PORT = 8100
@@ -23,6 +24,8 @@ SPOOL_BYTES_MAX = 4 << 30
 """Quota of the spool (spec/store.md 11.5)."""
 SPOOL_BYTES_MIN = 64 << 20
 """Least quota: the spool keeps four segments of 16 MiB whatever happens."""
+ENGINE_INTERVAL_S = 5.0
+GPU_INTERVAL_S = 1.0
 REPORT_SINCE = "10m"
 TOP_WINDOW_S = 60
 TARGET_PORTS = (8000, 30000, 8080, 23333, 11434)

@@ -15,7 +15,7 @@ from inferometer.supervisor import Log
 
 FIELDS = frozenset(
     {"event", "level", "timestamp", "role", "status", "wait_s", "pid", "port", "seconds", "target", "tee", "store"}
-    | {"metrics", "data", "engine", "version", "models", "endpoint", "workers", "signal", "reason", "hint"}
+    | {"metrics", "data", "engine", "version", "models", "endpoint", "workers", "signal", "reason", "hint", "probe"}
 )
 """What may be said; anything else could carry a prompt or a key, so it is left out."""
 

@@ -15,8 +15,10 @@ import socket
 import sys
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from collector import channel
-from inferometer import ask, data_directory, store_secrets
+from inferometer import ask, data_directory, engine, store_secrets
 from inferometer.address import Address
 from inferometer.config import secret
 from inferometer.defaults import DESCRIPTORS_WANTED, EXIT_INTERRUPTED
@@ -69,36 +71,56 @@ def run(plan: Plan, log: Log, *, output_json: bool = False) -> int:
 
 
 def children(plan: Plan, pairs: list[tuple[socket.socket, socket.socket]]) -> list[Child]:
-    """Return what runs: tees stop first, then the observer, the store last."""
+    """Return what runs: tees stop first, then observer and prober, the store last."""
     tees = [_tee(plan, number, write_end) for number, (_, write_end) in enumerate(pairs)]
-    return [*tees, _observer(plan, [read_end for read_end, _ in pairs]), *_store(plan)]
+    return [*tees, _observer(plan, [read_end for read_end, _ in pairs]), *_prober(plan), *_store(plan)]
 
 
 def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
     """Return the fields of `collector.observer.ObserverConfig`."""
-    target = plan.config.target
+    target, socket_path = plan.config.target, plan.config.tee.plugin_socket
     return {
         "endpoint": plan.endpoint,
         "region": target.region,
         "workload_class": target.workload_class,
         "variant": target.variant,
         "engine": target.engine,
-        "models": list(target.models or (plan.engine.models if plan.engine else ())),
+        "target": str(plan.target),
+        "models": list(_models(plan)),
         "channel_fds": channel_fds,
+        "plugin_socket": str(Path(socket_path).expanduser().absolute()) if socket_path else "",
         "spool_dir": str(plan.data.spool / plan.node),
         "spool_bytes_max": plan.config.spool.bytes_max,
         "node": plan.node,
-        "store_url": plan.store_url,
-        "store_user": "writer" if plan.store else plan.config.store.user,
-        "store_password_file": _password_file(plan),
+        **_store_fields(plan),
         "metrics_host": plan.metrics.host,
         "metrics_port": plan.metrics.port,
+    }
+
+
+def prober_config(plan: Plan) -> dict[str, object]:
+    """Return the fields of `inferometer.prober.ProberConfig`."""
+    asked, key = plan.config.probe, plan.config.target
+    return {
+        "node": plan.node,
+        "endpoint": plan.endpoint,
+        "target": plan.target.url,
+        "models": list(_models(plan)),
+        "api_key_file": _secret_file(plan, "api_key", key.api_key, key.api_key_file),
+        "engine_interval_s": asked.engine_interval_s,
+        "gpu": asked.gpu,
+        "gpu_interval_s": asked.gpu_interval_s,
+        "probe_file": str(Path(asked.file).expanduser().absolute()) if asked.file else "",
+        "spool_dir": str(plan.data.spool / f"{plan.node}-probes"),
+        "spool_bytes_max": plan.config.spool.bytes_max,
+        **_store_fields(plan),
     }
 
 
 def announce(plan: Plan, log: Log, *, output_json: bool) -> None:
     """Say where to point clients and where to look."""
     found = plan.engine
+    name = engine.name(found) if found else None
     if found is None:
         log("the engine does not answer yet; clients get errors until it does", target=plan.target.url)
     said = {
@@ -108,7 +130,7 @@ def announce(plan: Plan, log: Log, *, output_json: bool) -> None:
         "store": plan.store_url,
         "metrics": f"{plan.metrics.url}/metrics",
         "data": str(plan.data.root),
-        "engine": {"name": found.name, "version": found.version, "evidence": [found.evidence]} if found else None,
+        "engine": {"name": name, "version": found.version, "evidence": [found.evidence]} if found else None,
     }
     if output_json:
         sys.stdout.write(json.dumps(said) + "\n")
@@ -116,12 +138,12 @@ def announce(plan: Plan, log: Log, *, output_json: bool) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(_banner(plan))
     else:
-        log("ready", **{**said, "engine": found.name if found else None})
+        log("ready", **{**said, "engine": name})
 
 
 def _banner(plan: Plan) -> str:
     found = plan.engine
-    what = f"{found.name} {found.version}".strip() if found else "no answer yet"
+    what = f"{engine.name(found)} {found.version}".strip() if found else "no answer yet"
     flag = f" --data {plan.data.root}"
     return (
         f"\ninferometer watches {plan.target.url} ({what}) as endpoint {plan.endpoint!r}\n\n"
@@ -163,21 +185,44 @@ def _store(plan: Plan) -> list[Child]:
     if plan.store is None:
         return []
     where = ("--data", str(plan.data.root), "--host", plan.store.host, "--port", str(plan.store.port))
-    argv = (sys.executable, "-m", "inferometer.store_server", *where)
+    days = ("--days", plan.config.store.retention.model_dump_json(exclude_defaults=True))
+    argv = (sys.executable, "-m", "inferometer.store_server", *where, *days)
     return [Child(role="store", argv=argv, stop_rank=2, stop_s_max=_GRACE_S)]
 
 
-def _password_file(plan: Plan) -> str:
-    """Return the file that the observer reads the store's password from; never an argument or a variable."""
+def _prober(plan: Plan) -> list[Child]:
+    asked = plan.config.probe
+    if not asked.engine_interval_s and asked.gpu == "never" and not asked.file:
+        return []
+    argv = (sys.executable, "-m", "inferometer.prober", "--config", json.dumps(prober_config(plan)))
+    return [Child(role="prober", argv=argv, stop_rank=1, stop_s_max=_GRACE_S)]
+
+
+def _models(plan: Plan) -> tuple[str, ...]:
+    return plan.config.target.models or (plan.engine.models if plan.engine else ())
+
+
+def _store_fields(plan: Plan) -> dict[str, object]:
     keys = plan.config.store
     if plan.store:
-        return str(store_secrets.secret_path(plan.data.root, "writer"))
-    if keys.password_file or not keys.password:
-        return str(Path(keys.password_file).expanduser().absolute()) if keys.password_file else ""
-    path = plan.data.secrets / "store_password"
+        secret_file = str(store_secrets.secret_path(plan.data.root, "writer"))
+    else:
+        secret_file = _secret_file(plan, "store_password", keys.password, keys.password_file)
+    return {
+        "store_url": plan.store_url,
+        "store_user": "writer" if plan.store else keys.user,
+        "store_password_file": secret_file,
+    }
+
+
+def _secret_file(plan: Plan, name: str, value: SecretStr | None, file: str | None) -> str:
+    """Return the file that a child reads a secret from, empty for none; never an argument or a variable."""
+    if file or not value:
+        return str(Path(file).expanduser().absolute()) if file else ""
+    path = plan.data.secrets / name
     path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(keys.password.get_secret_value())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        out.write(value.get_secret_value())
     return str(path)
 
 

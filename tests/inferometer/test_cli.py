@@ -64,7 +64,8 @@ UP = ["up", "--target", TARGET, "--data", "d"]
         pytest.param(
             [*UP, "--config", "key.yaml"],
             2,
-            "key.yaml:2: tee.prot: unknown key, nearest is tee.port; allowed: keys bind, drain_s_max, port, workers",
+            "key.yaml:2: tee.prot: unknown key, nearest is tee.port; "
+            "allowed: keys bind, drain_s_max, plugin_socket, port, workers",
             id="a wrong key in the file",
         ),
         pytest.param(
@@ -147,7 +148,8 @@ UP = ["up", "--target", TARGET, "--data", "d"]
         pytest.param(
             ["config", "check", "key.yaml"],
             2,
-            "key.yaml:2: tee.prot: unknown key, nearest is tee.port; allowed: keys bind, drain_s_max, port, workers",
+            "key.yaml:2: tee.prot: unknown key, nearest is tee.port; "
+            "allowed: keys bind, drain_s_max, plugin_socket, port, workers",
             id="config check",
         ),
     ],

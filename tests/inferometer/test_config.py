@@ -6,6 +6,7 @@ import pytest
 from pydantic import SecretStr
 
 from inferometer.config import FILE_BYTES_MAX, SECRET_BYTES_MAX, SHOWN_CHARACTERS_MAX, check, load, secret, shown
+from inferometer.config_schema import Retention
 from inferometer.config_sources import from_yaml
 from inferometer.errors import ConfigurationError
 
@@ -15,17 +16,18 @@ from inferometer.errors import ConfigurationError
     [
         pytest.param(
             "tee:\n  prot: 1",
-            "f:2: tee.prot: unknown key, nearest is tee.port; allowed: keys bind, drain_s_max, port, workers",
+            "f:2: tee.prot: unknown key, nearest is tee.port; "
+            "allowed: keys bind, drain_s_max, plugin_socket, port, workers",
             id="a misspelt key",
         ),
         pytest.param(
             "port: 1",
-            "f:1: port: unknown key, nearest is tee.port; allowed: data, serve, spool, store, target, tee",
+            "f:1: port: unknown key, nearest is tee.port; allowed: data, probe, serve, slo, spool, store, target, tee",
             id="a key without its section",
         ),
         pytest.param(
             "zzz:\n  qqq: 1",
-            "f:2: zzz.qqq: unknown key; allowed: data, serve, spool, store, target, tee",
+            "f:2: zzz.qqq: unknown key; allowed: data, probe, serve, slo, spool, store, target, tee",
             id="a key that resembles none",
         ),
         pytest.param(
@@ -41,7 +43,9 @@ from inferometer.errors import ConfigurationError
             id="YAML's yes is no number",
         ),
         pytest.param(
-            "tee: 5", "f:1: tee: found 5; allowed: keys bind, drain_s_max, port, workers", id="a value for a section"
+            "tee: 5",
+            "f:1: tee: found 5; allowed: keys bind, drain_s_max, plugin_socket, port, workers",
+            id="a value for a section",
         ),
         pytest.param(
             "data: {a: b}", "f:1: data: found a mapping; allowed: the path of a file", id="a section for a value"
@@ -66,6 +70,17 @@ from inferometer.errors import ConfigurationError
             "f:1: store.password: found ****; allowed: a text; "
             "better the path of a file in the key of the same name plus _file",
             id="a wrong secret is not repeated",
+        ),
+        pytest.param(
+            "store: {retention: {requests: 13}}",
+            "f:1: store.retention.requests: found 13; allowed: days from 14 to 36500, or 0 for ever",
+            id="too short a retention",
+        ),
+        pytest.param(
+            "store: {retention: {r_1m: 90, request: 30}}",
+            "f:1: store.retention.request: unknown key, nearest is store.retention.requests; allowed: keys "
+            + ", ".join(sorted(Retention.model_fields)),
+            id="a retention of no table",
         ),
         pytest.param(
             "tee: {workers: 0, port: x}",

@@ -3,8 +3,20 @@
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from inferometer.config_schema import MODELS_MAX, TEXT_CHARACTERS_MAX, Allowed, Config, SpoolKeys, Target, Tee
+from inferometer.config_schema import (
+    DAYS_MAX,
+    MODELS_MAX,
+    TEXT_CHARACTERS_MAX,
+    Allowed,
+    Config,
+    Retention,
+    SpoolKeys,
+    StoreKeys,
+    Target,
+    Tee,
+)
 from inferometer.defaults import DRAIN_S_MAX, SPOOL_BYTES_MAX, SPOOL_BYTES_MIN, WORKERS_MAX
+from telemetry import schema
 from telemetry.spool import SpoolLimits
 
 
@@ -18,7 +30,7 @@ def test_ports_and_binds_are_those_of_the_design() -> None:
 
 
 def test_every_key_says_what_is_allowed() -> None:
-    sections = [field.annotation for field in Config.model_fields.values()]
+    sections = [field.annotation for of in (Config, StoreKeys) for field in of.model_fields.values()]
     models: list[object] = [each for each in sections if isinstance(each, type) and issubclass(each, BaseModel)]
     silent = [
         name
@@ -29,6 +41,18 @@ def test_every_key_says_what_is_allowed() -> None:
     ]
 
     assert silent == []
+
+
+def test_rows_are_kept_as_the_schema_says_unless_somebody_wants_it_otherwise() -> None:
+    days = {table.name: table.kept_days for table in schema.TABLES if table.kept_days is not None}
+
+    assert days == Retention().model_dump()
+    assert (0, DAYS_MAX) == (Retention(audit=0).audit, Retention(requests=DAYS_MAX).requests)
+    for name, least in (("hints", 1), ("requests", 14), ("r_1s", 3), ("r_1m", 90), ("r_1h", 800)):
+        assert least == Retention.model_validate({name: least}).model_dump()[name]
+        for wrong in (least - 1 or -1, DAYS_MAX + 1):
+            with pytest.raises(ValidationError, match=f"found {wrong}; allowed: days from {least} to 36500, or 0"):
+                Retention.model_validate({name: wrong})
 
 
 def test_bounds_hold_at_the_edge_and_not_beyond() -> None:

@@ -180,6 +180,18 @@ def test_a_password_by_value_reaches_the_observer_only_as_a_file(tmp_path: Path)
     assert "by-value" not in json.dumps(told)
     assert (told["store_url"], told["store_user"], told["channel_fds"]) == ("http://h:8123", "u", [5])
     assert told["spool_bytes_max"] == SPOOL_BYTES_MAX
+    assert told["plugin_socket"] == ""
+
+
+def test_the_observer_is_told_the_whole_path_of_the_plugins_socket(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    keys = elsewhere(tmp_path, url="http://h:8123").model_dump()
+    with prepared(
+        Config.model_validate(keys | {"tee": keys["tee"] | {"plugin_socket": "p.sock"}}), Options(embedded=False)
+    ) as plan:
+        assert up.observer_config(plan, [])["plugin_socket"] == str(tmp_path / "p.sock")
 
 
 def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:
@@ -190,8 +202,9 @@ def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:
         for end in (end for pair in pairs for end in pair):
             end.close()
 
+    assert ("--days", "{}") == made[-1].argv[-2:]
     assert [(child.role, child.stop_rank) for child in made] == [
-        *[("tee-0", 0), ("tee-1", 0), ("observer", 1), ("store", 2)]
+        *[("tee-0", 0), ("tee-1", 0), ("observer", 1), ("prober", 1), ("store", 2)]
     ]
     tap = "--channel-fd"
     assert [(tap in child.argv, tap in (child.calm_argv or ())) for child in made[:2]] == [(True, False)] * 2
