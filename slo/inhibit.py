@@ -1,0 +1,185 @@
+"""Knows which alert speaks for others, so that one fault wakes one person once; refuses to know delivery.
+
+Of several burn rules of one severity the fastest speaks and the others are named beside it. An alert that another one
+explains keeps its state and is not told; once that other one ends, it is told if it still fires. No alert ever holds
+back one of a higher severity: a ticket never mutes a page.
+
+Source: spec/slo.md 10; slogen#47 (three mails for one fault).
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slo.burn import BurnReading, Standing
+from slo.burn_catalogue import Severity
+
+EXPLAINS_RATIO = 0.8
+"""A wider alert speaks for a narrower one if it counts at least this part of its bad requests."""
+
+_WIDTHS = ("replica", "endpoint", "region")
+_GROUP = ("service", "endpoint", "model", "region", "workload_class", "replica")
+
+
+class Kind(StrEnum):
+    """What an alert is about."""
+
+    BURN = "burn"
+    ERRORS = "errors"
+    LATENCY = "latency"
+    THROUGHPUT = "throughput"
+    OOM = "oom"
+    DOWN = "down"
+    """`EndpointDown`."""
+    BLIND = "blind"
+    """`SLOBlind` and `TelemetryGap`."""
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Firing:
+    """An alert that fires.
+
+    Attributes:
+        fingerprint: Its identity.
+        labels: Its identity labels.
+        severity: Who is told.
+        kind: What it is about.
+        bad: Bad requests that it counts now; None if it counts none.
+    """
+
+    fingerprint: int
+    labels: Mapping[str, str]
+    severity: Severity
+    kind: Kind
+    bad: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """One rule of who speaks for whom.
+
+    Attributes:
+        name: How a notice explains its silence.
+        by: Kinds that speak; None is every kind.
+        of: Kinds that are held back; None is every kind.
+        equal: Labels that both must have alike; the first must be there, the others may be missing in both.
+        needs_higher: Whether the speaker's severity must be higher, not just as high.
+        needs_wider: Whether the speaker's group must contain the other's, and count most of its bad requests.
+    """
+
+    name: str
+    by: frozenset[Kind] | None
+    of: frozenset[Kind] | None
+    equal: tuple[str, ...]
+    needs_higher: bool = False
+    needs_wider: bool = False
+
+
+DERIVED = frozenset({Kind.BURN, Kind.ERRORS, Kind.LATENCY, Kind.THROUGHPUT})
+"""Kinds that are computed from requests, and say little while not all of them are seen."""
+INHIBITIONS = (
+    Inhibition(name="page over ticket", by=DERIVED, of=DERIVED, equal=("slo", *_GROUP), needs_higher=True),
+    Inhibition(
+        name="endpoint down",
+        by=frozenset({Kind.DOWN}),
+        of=frozenset({Kind.LATENCY, Kind.THROUGHPUT}),
+        equal=("endpoint", "service"),
+    ),
+    Inhibition(name="blind", by=frozenset({Kind.BLIND}), of=DERIVED, equal=("slo",)),
+    Inhibition(name="wider group", by=None, of=None, equal=("slo",), needs_wider=True),
+    Inhibition(
+        name="out of memory", by=frozenset({Kind.OOM}), of=frozenset({Kind.ERRORS}), equal=("endpoint", "service")
+    ),
+)
+"""The default rules; the first that holds is named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """The burn rule that speaks for its severity.
+
+    Attributes:
+        reading: The one that burns fastest.
+        also_true: The others, fastest first; for the annotation `also_true`.
+    """
+
+    reading: BurnReading
+    also_true: tuple[BurnReading, ...]
+
+
+def speakers(readings: Iterable[BurnReading]) -> dict[Severity, Spoken]:
+    """Return which true burn rule speaks for each severity of one objective; silent severities are absent."""
+    spoken: dict[Severity, Spoken] = {}
+    true = sorted((one for one in readings if one.standing is Standing.ABOVE), key=lambda one: -one.rule.burn)
+    for severity in Severity:
+        own = [one for one in true if one.rule.severity is severity]
+        if own:
+            spoken[severity] = Spoken(reading=own[0], also_true=tuple(own[1:]))
+    return spoken
+
+
+def inhibited(firing: Sequence[Firing], rules: Sequence[Inhibition] = INHIBITIONS) -> dict[int, tuple[int, str]]:
+    """Return the alerts that are held back: fingerprint -> fingerprint of the one that speaks, and the rule's name.
+
+    The one that speaks may be held back in turn, by a third; each such chain ends with an alert that is told.
+    """
+    held: dict[int, tuple[int, str]] = {}
+    ordered = sorted(firing, key=_loudness)
+    for one in ordered:
+        for other in ordered:
+            name = _rule(other, one, rules)
+            if name and other.fingerprint not in held:
+                held[one.fingerprint] = (other.fingerprint, name)
+                break
+    return held
+
+
+def newly_told(firing: Iterable[int], told: Collection[int], held_back: Collection[int]) -> tuple[int, ...]:
+    """Return the fingerprints to tell now: those that fire, are not held back, and have not been told of yet.
+
+    Args:
+        firing: Fingerprints of alerts that fire.
+        told: Those of them whose present occurrence was told before.
+        held_back: Those that are inhibited or silenced now.
+    """
+    return tuple(one for one in firing if one not in told and one not in held_back)
+
+
+def _loudness(one: Firing) -> tuple[int, int, int]:
+    """Order alerts so that those that may speak for others come before them; the fingerprint makes it total."""
+    return _rank(one.severity), -_width(one.labels), one.fingerprint
+
+
+def _rank(severity: Severity) -> int:
+    return 0 if severity is Severity.PAGE else 1
+
+
+def _width(labels: Mapping[str, str]) -> int:
+    """Return how wide a group is: 0 one replica, 1 one endpoint, 2 one region, 3 a service."""
+    return next((width for width, name in enumerate(_WIDTHS) if labels.get(name)), len(_WIDTHS))
+
+
+def _rule(speaker: Firing, other: Firing, rules: Sequence[Inhibition]) -> str | None:
+    """Return the name of the first rule by which one alert speaks for another."""
+    if speaker.fingerprint == other.fingerprint or _rank(speaker.severity) > _rank(other.severity):
+        return None
+    return next((rule.name for rule in rules if _applies(rule, speaker, other)), None)
+
+
+def _applies(rule: Inhibition, speaker: Firing, other: Firing) -> bool:
+    kinds = (rule.by is None or speaker.kind in rule.by) and (rule.of is None or other.kind in rule.of)
+    alike = bool(speaker.labels.get(rule.equal[0])) and all(
+        speaker.labels.get(name, "") == other.labels.get(name, "") for name in rule.equal
+    )
+    higher = not rule.needs_higher or _rank(speaker.severity) < _rank(other.severity)
+    return kinds and alike and higher and (not rule.needs_wider or _explains(speaker, other))
+
+
+def _explains(wide: Firing, narrow: Firing) -> bool:
+    """Return whether a group contains another, and its alert counts most of the other's bad requests."""
+    contains = all(wide.labels.get(name, value) == value for name, value in narrow.labels.items() if name in _GROUP)
+    contains = contains and all(narrow.labels.get(name) == wide.labels[name] for name in _GROUP if name in wide.labels)
+    if not contains or wide.kind is not narrow.kind or _width(wide.labels) <= _width(narrow.labels):
+        return False
+    return wide.bad is not None and narrow.bad is not None and wide.bad >= EXPLAINS_RATIO * narrow.bad

@@ -1,0 +1,171 @@
+"""Which alert speaks: the fastest rule, the page, the wider group; and that nobody is muted by a lesser one."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from slo.burn import BurnReading, read
+from slo.burn_catalogue import FIXED_WINDOWS, Severity
+from slo.counts import Counts
+from slo.inhibit import EXPLAINS_RATIO, INHIBITIONS, Firing, Inhibition, Kind, inhibited, newly_told, speakers
+from slo.windows import burn_rules
+
+PAGE, TICKET = Severity.PAGE, Severity.TICKET
+RULES = burn_rules(FIXED_WINDOWS, 30 * 86_400).kept
+
+
+def readings(bad: int) -> list[BurnReading]:
+    """All four rules at the same ratio: burn 1 is 10 bad of 10,000 at 99.9 %."""
+    counts = Counts(eligible=10_000, bad=bad)
+    return [read(rule, 0.999, counts, counts) for rule in reversed(RULES)]
+
+
+def test_the_fastest_rule_of_each_severity_speaks_and_the_others_are_named() -> None:
+    found = speakers(readings(200))
+
+    assert (14.4, [6.0]) == (found[PAGE].reading.rule.burn, [one.rule.burn for one in found[PAGE].also_true])
+    assert (3.0, [1.0]) == (found[TICKET].reading.rule.burn, [one.rule.burn for one in found[TICKET].also_true])
+
+
+def test_a_severity_without_a_true_rule_is_silent() -> None:
+    assert {TICKET} == set(speakers(readings(50)))
+    assert {} == speakers(readings(9))
+
+
+def alert(
+    fingerprint: int, severity: Severity, kind: Kind = Kind.BURN, bad: int | None = None, **labels: str
+) -> Firing:
+    return Firing(fingerprint=fingerprint, labels=labels, severity=severity, kind=kind, bad=bad)
+
+
+def held(*firing: Firing) -> dict[int, str]:
+    return {fingerprint: name for fingerprint, (_, name) in inhibited(firing).items()}
+
+
+def test_a9_page_over_ticket_of_the_same_objective() -> None:
+    page, ticket = alert(1, PAGE, slo="chat"), alert(2, TICKET, slo="chat")
+
+    assert {2: "page over ticket"} == held(ticket, page)
+    assert {2: (1, "page over ticket")} == inhibited([page, ticket])
+    assert {} == held(page, alert(2, TICKET, slo="other"))
+    assert {} == held(page, alert(2, PAGE, Kind.ERRORS, slo="chat"))
+    assert {} == held(alert(1, PAGE, slo="chat", region="eu"), alert(2, TICKET, slo="chat", region="us"))
+    assert {} == held(alert(1, PAGE, endpoint="e"), alert(2, TICKET, endpoint="e"))  # neither belongs to an objective
+
+
+def test_a9_the_ticket_is_told_once_when_the_page_is_over() -> None:
+    page, ticket = alert(1, PAGE, slo="chat"), alert(2, TICKET, slo="chat")
+    told: set[int] = set()
+    steps: list[tuple[int, ...]] = []
+    for firing in ([page, ticket], [page, ticket], [ticket], [ticket]):
+        new = newly_told([one.fingerprint for one in firing], told, inhibited(firing))
+        steps.append(new)
+        told |= set(new)
+
+    assert [(1,), (), (2,), ()] == steps
+
+
+DEFAULTS = [
+    pytest.param(
+        alert(1, PAGE, Kind.DOWN, endpoint="e"), alert(2, PAGE, Kind.LATENCY, endpoint="e"), "endpoint down", id="down"
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.DOWN, endpoint="e"), alert(2, PAGE, Kind.LATENCY, endpoint="f"), None, id="down elsewhere"
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.DOWN, endpoint="e"), alert(2, PAGE, Kind.ERRORS, endpoint="e"), None, id="errors are told"
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.BLIND, slo="s"), alert(2, PAGE, slo="s"), "blind", id="blind over what is derived"
+    ),
+    pytest.param(
+        alert(1, TICKET, Kind.BLIND, slo="s"),
+        alert(2, PAGE, slo="s"),
+        None,
+        id="a ticket mutes no page, and no page explains a gap in telemetry",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.OOM, endpoint="e"), alert(2, PAGE, Kind.ERRORS, endpoint="e"), "out of memory", id="oom"
+    ),
+    pytest.param(
+        alert(1, PAGE, bad=80, slo="s", service="a"),
+        alert(2, PAGE, bad=100, slo="s", service="a", region="eu"),
+        "wider group",
+        id="a service over its region, with 80 % of the bad",
+    ),
+    pytest.param(
+        alert(1, PAGE, bad=79, slo="s", service="a"),
+        alert(2, PAGE, bad=100, slo="s", service="a", region="eu"),
+        None,
+        id="79 % explain too little",
+    ),
+    pytest.param(
+        alert(1, PAGE, bad=90, slo="s", region="eu"),
+        alert(2, PAGE, bad=90, slo="s", region="us", endpoint="e"),
+        None,
+        id="another region",
+    ),
+    pytest.param(
+        alert(1, PAGE, bad=90, slo="s", region="eu"),
+        alert(2, PAGE, bad=90, slo="s", endpoint="e"),
+        None,
+        id="an endpoint of which the region is unknown",
+    ),
+    pytest.param(
+        alert(1, PAGE, bad=90, slo="s", endpoint="e"),
+        alert(2, PAGE, bad=90, slo="s", endpoint="e", replica="r"),
+        "wider group",
+        id="an endpoint over its replica",
+    ),
+    pytest.param(
+        alert(1, PAGE, slo="s"), alert(2, PAGE, bad=90, slo="s", region="eu"), None, id="unknown counts explain nothing"
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.ERRORS, bad=90, slo="s"),
+        alert(2, PAGE, Kind.BURN, bad=90, slo="s", region="eu"),
+        None,
+        id="of another kind",
+    ),
+]
+
+
+@pytest.mark.parametrize(("speaker", "other", "name"), DEFAULTS)
+def test_default_inhibitions(speaker: Firing, other: Firing, name: str | None) -> None:
+    assert EXPLAINS_RATIO == 0.8
+    assert ({other.fingerprint: name} if name else {}) == held(other, speaker)
+
+
+FIRINGS = st.lists(
+    st.builds(
+        Firing,
+        fingerprint=st.integers(0, 50),
+        labels=st.dictionaries(
+            st.sampled_from(["slo", "service", "region", "endpoint", "replica"]), st.sampled_from(["a", "b"])
+        ),
+        severity=st.sampled_from(Severity),
+        kind=st.sampled_from(Kind),
+        bad=st.none() | st.integers(0, 100),
+    ),
+    max_size=8,
+    unique_by=lambda one: one.fingerprint,
+)
+EVERYTHING = Inhibition(name="everything", by=None, of=None, equal=("slo",))
+
+
+@given(firing=FIRINGS, rules=st.sampled_from([INHIBITIONS, (*INHIBITIONS, EVERYTHING)]), order=st.randoms())
+@settings(max_examples=50, deadline=None)
+def test_whoever_is_held_back_is_spoken_for_by_one_that_is_told(
+    firing: list[Firing], rules: tuple[Inhibition, ...], order: object
+) -> None:
+    found = inhibited(firing, rules)
+    severity = {one.fingerprint: one.severity for one in firing}
+    shuffled = sorted(firing, key=lambda one: hash((str(order), one.fingerprint)))
+
+    assert found == inhibited(shuffled, rules)
+    for held_back in found:
+        at, seen = held_back, set[int]()
+        while at in found:
+            assert at not in seen
+            seen.add(at)
+            at = found[at][0]
+        assert severity[at] is PAGE or severity[held_back] is TICKET
