@@ -1,0 +1,31 @@
+"""Rows that the verbs below `slo` print."""
+
+from datetime import datetime
+
+from inferometer.slo_tables import LIST_NAMES, REACH_BRIEF, REACH_NAMES, list_rows, reach_rows, window
+from slo.expression import parse
+from slo.objective import Indicator, Objective, Rolling
+from slo.periods import Calendar, CalendarUnit
+
+CIVIL = Calendar(start=datetime(2026, 1, 1), zone="Europe/Berlin", count=1, unit=CalendarUnit.MONTH)  # noqa: DTZ001 -- a wall time
+ONE = Objective(name="o", service="s", target=0.999, window=Rolling(length_s=30 * 86_400))
+
+
+def test_each_rule_is_a_row() -> None:
+    rows = reach_rows([ONE])
+
+    assert [14.4, 6.0, 3.0, 1.0] == [row["burn"] for row in rows]
+    assert set(REACH_NAMES) == set(rows[0]) > set(REACH_BRIEF)
+    assert (51.84, "reachable") == (rows[0]["detect_1_s"], rows[0]["state"])
+
+
+def test_each_objective_is_a_row() -> None:
+    named = Objective(
+        name="p", service="s", target=0.9, window=CIVIL, indicator=Indicator(good=parse("ok"), only=parse("stream"))
+    )
+    first, second = list_rows([ONE, named], [1, 2])
+
+    assert LIST_NAMES == tuple(first)
+    assert ("outcome is good", "", "0000000000000001") == (first["good"], first["filter"], first["hash"])
+    assert ("ok", "stream") == (second["good"], second["filter"])
+    assert ("rolling 30 d", "calendar 1M from 2026-01-01 00:00 Europe/Berlin") == (window(ONE), window(named))

@@ -1,0 +1,76 @@
+"""Compiled objectives in one question; what they count is shown on a store in tests/slo."""
+
+import re
+
+import pytest
+from query_store import SINCE_MS, UNTIL_MS, Stored
+
+from telemetry.outcome import Outcome
+from telemetry.queries.asked import Dim
+from telemetry.queries.bounds import Figure
+from telemetry.queries.counted import FALSE, STATEMENT_CHARACTERS_MAX, TRUE, Clause, Counted, Left, counts
+from telemetry.queries.objectives import OBJECTIVES_MAX, Limits, objective_counts
+
+
+def within(limit_s: float, name: str = "x") -> Counted:
+    clause = Clause(sql="if(ttft_s_hi <= $0, 2, 0)", values=(limit_s,))
+    return Counted(name=name, good=clause, figures=(Figure.TTFT_S,), needed=(Figure.TTFT_S,))
+
+
+def test_objectives_that_differ_in_values_alone_are_one_form() -> None:
+    one = counts([within(1.0)], 0, 30_000)
+    many = counts([within(float(at), str(at)) for at in range(OBJECTIVES_MAX)], 0, 30_000)
+    other = counts([within(1.0), Counted(name="y")], 0, 30_000)
+
+    assert one.sql == many.sql
+    assert 1 == other.sql.count("UNION ALL")
+    for question in (one, many, other):
+        assert set(re.findall(r"\{(\w+):", question.sql)) == set(question.parameters)
+
+
+def test_by_class_alone_the_counts_are_those_of_an_objective_without_limits(stored: Stored) -> None:
+    expected = stored.rows(objective_counts([Limits(name="x", group_by=(Dim.MODEL,))], SINCE_MS, UNTIL_MS))
+
+    assert expected == stored.rows(counts([Counted(name="x", group_by=(Dim.MODEL,))], SINCE_MS, UNTIL_MS))
+
+
+def test_each_part_of_an_objective_is_heard(stored: Stored) -> None:
+    only = Clause(sql="if(toString(region) = $0, 2, 0)", values=("eu",))
+    listed = Clause(sql=f"if(has($0, toString(model)), {TRUE}, {FALSE})", values=(("small", "it's"),))
+    objectives = [
+        Counted(name="region", only=only),
+        Counted(name="eligible", eligible=listed),
+        Counted(name="left", left=Left.BAD),
+        Counted(name="bad", also_bad=(Outcome.OK,)),
+        Counted(name="excluded", also_excluded=(Outcome.OK,)),
+        Counted(name="probes", traffic="probe"),
+    ]
+    rows = stored.rows(counts(objectives, SINCE_MS, UNTIL_MS))
+    good = {one.name: sum(int(str(row["good"])) for row in rows if row["slo"] == one.name) for one in objectives}
+    left = sum(int(str(row["censored_bad"])) for row in rows if row["slo"] == "left")
+    ok = [one for one in stored.records if one.outcome == "ok"]
+
+    assert {
+        "region": sum(one.region == "eu" for one in ok),
+        "eligible": sum(one.model in {"small", "it's"} for one in ok),
+        "left": len(ok),
+        "bad": 0,
+        "excluded": 0,
+        "probes": 0,
+    } == good
+    assert 0 == left  # declared bad, not censored
+
+
+def test_a_question_is_bounded() -> None:
+    for refused in ([], [within(1.0)] * (OBJECTIVES_MAX + 1)):
+        with pytest.raises(ValueError, match="objectives; allowed are"):
+            counts(refused, 0, 30_000)
+    for since_ms, until_ms in ((0, 0), (1, 30_000), (0, 30_001)):
+        with pytest.raises(ValueError, match="is not made of buckets of 30 s"):
+            counts([within(1.0)], since_ms, until_ms)
+    short = len(counts([Counted(name="x", good=Clause(sql="2"))], 0, 30_000).sql)
+    fits = Clause(sql="2".ljust(STATEMENT_CHARACTERS_MAX - short + 1))
+
+    assert STATEMENT_CHARACTERS_MAX == len(counts([Counted(name="x", good=fits)], 0, 30_000).sql)
+    with pytest.raises(ValueError, match="a statement of 200001 characters; allowed are 200000"):
+        counts([Counted(name="x", good=Clause(sql=fits.sql + " "))], 0, 30_000)
