@@ -8,6 +8,8 @@ from telemetry.queries.baseline_states import baselines
 from telemetry.queries.batches import (
     INSERTS_MAX,
     INSERTS_SINCE,
+    REBUILT,
+    ROLLUPS_MADE,
     RUNS_MAX,
     STORED_COUNT,
     duplicates,
@@ -15,14 +17,17 @@ from telemetry.queries.batches import (
     runs_of,
     stored_count,
 )
+from telemetry.queries.belt import identities, rollup_differences
 from telemetry.queries.buckets import PERCENTILES_PPM
 from telemetry.queries.burn import BURN_WINDOWS_S, burn_inputs
 from telemetry.queries.excess import contributors
 from telemetry.queries.exemplars import request, slowest
-from telemetry.queries.health import coverage, telemetry_health
+from telemetry.queries.health import coverage, in_flight, telemetry_health
 from telemetry.queries.latency import fraction_below, heat_map, percentiles
+from telemetry.queries.minutes import counted_buckets, counted_until, late_buckets, oldest_request, sums_by
 from telemetry.queries.objectives import Limits, objective_counts
 from telemetry.queries.picker import EXACT_ROWS_MAX, NoTableError, pick
+from telemetry.queries.probing import last_probes
 from telemetry.queries.question import Question
 from telemetry.queries.report_exact import METRICS, QUANTILES, TOKEN_BINS_S_MAX, rank_floor, report, top
 from telemetry.queries.report_rolled import REPORT_EXACT_ROWS_MAX, report_rolled, row_count
@@ -36,7 +41,9 @@ __all__ = [
     "METRICS",
     "PERCENTILES_PPM",
     "QUANTILES",
+    "REBUILT",
     "REPORT_EXACT_ROWS_MAX",
+    "ROLLUPS_MADE",
     "RUNS_MAX",
     "STORED_COUNT",
     "TOKEN_BINS_S_MAX",
@@ -51,12 +58,19 @@ __all__ = [
     "baselines",
     "burn_inputs",
     "contributors",
+    "counted_buckets",
+    "counted_until",
     "coverage",
     "duplicates",
     "fraction_below",
     "heat_map",
+    "identities",
+    "in_flight",
     "inserts_since",
+    "last_probes",
+    "late_buckets",
     "objective_counts",
+    "oldest_request",
     "outcome_shares",
     "percentiles",
     "pick",
@@ -64,10 +78,12 @@ __all__ = [
     "report",
     "report_rolled",
     "request",
+    "rollup_differences",
     "row_count",
     "runs_of",
     "slowest",
     "stored_count",
+    "sums_by",
     "telemetry_health",
     "throughput",
     "top",

@@ -12,7 +12,8 @@ Source: spec/slo.md 12 (contributors), 3 (what counts as bad).
 """
 
 from telemetry.queries.asked import EXPRESSIONS, Asked, Dim, Pick, Source, conditions, parameters, table
-from telemetry.queries.question import Question, Select
+from telemetry.queries.bad_events import COUNTS, DAYS_AGO, IS_BAD, REFERENCE_DAYS, Scope
+from telemetry.queries.question import LIVE_S, Question, Select
 
 CONTRIBUTOR_DIMS = (
     Dim.ENDPOINT,
@@ -24,7 +25,6 @@ CONTRIBUTOR_DIMS = (
     Dim.TENANT,
     Dim.PROMPT_LENGTH,
 )
-REFERENCE_DAYS = 7
 SHARE_MIN = 0.1
 CONTRIBUTORS_MAX = 100
 """Rows of an answer."""
@@ -49,13 +49,29 @@ def contributors(asked: Asked) -> Question:
         raise ValueError("contributors are compared with the same hours of other days: the window is a day at most")
     pick = Pick(source=Source.RAW, exact=True, since_ms=asked.since_ms, until_ms=asked.until_ms)
     values = parameters(asked, pick) | {"span_ms": asked.until_ms - asked.since_ms, "share_min": SHARE_MIN}
-    return Question(sql=_statement(asked, pick).text(), parameters=values)
+    return Question(sql=_ranked(_events(asked, pick)).text(), parameters=values)
 
 
-def _statement(asked: Asked, pick: Pick) -> Select:
+def contributors_of(scope: Scope) -> Question:
+    """Ask the same of one objective, by what it calls bad itself.
+
+    Rows: as `contributors`.
+    """
+    names = [f"of_{dim.value}" for dim in CONTRIBUTOR_DIMS]
+    columns = [f"toString({EXPRESSIONS[dim]}) AS {name}" for dim, name in zip(CONTRIBUTOR_DIMS, names, strict=True)]
+    rows, values = scope.rows([f"{DAYS_AGO} AS day", *columns], past=True)
+    counted = Select(
+        columns=["day", *names, f"countIf({COUNTS}) AS events", f"countIf({IS_BAD}) AS bad_events"],
+        source=rows,
+        group_by=["day", *names],
+    )
+    return Question(sql=_ranked(counted).text(), parameters=values | {"share_min": SHARE_MIN}, seconds_max=LIVE_S)
+
+
+def _events(asked: Asked, pick: Pick) -> Select:
     past = f"{{since:Int64}} - {REFERENCE_DAYS * _DAY_MS}"
     where = [condition.replace("{since:Int64}", past) for condition in conditions(asked, pick)]
-    counted = Select(
+    return Select(
         columns=[
             f"intDiv({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at), {_DAY_MS}) AS day",
             *(f"toString({EXPRESSIONS[dim]}) AS of_{dim.value}" for dim in CONTRIBUTOR_DIMS),
@@ -67,6 +83,9 @@ def _statement(asked: Asked, pick: Pick) -> Select:
         where=[*where, f"({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at)) % {_DAY_MS} < {{span_ms:Int64}}"],
         group_by=["day", *(f"of_{dim.value}" for dim in CONTRIBUTOR_DIMS)],
     )
+
+
+def _ranked(counted: Select) -> Select:
     pairs = ", ".join(f"('{dim.value}', of_{dim.value})" for dim in CONTRIBUTOR_DIMS)
     daily = Select(
         columns=[
@@ -108,7 +127,7 @@ def _statement(asked: Asked, pick: Pick) -> Select:
             "excess / excess_all AS share",
             "bad / n / ratio_all AS lift",
             "days",
-            f"'{pick.source.value}' AS table_used",
+            f"'{Source.RAW.value}' AS table_used",
         ],
         source=compared,
         where=["one.1 != ''", "n > 0", "excess > 0", "excess_all > 0", "excess / excess_all >= {share_min:Float64}"],

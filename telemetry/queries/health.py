@@ -11,6 +11,8 @@ from telemetry.queries.question import LIVE_S, PAGE_S, Question
 
 FRESH_MS = 120_000
 """Age from which on a collector is stale (spec/slo.md 7)."""
+NOW_MS = 10_000
+"""Age up to which a heartbeat says what is in flight now."""
 EXPECTED_MS = 86_400_000
 """A collector that was heard within this time is expected to be heard."""
 
@@ -27,6 +29,17 @@ def coverage(at_ms: int) -> Question:
     """
     values = {"at": at_ms, "fresh_ms": FRESH_MS, "expected_ms": EXPECTED_MS}
     return Question(sql=_COVERAGE, parameters=values, seconds_max=LIVE_S)
+
+
+def in_flight(at_ms: int) -> Question:
+    """Ask what is in flight at each endpoint, by the last heartbeat of every collector that is heard.
+
+    Rows: `endpoint`, `in_flight`, `waiting_first`, `waiting_age_h` and `in_flight_age_h` (bucket to requests).
+
+    Args:
+        at_ms: The instant, unix milliseconds.
+    """
+    return Question(sql=_IN_FLIGHT, parameters={"at": at_ms, "fresh_ms": NOW_MS}, seconds_max=LIVE_S)
 
 
 def telemetry_health(since_ms: int, until_ms: int) -> Question:
@@ -73,6 +86,29 @@ FROM
 )
 GROUP BY endpoint, model, workload_class
 ORDER BY endpoint, model, workload_class"""
+
+_IN_FLIGHT = """\
+SELECT
+    endpoint,
+    sum(running) AS in_flight,
+    sum(waiting) AS waiting_first,
+    sumMap(waiting_h) AS waiting_age_h,
+    sumMap(running_h) AS in_flight_age_h
+FROM
+(
+    SELECT
+        endpoint,
+        argMax(h.in_flight, ts) AS running,
+        argMax(h.waiting_first, ts) AS waiting,
+        argMax(h.waiting_age_h, ts) AS waiting_h,
+        argMax(h.in_flight_age_h, ts) AS running_h
+    FROM inferometer.heartbeats AS h
+    WHERE ts > fromUnixTimestamp64Milli({at:Int64} - {fresh_ms:Int64})
+      AND ts <= fromUnixTimestamp64Milli({at:Int64})
+    GROUP BY collector, endpoint, model, workload_class
+)
+GROUP BY endpoint
+ORDER BY endpoint"""
 
 _HEALTH = """\
 SELECT

@@ -3,7 +3,7 @@
 import pytest
 from query_store import SINCE_MS, Stored
 
-from telemetry.queries.health import EXPECTED_MS, FRESH_MS, coverage, telemetry_health
+from telemetry.queries.health import EXPECTED_MS, FRESH_MS, coverage, in_flight, telemetry_health
 
 AT_MS = SINCE_MS
 
@@ -66,3 +66,29 @@ def test_totals_of_a_window_survive_a_boot(beating: Stored) -> None:
     assert {"quota": 4} == one["dropped"]
     assert (0, 2, 0) == (one["spooled"], one["last_boot"], one["residue"])
     assert ("n2", 0, 1, 1) == (two["collector"], two["accepted"], two["spooled"], two["residue"])
+
+
+def test_what_is_in_flight_is_the_last_word_of_each_collector(stored: Stored) -> None:
+    at_ms = SINCE_MS + 1_000_000
+    beats = [
+        ("n/1", at_ms - 2_000, 5, {3: 5}),
+        ("n/1", at_ms - 1_000, 2, {3: 1, 4: 1}),
+        ("n/2", at_ms - 9_000, 1, {4: 1}),
+        ("n/3", at_ms - 11_000, 9, {4: 9}),  # silent for too long to say what is in flight now
+    ]
+    stored.insert_rows(
+        "heartbeats",
+        [
+            {
+                "ts": ts / 1000, "collector": collector, "endpoint": "flying", "in_flight": n, "waiting_first": n,
+                "waiting_age_h": ages, "in_flight_age_h": ages,
+            }
+            for collector, ts, n, ages in beats
+        ],
+    )  # fmt: skip
+    rows = {row["endpoint"]: row for row in stored.rows(in_flight(at_ms))}
+
+    assert rows["flying"] == {
+        "endpoint": "flying", "in_flight": 3, "waiting_first": 3, "waiting_age_h": {3: 1, 4: 2},
+        "in_flight_age_h": {3: 1, 4: 2},
+    }  # fmt: skip

@@ -12,7 +12,12 @@ from query_store import SINCE_MS, UNTIL_MS, Stored
 
 from telemetry import queries
 from telemetry.ids import uuid7
-from telemetry.queries import Asked, Dim, Limits, Metric, Pick, Question, Source
+from telemetry.outcome import Outcome
+from telemetry.queries import Asked, Dim, Limits, Metric, Pick, Question, Source, around, bad_events, told
+from telemetry.queries.bad_events import Scope
+from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left
+from telemetry.queries.excess import contributors_of
+from telemetry.queries.spent import CountedGroup, series, spent
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
 LUMPED = Pick(source=Source.RAW, exact=False, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -59,6 +64,22 @@ def limits(value: str) -> Limits:
     return Limits(name=value, where=where, traffic=value, group_by=(Dim.MODEL,), ttft_us=1)
 
 
+def scope(value: str) -> Scope:
+    asked = Clause(sql=f"if(toString(model) = $0, {TRUE}, {FALSE})", values=(value,))
+    one = Counted(
+        name=value, traffic=value, only=asked, eligible=asked, good=asked, also_bad=(Outcome.OK,), left=Left.BAD
+    )
+    return Scope(objective=one, since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
+
+
+def beside(ask: Callable[[list[str], int, int], Question]) -> Callable[[str], Question]:
+    return lambda value: ask([value], 0, 1)
+
+
+AROUND = (
+    *(around.gpus, around.engines, around.marked),
+    *(around.engine_changes, around.replica_changes, around.newcomers),
+)
 QUESTIONS: dict[str, Callable[[str], Question]] = {
     **on(RAW, tuple(Dim)),
     **on(LUMPED, tuple(Dim)),
@@ -68,16 +89,34 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "rows": lambda value: queries.row_count(0, 1, traffic=value),
     "rolled report": lambda value: queries.report_rolled(filtered(ROLLED, value), MINUTES),
     "contributors": lambda value: queries.contributors(filtered(tuple(Dim), value)),
+    "contributors of an objective": lambda value: contributors_of(scope(value)),
+    "impact": lambda value: bad_events.impact(scope(value)),
+    "endings": lambda value: bad_events.endings(scope(value)),
+    "phases": lambda value: bad_events.phases(scope(value)),
+    "exemplars": lambda value: bad_events.exemplars(scope(value)),
+    **{ask.__name__: beside(ask) for ask in AROUND},
     "baselines": lambda value: queries.baselines(0, (value,)),
     "objectives": lambda value: queries.objective_counts([limits(value)], 0, 30_000),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
+    "counted until": lambda value: queries.counted_until([value], 0),
+    "buckets": lambda value: queries.counted_buckets([value], 0, 30),
+    "sums": lambda value: queries.sums_by([value], 0, 3_600, 3_600),
+    "spent": lambda value: spent(CountedGroup(slo=value, definition_hash=1, group={value: value}), 0, 30),
+    "series": lambda value: series(CountedGroup(slo=value, definition_hash=1, group={"a": value}), 0, 30, 30),
+    "alert changes": lambda value: told.alert_changes(0, 1, slo=value, severity=value),
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
     "request": queries.request(uuid7(SINCE_MS, 5)),
     "coverage": queries.coverage(0),
+    "last probes": queries.last_probes(0, 1),
+    "in flight": queries.in_flight(0),
+    "oldest request": queries.oldest_request(0),
+    "late buckets": queries.late_buckets(0, 0, 30_000),
     "telemetry health": queries.telemetry_health(0, 1),
     "duplicates": queries.duplicates(),
+    "identities": queries.identities(0, 1),
+    "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
 
 

@@ -1,0 +1,233 @@
+"""Knows the loop: at which instant what is asked, judged, kept and said; refuses to know how any of it is done.
+
+One engine in one thread. Each step takes the instants that are due, oldest first. An instant is one transaction in the
+ledger; the view for the API is replaced behind it. While the store does not answer, instants are judged blind: alerts
+stand, nothing is resolved, and after two minutes the blindness itself is told.
+
+Source: spec/slo.md 7, 8, 9.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from slo import sight
+from slo.alarms import Judged, Moved, Quiet, advance, explained, restored
+from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.alert_states import Transition
+from slo.buckets import Bucket
+from slo.errors import CountsError
+from slo.evaluation import evaluate
+from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
+from slo.ledger import Ledger
+from slo.notice import Notice
+from slo.objective import Rolling
+from slo.outage import LONG_S
+from slo.periods import civil
+from slo.reader import CHUNK_S, Reader
+from slo.sequential import LOOK_BACK_S
+from slo.sight import NO_GROUP, Key, Sight, group_of
+from slo.telemetry_state import BlindCause
+from slo.view import TRANSITIONS_MAX, EngineView
+from slo.watched import HOUR_S, Watched
+from slo.windows import BUCKET_S
+from telemetry.errors import StoreError
+
+LATE_EVERY_S = 60
+"""How often late rows are looked for."""
+GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
+"""Labels of an alert that name its group."""
+RECENT_S = max(LONG_S, LOOK_BACK_S)
+"""Single buckets that rules look at."""
+_CLOCK_HOLD_S = 300
+"""For how long after a step of the clock no alert begins: one short window."""
+
+Change = tuple[Alert, Transition]
+Explain = Callable[[Judged, Alert], Mapping[str, str]]
+"""Returns what else is to be said of an alert that begins to fire; never raises."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Whom the engine speaks to.
+
+    Attributes:
+        channels: Which notices go to which queue.
+        quiet: Says what keeps notices back now.
+        explain: Says more about an alert that begins to fire.
+    """
+
+    channels: Callable[[Sequence[Notice]], Mapping[str, Sequence[Notice]]] = lambda _: {}
+    quiet: Callable[[int], Quiet] = lambda _: Quiet()
+    explain: Explain = lambda _judged, _alert: {}
+
+
+class Engine:
+    """Evaluates objectives.
+
+    Attributes:
+        view: What was seen last; replaced whole.
+
+    Args:
+        watched: The objectives.
+        reader: Asks the store.
+        ledger: What must not be forgotten.
+        reach: Whom it speaks to.
+        clocks: Wall and monotonic clock at the start, seconds.
+    """
+
+    def __init__(
+        self, watched: Sequence[Watched], reader: Reader, ledger: Ledger, reach: Reach, clocks: tuple[float, float]
+    ) -> None:
+        self._watched, self._reader, self._ledger, self._reach = watched, reader, ledger, reach
+        self._clocks = Clocks(wall_unix_s=clocks[0], monotonic_s=clocks[1])
+        hashes = {one.objective.name: one.definition_hash for one in watched}
+        alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
+        self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
+        self._counted: dict[str, int] = {}
+        self._recent: dict[Key, list[Bucket]] = {}
+        self._recent_s = 0
+        self._expected: dict[Key, float] = {}
+        self._expected_at_s = self._late_at_s = 0
+        self._late_since_ms = int(clocks[0] * 1000)
+
+    def step(self, wall_s: float, monotonic_s: float) -> int:
+        """Evaluate the instants that are due; returns how many.
+
+        Args:
+            wall_s: Wall clock, unix seconds.
+            monotonic_s: Monotonic clock, seconds.
+
+        Raises:
+            LedgerError: What was evaluated cannot be kept; nothing was said.
+        """
+        self._clocks, _ = read_clocks(self._clocks, wall_s, monotonic_s)
+        try:
+            coverage = self._reader.coverage(int(wall_s * 1000))
+            lag = lag_s(sight.lags_s(coverage))
+        except StoreError:
+            coverage, lag = None, float(LAG_S_MAX)
+        instants = due(self.view.at_s, instant_s(wall_s, lag)).instants
+        for at_s in instants:
+            judged, cause = self._judged(at_s, wall_s, coverage)
+            self._keep(at_s, lag, judged, cause)
+        return len(instants)
+
+    def _judged(self, at_s: int, wall_s: float, coverage: Sequence[sight.Row] | None) -> tuple[list[Judged], str]:
+        """Return every objective and group as it is at an instant, and why nothing is seen; empty if something is."""
+        if coverage is None:
+            return self._blind(at_s), BlindCause.STORE
+        try:
+            self._count(at_s, wall_s)
+            seen = self._seen(at_s, coverage)
+        except StoreError:
+            return self._blind(at_s), BlindCause.STORE
+        except CountsError:
+            return [Judged(watched=one.watched, group=one.group) for one in self._known()], BlindCause.STORE
+        return [judged for one in self._watched for judged in self._groups(one, seen)], ""
+
+    def _groups(self, one: Watched, seen: Sight) -> list[Judged]:
+        own = [group for name, group in seen.windows if name == one.objective.name] or [NO_GROUP]
+        period_s = _period_s(one, seen.at_s)
+        return [
+            Judged(watched=one, group=group_of(key), found=evaluate(one, sight.facts(one, key, seen, period_s)))
+            for key in own
+        ]
+
+    def _blind(self, at_s: int) -> list[Judged]:
+        known = self._known()
+        return [replace(one, found=evaluate(one.watched, sight.blind(at_s))) for one in known]
+
+    def _known(self) -> list[Judged]:
+        """Return the objectives and groups of the last instant; of a first one, the objectives."""
+        return list(self.view.judged) or [Judged(watched=one) for one in self._watched]
+
+    def _count(self, at_s: int, wall_s: float) -> None:
+        """Count what has ended before an instant and is not counted yet."""
+        now_ms = int(wall_s * 1000)
+        self._counted = self._counted or self._reader.starts(at_s)
+        while (since_s := min(self._counted.values())) < at_s:
+            end_s = min((since_s // CHUNK_S + 1) * CHUNK_S, at_s)
+            names = [name for name, counted_s in self._counted.items() if counted_s < end_s]
+            start_s = {name: self._counted[name] for name in names}
+            for first_s in sorted(set(start_s.values())):
+                some = [name for name in names if start_s[name] == first_s]
+                self._reader.count(some, first_s, end_s, now_ms)
+            self._counted |= dict.fromkeys(names, end_s)
+        if at_s - self._late_at_s >= LATE_EVERY_S:
+            self._late_at_s = at_s
+            late = self._reader.late(self._late_since_ms, at_s - BUCKET_S)
+            for late_s in late:
+                self._reader.count(list(self._counted), late_s, late_s + BUCKET_S, now_ms, revision=at_s)
+            if late:
+                self._recent, self._recent_s = {}, 0
+            self._late_since_ms = now_ms
+
+    def _seen(self, at_s: int, coverage: Sequence[sight.Row]) -> Sight:
+        if at_s - self._expected_at_s >= HOUR_S:
+            self._expected, self._expected_at_s = self._reader.expected(at_s), at_s
+        lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
+        return Sight(
+            at_s=at_s,
+            windows=self._reader.windows(at_s, sorted(lengths)),
+            recent=self._recently(at_s),
+            heard=self._reader.heard(at_s * 1000, coverage),
+            probes=self._reader.probes(at_s),
+            expected=self._expected,
+        )
+
+    def _recently(self, at_s: int) -> dict[Key, list[Bucket]]:
+        """Return the last buckets of every objective; only those that are new are asked for."""
+        oldest_s = at_s - RECENT_S
+        for key, buckets in self._reader.buckets(max(self._recent_s, oldest_s), at_s).items():
+            self._recent.setdefault(key, []).extend(buckets)
+        self._recent_s = at_s
+        kept = {key: [one for one in buckets if one.start_s >= oldest_s] for key, buckets in self._recent.items()}
+        self._recent = {key: buckets for key, buckets in kept.items() if buckets}
+        return self._recent
+
+    def _keep(self, at_s: int, lag: float, judged: Sequence[Judged], cause: str) -> None:
+        starts = may_start(self._clocks, at_s, _CLOCK_HOLD_S)
+        quiet = self._reach.quiet(at_s)
+        moved = advance(judged, self.view.alerts, at_s, may_start=starts, complete=not cause, quiet=quiet)
+        moved = self._explained(moved, judged)
+        self._ledger.save(at_s, moved.changed, self._reach.channels(moved.notices))
+        transitions = remembered(self.view.transitions, moved.transitions)
+        self.view = replace(
+            self.view,
+            at_s=at_s,
+            lag_s=lag,
+            judged=tuple(judged),
+            alerts=moved.alerts,
+            held=moved.held,
+            standing=moved.standing,
+            transitions=transitions,
+            blind_cause=cause,
+        )
+        with suppress(StoreError):  # the ledger has the states; the copy in the store is for looking back
+            self._reader.keep_transitions(moved.transitions)
+
+    def _explained(self, moved: Moved, judged: Sequence[Judged]) -> Moved:
+        """Return the alerts with what can be found out about those that begin to fire now."""
+        of = {(one.watched.objective.name, *sorted(one.group.items())): one for one in judged}
+        words: dict[int, Mapping[str, str]] = {}
+        for alert, transition in moved.transitions:
+            group = {name: alert.labels[name] for name in GROUP_LABELS if name in alert.labels}
+            one = of.get((alert.labels.get("slo", ""), *sorted(group.items())))
+            if transition.after is AlertState.FIRING and one is not None:
+                words[alert.fingerprint] = self._reach.explain(one, alert)
+        return explained(moved, words)
+
+
+def remembered(before: Sequence[Change], now: Sequence[Change]) -> tuple[Change, ...]:
+    """Return the last changes of state, oldest first, no more than the view holds."""
+    return (*before, *now)[-TRANSITIONS_MAX:]
+
+
+def _period_s(one: Watched, at_s: int) -> int:
+    """Return how long the period of a budget is at an instant, in whole buckets; a calendar's grows from its start."""
+    window = one.objective.window
+    if isinstance(window, Rolling):
+        return window.length_s
+    return max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)

@@ -1,0 +1,203 @@
+"""Knows how the engine asks the store and what it keeps there; refuses to judge.
+
+Buckets are counted once, by every replica alike: what the store has already is not written again, and two replicas
+that write the same bucket at the same time use the same token. A late row brings a bucket's counts again, under a
+higher revision.
+
+Source: spec/slo.md 8 (one query for all objectives, late rows); spec/store.md 4.5 (`slo_minutes`), 10 (tokens).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from slo import sight
+from slo.alert import Alert
+from slo.alert_states import Transition
+from slo.buckets import Bucket
+from slo.counts import Counts
+from slo.demand import HOURS_PER_WEEK, WEEKS, expected, profile
+from slo.objective import counted
+from slo.sight import Heard, Key, Row
+from slo.watched import HOUR_S, Watched
+from slo.windows import BUCKET_S
+from telemetry import queries
+from telemetry.queries.burn import WINDOWS_MAX
+from telemetry.queries.counted import counts
+from telemetry.schema.objectives import ALERT_EVENTS, SLO_MINUTES
+from telemetry.store import Store
+
+HISTORY_S = 14 * 86_400
+"""How far back an objective that is new is counted: as long as requests are kept whole."""
+CHUNK_S = 3_600
+"""Longest span that is counted at once."""
+LATE_S = 3_600
+"""Rows that come later than this change no bucket any more."""
+PROBES_S = 600
+
+
+class Reader:
+    """Questions of one engine.
+
+    Args:
+        store: The store, as who may read.
+        writer: The store, as who may insert.
+        watched: The objectives.
+        evaluator: Name of this replica, for the rows that it writes.
+    """
+
+    def __init__(self, store: Store, writer: Store, watched: Sequence[Watched], evaluator: str) -> None:
+        self._store, self._writer, self._evaluator = store, writer, evaluator
+        self._watched = {one.objective.name: one for one in watched}
+        self._hashes = {name: one.definition_hash for name, one in self._watched.items()}
+        self._names = list(self._watched)
+
+    def coverage(self, at_ms: int) -> list[dict[str, Any]]:
+        """Return who is heard, by endpoint, model and class.
+
+        Raises:
+            StoreError: The store did not answer; so for every method.
+        """
+        return self._store.query(queries.coverage(at_ms))
+
+    def heard(self, at_ms: int, coverage: Iterable[Row]) -> dict[str, Heard]:
+        """Return what the telemetry of each endpoint says of itself."""
+        return sight.heard_of(coverage, self._store.query(queries.in_flight(at_ms)))
+
+    def probes(self, at_s: int) -> dict[str, list[tuple[float, bool]]]:
+        """Return the last results of each target that is probed."""
+        return sight.probes_of(self._store.query(queries.last_probes((at_s - PROBES_S) * 1000, at_s * 1000)))
+
+    def starts(self, at_s: int) -> dict[str, int]:
+        """Return from where each objective is to be counted, unix seconds: from the first request that it has not."""
+        (first,) = self._store.query(queries.oldest_request((at_s - HISTORY_S) * 1000))
+        first_s = int(str(first["ended_unix_ms"])) // 1000 or at_s
+        oldest_s = min(first_s, at_s) // BUCKET_S * BUCKET_S
+        rows = self._store.query(queries.counted_until(self._names, oldest_s))
+        known = {str(row["slo"]): int(str(row["until_unix_s"])) for row in rows if self._is_ours(row)}
+        return {name: known.get(name, oldest_s) for name in self._names}
+
+    def count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int = 0) -> int:
+        """Count the buckets [since, until) of objectives and keep them; returns how many rows that are.
+
+        Args:
+            names: Which objectives.
+            since_s: Start, a multiple of the bucket.
+            until_s: End, excluded.
+            now_ms: Wall clock, unix milliseconds.
+            revision: Above 0 counts buckets again that are kept already.
+        """
+        objectives = counted([self._watched[name].objective for name in names])
+        rows = self._store.query(counts(objectives, since_s * 1000, until_s * 1000))
+        if not rows:
+            return 0
+        kept = {self._place(row) for row in self._store.query(queries.counted_buckets(names, since_s, until_s))}
+        fresh = [(row, 0) for row in rows if self._place(row) not in kept]
+        again = [(row, revision) for row in rows if self._place(row) in kept] if revision else []
+        values = [self._minute(row, of, now_ms) for row, of in (*fresh, *again)]
+        if values:
+            self._writer.insert_rows(SLO_MINUTES, values, self._token(names, since_s, until_s, revision, len(values)))
+        return len(values)
+
+    def late(self, since_ms: int, at_s: int) -> list[int]:
+        """Return the buckets, by their start, that got rows after `since_ms` of the store's clock."""
+        oldest_s = (at_s - LATE_S) // BUCKET_S * BUCKET_S
+        rows = self._store.query(queries.late_buckets(since_ms, oldest_s * 1000, at_s * 1000))
+        return [int(str(row["t_unix_s"])) for row in rows]
+
+    def windows(self, at_s: int, windows_s: Sequence[int]) -> dict[Key, dict[int, Counts]]:
+        """Return the counts of windows that end at an instant; more windows than one question takes are asked in turn.
+
+        Raises:
+            CountsError: Counts that cannot be.
+        """
+        found: dict[Key, dict[int, Counts]] = {}
+        for first in range(0, len(windows_s), WINDOWS_MAX):
+            some = windows_s[first : first + WINDOWS_MAX]
+            rows = self._store.query(queries.burn_inputs(at_s, some, self._names))
+            for key, counts_of in sight.windows_of(rows, some, self._hashes).items():
+                found.setdefault(key, {}).update(counts_of)
+        return found
+
+    def buckets(self, since_s: int, until_s: int) -> dict[Key, list[Bucket]]:
+        """Return the buckets [since, until) of every objective, oldest first.
+
+        Raises:
+            CountsError: Counts that cannot be.
+        """
+        return sight.buckets_of(self._store.query(queries.counted_buckets(self._names, since_s, until_s)), self._hashes)
+
+    def expected(self, at_s: int) -> dict[Key, float]:
+        """Return how many requests each objective's period is expected to bring, by the hours of past weeks."""
+        end_s = at_s // HOUR_S * HOUR_S
+        rows = self._store.query(queries.sums_by(self._names, end_s - WEEKS * HOURS_PER_WEEK * HOUR_S, end_s, HOUR_S))
+        hours: dict[Key, dict[int, int]] = {}
+        for row in rows:
+            if self._is_ours(row):
+                key = (str(row["slo"]), str(row["group_key"]))
+                hours.setdefault(key, {})[int(str(row["t_unix_s"]))] = int(str(row["eligible"]))
+        found: dict[Key, float] = {}
+        for key, seen in hours.items():
+            spread = {at: seen.get(at, 0) for at in range(min(seen), end_s, HOUR_S)}  # hours without a row had none
+            of = profile(spread, at_s)
+            if of is not None:
+                found[key] = expected(of, at_s - self._watched[key[0]].objective.period_s, at_s)
+        return found
+
+    def keep_transitions(self, transitions: Sequence[tuple[Alert, Transition]]) -> None:
+        """Keep changes of state; replicas write one row between them."""
+        if transitions:
+            rows = [self._event(alert, transition) for alert, transition in transitions]
+            told = ":".join(f"{a.fingerprint:x}-{t.at_s}-{t.after}" for a, t in transitions)
+            self._writer.insert_rows(ALERT_EVENTS, rows, "alerts-" + hashlib.sha256(told.encode()).hexdigest()[:32])
+
+    def _is_ours(self, row: Row) -> bool:
+        return self._hashes.get(str(row["slo"])) == int(row["definition_hash"])
+
+    def _place(self, row: Row) -> tuple[str, str, int, int]:
+        name = str(row["slo"])
+        own = int(row.get("definition_hash", self._hashes[name]))
+        return name, str(row["group_key"]), int(row["t_unix_s"]), own
+
+    def _minute(self, row: Row, revision: int, now_ms: int) -> tuple[object, ...]:
+        values: dict[str, object] = {
+            **row,
+            "t": int(row["t_unix_s"]),
+            "definition_hash": self._hashes[str(row["slo"])],
+            "revision": revision,
+            "coverage": None,
+            "computed_at": now_ms,
+        }
+        return tuple(values[column.name] for column in SLO_MINUTES.insert_columns)
+
+    def _token(self, names: Sequence[str], since_s: int, until_s: int, revision: int, rows_n: int) -> str:
+        what = f"{sorted((name, self._hashes[name]) for name in names)}:{since_s}:{until_s}:{revision}:{rows_n}"
+        return "slo-" + hashlib.sha256(what.encode()).hexdigest()[:32]
+
+    def _event(self, alert: Alert, transition: Transition) -> tuple[object, ...]:
+        record = alert.record
+        values: Mapping[str, object] = {
+            "at": transition.at_s * 1000,
+            "instant": transition.at_s * 1000,
+            "fingerprint": record.fingerprint,
+            "alertname": alert.labels.get("alertname", ""),
+            "slo": alert.labels.get("slo", ""),
+            "severity": alert.labels.get("severity", ""),
+            "from_state": transition.before.value,
+            "to_state": transition.after.value,
+            "active_at": _ms(record.active_at_s),
+            "fired_at": _ms(record.fired_at_s),
+            "clear_since": _ms(record.clear_since_s),
+            "resolved_at": _ms(record.resolved_at_s),
+            "occurrence": transition.occurrence,
+            "definition_hash": record.definition_hash,
+            "labels": dict(alert.labels),
+            "annotations": dict(alert.annotations),
+            "values": {},
+            "evaluator": self._evaluator,
+        }
+        return tuple(values[column.name] for column in ALERT_EVENTS.insert_columns)
+
+
+def _ms(at_s: int | None) -> int | None:
+    return None if at_s is None else at_s * 1000

@@ -1,0 +1,203 @@
+"""Knows what the store says of objectives at one instant, as facts; refuses to know how the store is asked.
+
+Source: spec/slo.md 3 (overdue), 5 (`endpoint_down`), 7 (heartbeats, probes); `telemetry.queries` for the rows.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from typing import Any, cast
+
+from slo.buckets import Bucket
+from slo.counts import Counts
+from slo.evaluation import Facts
+from slo.objective import Traffic
+from slo.outage import LONG_S, Run, is_endpoint_down, run_of, run_of_buckets
+from slo.overdue import overdue
+from slo.sequential import LOOK_BACK_S
+from slo.telemetry_state import Heartbeats, ProbeSays
+from slo.watched import Watched
+
+Row = Mapping[str, Any]
+Key = tuple[str, str]
+"""Objective and group, the latter as the store keeps it: a JSON object."""
+NO_GROUP = "{}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What the telemetry of one endpoint says of itself.
+
+    Attributes:
+        expected: Collectors that should be heard.
+        fresh: Those of them that are.
+        waiting_ages: Requests in flight without output, by age.
+        running_ages: All requests in flight, by age.
+    """
+
+    expected: int = 0
+    fresh: int = 0
+    waiting_ages: Mapping[int, int] = field(default_factory=dict[int, int])
+    running_ages: Mapping[int, int] = field(default_factory=dict[int, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is seen at one instant.
+
+    Attributes:
+        at_s: The instant.
+        windows: Counts by objective and group, then by length of window.
+        recent: The last buckets by objective and group, oldest first.
+        heard: By endpoint.
+        probes: Last results of each target, oldest first: unix time, and whether it was good.
+        expected: Requests of the whole period, by objective and group.
+    """
+
+    at_s: int
+    windows: Mapping[Key, Mapping[int, Counts]]
+    recent: Mapping[Key, Sequence[Bucket]] = field(default_factory=dict[Key, Sequence[Bucket]])
+    heard: Mapping[str, Heard] = field(default_factory=dict[str, Heard])
+    probes: Mapping[str, Sequence[tuple[float, bool]]] = field(default_factory=dict[str, Sequence[tuple[float, bool]]])
+    expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
+
+
+def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
+    """Return what is known of one objective and group.
+
+    Args:
+        one: The objective.
+        group_key: The group.
+        sight: What the store said.
+        period_s: Length of the period now; a calendar's grows.
+    """
+    key = (one.objective.name, group_key)
+    group = group_of(group_key)
+    windows, recent = sight.windows.get(key, {}), sight.recent.get(key, ())
+    endpoint = group.get("endpoint", "")
+    heard = [sight.heard.get(endpoint, Heard())] if endpoint else list(sight.heard.values())
+    seen, coverage = _heartbeats(heard)
+    counts_users = one.objective.indicator.traffic is Traffic.USER
+    return Facts(
+        at_s=sight.at_s,
+        windows=windows,
+        period=windows.get(period_s),
+        run=_run(recent, sight.at_s),
+        recent=[bucket for bucket in recent if sight.at_s - LOOK_BACK_S <= bucket.start_s < sight.at_s],
+        overdue=sum(all_overdue(one, of) for of in heard) if counts_users else 0,
+        expected=sight.expected.get(key),
+        seen=seen,
+        coverage_ratio=coverage,
+        probe=_probe([sight.probes[endpoint]] if endpoint in sight.probes else list(sight.probes.values())),
+    )
+
+
+def blind(at_s: int) -> Facts:
+    """Return what is known while the store does not answer."""
+    return Facts(at_s=at_s, windows={}, seen=Heartbeats.STORE_GONE, coverage_ratio=0.0)
+
+
+def group_of(group_key: str) -> Mapping[str, str]:
+    """Return the values that a group stands for."""
+    return cast("Mapping[str, str]", json.loads(group_key or NO_GROUP))
+
+
+def windows_of(
+    rows: Iterable[Row], windows_s: Sequence[int], hashes: Mapping[str, int]
+) -> dict[Key, dict[int, Counts]]:
+    """Read the answer to `burn_inputs`; counts of another definition are left out.
+
+    Raises:
+        CountsError: Counts that cannot be.
+    """
+    found: dict[Key, dict[int, Counts]] = {}
+    for row in rows:
+        if hashes.get(str(row["slo"])) == row["definition_hash"]:
+            sums = zip(windows_s, row["eligible"], row["bad"], strict=True)
+            found[str(row["slo"]), str(row["group_key"])] = {
+                window_s: Counts(eligible=int(eligible), bad=int(bad)) for window_s, eligible, bad in sums
+            }
+    return found
+
+
+def buckets_of(rows: Iterable[Row], hashes: Mapping[str, int]) -> dict[Key, list[Bucket]]:
+    """Read the answer to `counted_buckets`; counts of another definition are left out.
+
+    Raises:
+        CountsError: Counts that cannot be.
+    """
+    found: dict[Key, list[Bucket]] = {}
+    for row in rows:
+        if hashes.get(str(row["slo"])) == row["definition_hash"]:
+            counts = Counts(eligible=int(row["eligible"]), bad=int(row["eligible"]) - int(row["good"]))
+            bucket = Bucket(start_s=int(row["t_unix_s"]), counts=counts)
+            found.setdefault((str(row["slo"]), str(row["group_key"])), []).append(bucket)
+    return found
+
+
+def heard_of(coverage: Iterable[Row], in_flight: Iterable[Row]) -> dict[str, Heard]:
+    """Read the answers to `coverage` and `in_flight`."""
+    ages = {str(row["endpoint"]): (_ages(row["waiting_age_h"]), _ages(row["in_flight_age_h"])) for row in in_flight}
+    found: dict[str, Heard] = {}
+    for row in coverage:
+        name = str(row["endpoint"])
+        before = found.get(name, Heard())
+        waiting, running = ages.get(name, ({}, {}))
+        found[name] = Heard(
+            expected=before.expected + int(row["n"]),
+            fresh=before.fresh + int(row["n_fresh"]),
+            waiting_ages=waiting,
+            running_ages=running,
+        )
+    return found
+
+
+def probes_of(rows: Iterable[Row]) -> dict[str, list[tuple[float, bool]]]:
+    """Read the answer to `last_probes`."""
+    return {
+        str(row["target"]): [
+            (int(at) / 1000, bool(ok))
+            for at, ok in zip(reversed(row["ats_unix_ms"]), reversed(row["oks"]), strict=True)
+        ]
+        for row in rows
+    }
+
+
+def lags_s(coverage: Iterable[Row]) -> Iterator[float]:
+    """Return how far the collectors of each endpoint are behind; infinity where none is heard."""
+    for row in coverage:
+        yield inf if row["lag_ms"] is None else int(row["lag_ms"]) / 1000
+
+
+def all_overdue(one: Watched, of: Heard) -> int:
+    """Return the requests in flight that are bad already, each once: those without output, and those with."""
+    limits = one.patience
+    without = 0 if limits.first_us is None else overdue(of.waiting_ages, limits.first_us)
+    if limits.whole_us is None:
+        return without
+    answered = {age: n - of.waiting_ages.get(age, 0) for age, n in of.running_ages.items()}
+    return without + overdue(answered, limits.whole_us)
+
+
+def _heartbeats(heard: Sequence[Heard]) -> tuple[Heartbeats, float]:
+    expected, fresh = sum(of.expected for of in heard), sum(of.fresh for of in heard)
+    if not fresh:
+        return Heartbeats.ALL_STALE, 0.0
+    return (Heartbeats.FRESH if fresh == expected else Heartbeats.SOME_STALE), fresh / expected
+
+
+def _run(buckets: Sequence[Bucket], at_s: int) -> Run | None:
+    return run_of_buckets([bucket for bucket in buckets if at_s - LONG_S <= bucket.start_s < at_s])
+
+
+def _probe(targets: Sequence[Sequence[tuple[float, bool]]]) -> ProbeSays:
+    """Return what probes say: failing if those of every target do."""
+    asked = [events for events in targets if events]
+    if not asked:
+        return ProbeSays.NONE
+    return ProbeSays.FAILING if all(is_endpoint_down(run_of(events)) for events in asked) else ProbeSays.OK
+
+
+def _ages(told: Mapping[Any, Any]) -> dict[int, int]:
+    return {int(bucket): int(n) for bucket, n in told.items()}

@@ -1,0 +1,208 @@
+"""Knows the questions about the bad requests of one objective: how many, how they ended, where their time went.
+
+Bad is what the objective itself calls bad, by its own compiled expression, so a request that was answered too late is
+among them. All counts are of raw rows, so they are exact; medians are exact too and NULL where no value is known. It
+refuses to know causes.
+
+Source: spec/slo.md 3 (what counts), 12 (impact, error classes, phase split, exemplars); spec/measurement.md 6.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from telemetry.queries.asked import EXPRESSIONS, Dim
+from telemetry.queries.bounds import BAD, GOOD
+from telemetry.queries.counted import Counted, judged
+from telemetry.queries.question import LIVE_S, Question, Select
+
+ENDINGS_MAX = 20
+"""Ways to end in one answer."""
+EXEMPLARS_EACH = 3
+"""Requests of each kind: so that three kinds name three requests, even if they agree on the first."""
+REFERENCE_DAYS = 7
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Requests of one objective and group in one window.
+
+    Attributes:
+        objective: What counts, and what is bad.
+        since_ms: Start of the window of `ended_at`, unix milliseconds, included.
+        until_ms: End, excluded.
+        group: Value of each dimension that the group stands for.
+    """
+
+    objective: Counted
+    since_ms: int
+    until_ms: int
+    group: Mapping[Dim, str] = field(default_factory=dict[Dim, str])
+
+    def __post_init__(self) -> None:
+        """Refuse a window that would be its own reference.
+
+        Raises:
+            ValueError: The window is empty or longer than a day.
+        """
+        if not 0 < self.until_ms - self.since_ms <= DAY_MS:
+            raise ValueError("the same hours of other days are compared: a window lasts a day at most, and not nothing")
+
+    def rows(self, columns: Sequence[str], *, past: bool = False) -> tuple[Select, dict[str, object]]:
+        """Return its requests with `verdict` and what is wanted of each, and the values that this needs.
+
+        Args:
+            columns: As `counted.judged` takes them.
+            past: Whether the same hours of the days before are among them; `DAYS_AGO` tells them apart.
+        """
+        spans = _SAME_HOURS if past else _span(0)
+        where = [f"({spans})", *(f"{EXPRESSIONS[dim]} IN {{group_{dim.value}:Array(String)}}" for dim in self._dims())]
+        found, values = judged(self.objective, columns, where)
+        values |= {"since": self.since_ms, "until": self.until_ms}
+        return found, values | {f"group_{dim.value}": [self.group[dim]] for dim in self._dims()}
+
+    def _dims(self) -> list[Dim]:
+        return [dim for dim in Dim if dim in self.group]
+
+
+def _span(days_ago: int) -> str:
+    # The table is sorted by minute before time, and the store leaves granules out only by what is asked of the minute:
+    # of 590 granules of eight days 7 are read, without it 296 (EXPLAIN indexes = 1, chDB 26.9).
+    since, until = (f"fromUnixTimestamp64Milli({{{end}:Int64}} - {days_ago * DAY_MS})" for end in ("since", "until"))
+    minutes = f"toStartOfMinute(ended_at) BETWEEN toStartOfMinute({since}) AND toStartOfMinute({until})"
+    return f"{minutes} AND ended_at >= {since} AND ended_at < {until}"
+
+
+# Eight ranges, not a remainder: only ranges let the store leave out the rest of the week.
+_SAME_HOURS = " OR ".join(f"({_span(days)})" for days in range(REFERENCE_DAYS + 1))
+DAYS_AGO = f"intDiv({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at), {DAY_MS})"
+"""How many days before the window a request of the same hours ended; 0 is within."""
+COUNTS = f"verdict IN ({GOOD}, {BAD})"
+"""Requests that count."""
+IS_BAD = f"verdict = {BAD}"
+
+
+def impact(scope: Scope) -> Question:
+    """Ask how much is bad.
+
+    Rows: one with `n` (requests that count), `bad`, `bad_http` (those of them that an HTTP status of 500 or more
+    shows), `tenants` and `tenants_hit` (tenants known by name, and those of them with a bad request).
+    """
+    rows, values = scope.rows(["tenant AS of_tenant", "http_status AS of_status"])
+    named = "of_tenant != ''"
+    found = Select(
+        columns=[
+            f"countIf({COUNTS}) AS n",
+            f"countIf({IS_BAD}) AS bad",
+            f"countIf({IS_BAD} AND of_status >= 500) AS bad_http",
+            f"uniqExactIf(of_tenant, {COUNTS} AND {named}) AS tenants",
+            f"uniqExactIf(of_tenant, {IS_BAD} AND {named}) AS tenants_hit",
+        ],
+        source=rows,
+    )
+    return Question(sql=found.text(), parameters=values, seconds_max=LIVE_S)
+
+
+def endings(scope: Scope) -> Question:
+    """Ask how the bad requests ended, the most frequent ending first.
+
+    Rows: `outcome`, `phase`, `in_stream` (1: under HTTP 200), `n`.
+    """
+    rows, values = scope.rows(
+        ["toString(outcome) AS of_outcome", "toString(phase) AS of_phase", "in_stream AS of_in_stream"]
+    )
+    found = Select(
+        columns=["of_outcome AS outcome", "of_phase AS phase", "of_in_stream AS in_stream", "count() AS n"],
+        source=rows,
+        where=[IS_BAD],
+        group_by=["outcome", "phase", "in_stream"],
+        order_by=["n DESC", "outcome", "phase", "in_stream"],
+        tail=f"LIMIT {ENDINGS_MAX}",
+    )
+    return Question(sql=found.text(), parameters=values, seconds_max=LIVE_S)
+
+
+PHASES: Mapping[str, str] = {
+    "no_output": "if(isNull(ttft_us), toNullable(elapsed_us), NULL)",
+    "first_output": "ttft_us",
+    "network": "residual_us",
+    "queue": "srv_queue_us",
+    "prefill": "srv_prefill_us",
+    "decode": "if(isNull(ttft_us), NULL, elapsed_us - ttft_us)",
+    "stall": "stall_us",
+}
+"""Parts of a request's time, microseconds: waited in vain for output; to the first output, and of that what the
+engine's own times leave over, its queue and its prefill; from there to the end, and of that the gaps that were too
+long."""
+
+
+def phases(scope: Scope) -> Question:
+    """Ask for the median of each part of the time of the bad requests, and of what is usual.
+
+    Rows: `who` (`bad`; `usual`: all that counted in the same hours of the 7 days before), `n`, and of each of `PHASES`
+    `<phase>_us`, NULL where no request has it.
+    """
+    wanted = [f"{sql} AS of_{name}" for name, sql in PHASES.items()]
+    rows, values = scope.rows([f"{DAYS_AGO} AS of_day", *wanted], past=True)
+    found = Select(
+        columns=[
+            "if(of_day = 0, 'bad', 'usual') AS who",
+            "count() AS n",
+            *(f"quantileExact(0.5)(of_{name}) AS {name}_us" for name in PHASES),
+        ],
+        source=rows,
+        where=[f"if(of_day = 0, {IS_BAD}, {COUNTS})"],
+        group_by=["who"],
+        order_by=["who"],
+    )
+    return Question(sql=found.text(), parameters=values, seconds_max=LIVE_S)
+
+
+def exemplars(scope: Scope) -> Question:
+    """Ask for bad requests that stand for the others.
+
+    Rows: `record_id`, `trace_id` (hexadecimal, NULL without one), `t_unix_ms` (its end), `elapsed_us`, `outcome`,
+    `replica`, and its places from 1 on among the longest (`worst`), the newest (`newest`), and those nearest to the
+    median length of the most frequent outcome (`typical`); each within the first `EXEMPLARS_EACH` somewhere.
+    """
+    rows, values = scope.rows(
+        [
+            "toUnixTimestamp64Milli(ended_at) AS of_ms",
+            "elapsed_us AS of_elapsed_us",
+            "record_id AS of_id",
+            "trace_id AS of_trace",
+            "toString(replica) AS of_replica",
+            "toString(outcome) AS of_outcome",
+        ]
+    )
+    placed = Select(
+        columns=[
+            "*",
+            "row_number() OVER (ORDER BY of_elapsed_us DESC, of_id) AS worst",
+            "row_number() OVER (ORDER BY of_ms DESC, of_id) AS newest",
+            "row_number() OVER (PARTITION BY of_outcome ORDER BY of_elapsed_us, of_id) AS place",
+            "count() OVER (PARTITION BY of_outcome) AS alike",
+        ],
+        source=rows,
+        where=[IS_BAD],
+    )
+    nearest = "abs(2 * toInt64(place) - toInt64(alike))"
+    ranked = Select(
+        columns=["*", f"row_number() OVER (ORDER BY alike DESC, of_outcome, {nearest}, of_id) AS typical"],
+        source=placed,
+    )
+    found = Select(
+        columns=[
+            "of_id AS record_id",
+            "if(of_trace = toFixedString('', 16), NULL, lower(hex(of_trace))) AS trace_id",
+            "of_ms AS t_unix_ms",
+            "of_elapsed_us AS elapsed_us",
+            "of_outcome AS outcome",
+            "of_replica AS replica",
+            *("worst", "typical", "newest"),
+        ],
+        source=ranked,
+        where=[f"least(worst, typical, newest) <= {EXEMPLARS_EACH}"],
+        order_by=["worst"],
+    )
+    return Question(sql=found.text(), parameters=values, seconds_max=LIVE_S)

@@ -1,0 +1,28 @@
+"""One embedded store for the tests that count objectives."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
+
+
+@pytest.fixture(scope="session")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    with StoreProcess(tmp_path_factory.mktemp("slo") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def writer(process: StoreProcess) -> Iterator[Store]:
+    client = process.store("writer")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def reader(process: StoreProcess) -> Iterator[Store]:
+    client = process.store("reader")
+    yield client
+    client.close()

@@ -1,0 +1,55 @@
+"""The reader over a real store: buckets are counted once, whoever counts, and again only under a revision."""
+
+from pathlib import Path
+
+import pytest
+from engine_rig import Rig, objective
+
+from slo.counts import Counts
+from slo.objective import DAY_S
+from slo.reader import Reader
+from slo.watched import watched
+from telemetry.clock import wall_ms
+from telemetry.store import Store
+
+NOW_S = wall_ms() // 1000 // 30 * 30 - 3_600
+
+
+@pytest.fixture
+def rig(reader: Store, writer: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Rig:
+    return Rig(reader, writer, tmp_path / "ledger.sqlite", request.node.name.replace("_", "-")[:60], NOW_S)
+
+
+def test_a_bucket_is_counted_once_and_again_under_a_revision(rig: Rig, reader: Store, writer: Store) -> None:
+    asks = Reader(reader, writer, rig.watched, "r")
+    key = (rig.name, f'{{"endpoint":"{rig.name}"}}')
+    rig.requests(3, 1, at_s=NOW_S + 10)
+    times = [asks.count([rig.name], NOW_S, NOW_S + 60, wall_ms()) for _ in range(2)]
+    rig.requests(0, 2, at_s=NOW_S + 20)
+    again = asks.count([rig.name], NOW_S, NOW_S + 30, wall_ms(), revision=NOW_S)
+    rig.requests(5, 0, at_s=NOW_S + 40)
+    first_late = asks.count([rig.name], NOW_S + 30, NOW_S + 60, wall_ms(), revision=NOW_S)
+
+    assert times == [1, 0]
+    assert (again, first_late) == (1, 1)
+    assert asks.windows(NOW_S + 60, (30, 60))[key] == {30: Counts(eligible=5), 60: Counts(eligible=11, bad=3)}
+    assert [one.start_s for one in asks.buckets(NOW_S, NOW_S + 60)[key]] == [NOW_S, NOW_S + 30]
+    assert asks.starts(NOW_S + 60) == {rig.name: NOW_S + 60}
+
+
+def test_what_was_never_counted_starts_with_the_oldest_request(reader: Store, writer: Store) -> None:
+    fresh = Reader(reader, writer, [watched(objective("nobody-counted"))], "r")
+    (start_s,) = fresh.starts(NOW_S + 7_200).values()
+
+    assert start_s % 30 == 0
+    assert NOW_S + 7_200 - 14 * DAY_S <= start_s <= NOW_S + 7_200
+
+
+def test_past_hours_tell_what_to_expect(rig: Rig, reader: Store, writer: Store) -> None:
+    asks = Reader(reader, writer, rig.watched, "r")
+    hour_s = NOW_S // 3_600 * 3_600 - 3_600
+    rig.requests(10, 0, at_s=hour_s + 60)
+    asks.count([rig.name], hour_s, hour_s + 90, wall_ms())
+    (expected,) = asks.expected(hour_s + 3_600).values()
+
+    assert expected == pytest.approx(10 * 24), "a day at ten an hour"

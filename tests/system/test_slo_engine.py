@@ -1,0 +1,198 @@
+"""The SLO engine over a real store through what befalls it: silence, outage of the store, late rows, two of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engine_rig import Rig
+
+from slo.alert_moves import AlertState
+from slo.engine import LATE_EVERY_S
+from slo.telemetry_state import BlindCause, State
+from telemetry.clock import wall_ms
+from telemetry.histogram import index
+from telemetry.queries import Question
+from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+NOW_S = wall_ms() // 1000 // 30 * 30 - 7_200
+
+Made = Callable[..., Rig]
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    with StoreProcess(tmp_path_factory.mktemp("slo") / "data") as running:
+        yield running
+
+
+@pytest.fixture
+def writer(process: StoreProcess) -> Iterator[Store]:
+    client = process.store("writer")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def reader(process: StoreProcess) -> Iterator[Store]:
+    client = process.store("reader")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def rig(reader: Store, writer: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Made:
+    name = request.node.name.replace("_", "-")[:60]
+
+    def made(**changes: str | float) -> Rig:
+        return Rig(reader, writer, tmp_path / "slo.sqlite", name, NOW_S, **changes)
+
+    return made
+
+
+def state(one: Rig, alertname: str, severity: str = "page") -> AlertState | None:
+    found = [
+        alert.record.state
+        for alert in one.engine.view.alerts.values()
+        if (alert.labels["alertname"], alert.labels["severity"]) == (alertname, severity)
+    ]
+    return found[0] if found else None
+
+
+def test_silence_of_the_telemetry_is_no_calm(rig: Made) -> None:
+    """slo.md A6: heartbeats stop while the alert fires: it stands, and the blindness is told."""
+    one = rig()
+    one.live(20, 0, steps=2)
+    one.live(0, 20, steps=4)
+    for _ in range(12):
+        one.go(30)
+
+    assert state(one, one.name) is AlertState.FIRING
+    assert state(one, "SLOBlind", "ticket") is AlertState.FIRING
+    assert (one.name, "page", "resolved") not in one.said
+
+
+def test_a_store_that_is_gone_blinds_and_its_return_heals(rig: Made) -> None:
+    """slo.md A7: nothing is resolved, `SLOBlind` is told once."""
+    one = rig()
+    one.live(20, 0, steps=2)
+    one.live(0, 20, steps=4)
+    one.ledger.close()
+    there, one.engine = one.engine, one.started(Store("http://127.0.0.1:1", request_s=1))
+    for _ in range(6):
+        one.go(30)
+
+    assert one.engine.view.blind_cause == BlindCause.STORE
+    assert one.said.count(("SLOBlind", "ticket", "firing")) == 1
+    assert state(one, one.name) is AlertState.FIRING
+    one.restart()
+    one.live(200, 0, steps=30)
+    assert (one.name, "page", "resolved") in one.said
+    assert there is not one.engine
+
+
+def test_requests_that_hang_page_although_nothing_ends(rig: Made) -> None:
+    """slo.md A5: 100 requests wait, nothing completes, heartbeats are fresh."""
+    one = rig(expression="ok and ttft_s <= 2")
+    one.live(20, 0, steps=2)
+    for _ in range(6):
+        one.now_s += 30
+        one.beat({index(60_000_000): 100})
+        one.engine.step(one.now_s, one.now_s)
+
+    assert (one.name, "page", "firing") in one.said
+    (judged,) = one.engine.view.judged
+    assert judged.found is not None
+    assert judged.found.budget.bad == 0, "the budget moves only when they end"
+
+
+def test_no_traffic_is_not_nobody_there(rig: Made) -> None:
+    one = rig()
+    one.live(20, 0, steps=12)
+    for _ in range(12):
+        one.now_s += 30
+        one.beat()
+        one.engine.step(one.now_s, one.now_s)
+    (judged,) = one.engine.view.judged
+    assert judged.found is not None
+    assert judged.found.known.state is State.NO_TRAFFIC
+    for _ in range(4):
+        one.now_s += 30
+        one.beat()
+        one.probe(ok=False)
+        one.engine.step(one.now_s, one.now_s)
+
+    assert one.said == [("EndpointDown", "page", "firing")]
+
+
+def test_late_rows_change_the_buckets_that_they_belong_to(rig: Made, reader: Store) -> None:
+    one = rig()
+    one.live(20, 0, steps=6)
+    one.requests(0, 30, at_s=one.now_s - 90)
+    one.engine._late_since_ms = 0  # noqa: SLF001 -- the store's clock is the real one, and the test's is not
+    one.live(20, 0, steps=LATE_EVERY_S // 30 + 1)
+    (judged,) = one.engine.view.judged
+
+    assert judged.found is not None
+    assert judged.found.budget.bad == 30
+    rows = reader.query(
+        Question(
+            sql="SELECT max(revision) > 0 AS revised FROM inferometer.slo_minutes WHERE slo = {slo:String}",
+            parameters={"slo": one.name},
+        )
+    )
+    assert rows == [{"revised": 1}]
+
+
+def test_two_replicas_count_every_bucket_once(rig: Made, reader: Store, writer: Store, tmp_path: Path) -> None:
+    """slo.md A8: and write the same labels, words and times."""
+    one = rig()
+    other = Rig(reader, writer, tmp_path / "other.sqlite", one.name, NOW_S)
+    for good, bad in ((20, 0), (20, 0), (0, 20), (0, 20), (0, 20)):
+        one.live(good, bad)
+        other.go(30)
+
+    assert one.said == other.said == [(one.name, "page", "firing")]
+    assert one.engine.view.alerts == other.engine.view.alerts
+    (judged,) = other.engine.view.judged
+    assert judged.found is not None
+    assert judged.found.budget.judged == 80, "what ended in the last half minute is counted at the next instant"
+
+
+def test_a_service_that_fails_pages_and_resolves_once_it_is_well(rig: Made, reader: Store) -> None:
+    one = rig()
+    one.live(20, 0, steps=4)
+    assert one.said == []
+    one.live(0, 20, steps=4)
+    assert one.said == [(one.name, "page", "firing")]
+    one.live(200, 0, steps=15)
+
+    assert one.said[:2] == [(one.name, "page", "firing"), (one.name, "page", "resolved")]
+    (judged,) = one.engine.view.judged
+    assert judged.group == {"endpoint": one.name}
+    assert judged.found is not None
+    assert judged.found.budget.judged == 160 + 14 * 200, "what ended last is counted at the next instant"
+    rows = reader.query(
+        Question(
+            sql="SELECT from_state, to_state, severity FROM inferometer.alert_events WHERE slo = {slo:String}",
+            parameters={"slo": one.name},
+        )
+    )
+    assert ("firing", "resolved", "page") in [tuple(row.values()) for row in rows]
+
+
+def test_after_a_restart_nothing_is_said_twice_and_the_missed_is_made_up_for(rig: Made) -> None:
+    one = rig()
+    one.live(20, 0, steps=2)
+    one.live(0, 20, steps=4)
+    for _ in range(4):
+        one.now_s += 30
+        one.requests(0, 20)
+        one.beat()
+    one.restart()
+    evaluated = one.go(0)
+
+    assert evaluated == 4
+    assert one.said == [(one.name, "page", "firing")]
+    assert state(one, one.name) is AlertState.FIRING
