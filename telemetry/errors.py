@@ -4,6 +4,7 @@
     ├── SpoolError            the spool cannot be opened or written; the caller says where and stops
     │   ├── SpoolOwnedError        another process owns the directory
     │   └── SpoolVersionError      written by a newer version; nothing was touched
+    ├── FetchError            a question to a server got no usable answer; `kind` says why (telemetry.fetch_error)
     └── StoreError            the store refused or did not answer
         ├── StoreUnreachableError  certainly not executed: try again later
         ├── StoreAmbiguousError    may have been executed: ask before a retry

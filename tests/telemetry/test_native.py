@@ -33,6 +33,8 @@ def data(kind: str, values: Sequence[object]) -> bytes:
         pytest.param("FixedString(2)", [b"ab"], "6162", id="fixed string"),
         pytest.param("Enum8('x' = 1, 'y' = -1)", ["y", "x"], "ff01", id="enum"),
         pytest.param("Array(UInt8)", [(1, 2), ()], "02" + "00" * 7 + "02" + "00" * 7 + "0102", id="arrays"),
+        pytest.param("Array(Tuple(a UInt8, b String))", [((7, "x"),)], "01" + "00" * 7 + "070178", id="tuples"),
+        pytest.param("Array(Tuple(a UInt8, b String))", [()], "00" * 8, id="no tuples"),
         pytest.param("Map(Int16, UInt8)", [{-1: 5}], "01" + "00" * 7 + "ffff05", id="a map"),
         pytest.param(
             "UUID",

@@ -1,0 +1,188 @@
+"""Knows the routes of the HTTP API, as a table, and what each error becomes; refuses to know what they answer.
+
+One application; whoever serves it decides where. Every route has the scope that a token will need for it.
+
+Source: spec/slo.md 17 (routes, scopes); spec/reliability.md 10 (scopes), 13 (hosts, origins); RFC 9457.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, cast
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from slo.api_alerts import AlertRoutes, HistoryShown, MarkersShown, SilencesShown
+from slo.api_document import document
+from slo.api_gate import GateRoutes, OverridesShown
+from slo.api_guard import Guard
+from slo.api_parts import Parts
+from slo.api_reply import ProblemError, refused
+from slo.api_slos import SeriesShown, SloRoutes, SloWhole
+from slo.errors import DeskFullError, LedgerError, ObjectiveError
+from slo.gate import Gate, OverrideShown
+from slo.problem import Mistake, ProblemCode
+from slo.shown import SlosShown
+from slo.shown_alerts import AckShown, AlertShown, AlertsShown, MarkerShown, SilenceShown
+from slo.shown_incidents import IncidentsShown, MaturityShown
+from slo.shown_rules import RulesShown
+from telemetry.errors import StoreError
+
+
+class Scope(StrEnum):
+    """What a token must allow."""
+
+    READ = "read:dash"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route.
+
+    Attributes:
+        method: HTTP method.
+        path: Its path.
+        of: What answers, a method of one of the classes of routes.
+        model: What it answers.
+        scope: What a token must allow.
+        status: Status of its good answer.
+    """
+
+    method: str
+    path: str
+    of: Callable[..., Response]
+    model: type
+    scope: Scope = Scope.READ
+    status: int = 200
+
+
+ROUTES: tuple[Route, ...] = (
+    Route(method="GET", path="/v1/slos", of=SloRoutes.slos, model=SlosShown),
+    Route(method="GET", path="/v1/slos/{name}", of=SloRoutes.slo, model=SloWhole),
+    Route(method="GET", path="/v1/slos/{name}/rules", of=SloRoutes.rules, model=RulesShown),
+    Route(method="GET", path="/v1/slos/{name}/series", of=SloRoutes.series, model=SeriesShown),
+    Route(method="GET", path="/v1/alerts", of=AlertRoutes.alerts, model=AlertsShown),
+    Route(method="GET", path="/v1/alerts/history", of=AlertRoutes.history, model=HistoryShown),
+    Route(method="GET", path="/v1/alerts/{fingerprint}", of=AlertRoutes.alert, model=AlertShown),
+    Route(
+        method="POST",
+        path="/v1/alerts/{fingerprint}/ack",
+        of=AlertRoutes.acknowledge,
+        model=AckShown,
+        scope=Scope.ADMIN,
+        status=201,
+    ),
+    Route(method="GET", path="/v1/silences", of=AlertRoutes.silences, model=SilencesShown),
+    Route(
+        method="POST", path="/v1/silences", of=AlertRoutes.silence, model=SilenceShown, scope=Scope.ADMIN, status=201
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/silences/{silence_id}",
+        of=AlertRoutes.end_silence,
+        model=SilenceShown,
+        scope=Scope.ADMIN,
+    ),
+    Route(method="GET", path="/v1/markers", of=AlertRoutes.markers, model=MarkersShown),
+    Route(method="POST", path="/v1/markers", of=AlertRoutes.mark, model=MarkerShown, scope=Scope.ADMIN, status=201),
+    Route(method="GET", path="/v1/gate", of=GateRoutes.gate, model=Gate),
+    Route(method="GET", path="/v1/gate/overrides", of=GateRoutes.overrides, model=OverridesShown),
+    Route(
+        method="POST",
+        path="/v1/gate/overrides",
+        of=GateRoutes.override,
+        model=OverrideShown,
+        scope=Scope.ADMIN,
+        status=201,
+    ),
+    Route(method="GET", path="/v1/incidents", of=GateRoutes.incidents, model=IncidentsShown),
+    Route(method="GET", path="/v1/maturity", of=GateRoutes.maturity, model=MaturityShown),
+)
+"""Every route; `/v1/alerts/history` stands before the one that takes any fingerprint."""
+_STATUS_CODES = {404: ProblemCode.NOT_FOUND, 405: ProblemCode.METHOD_NOT_ALLOWED}
+_CODES: tuple[tuple[type[Exception], ProblemCode], ...] = (
+    (StoreError, ProblemCode.STORE_UNREACHABLE),
+    (LedgerError, ProblemCode.NOT_KEPT),
+    (DeskFullError, ProblemCode.CONFLICT),
+)
+_PART_CHARS, _PARTS, _TEXT_CHARS = 100, 8, 200
+"""How much of a mistake is told: what was asked may be anything."""
+
+
+def application(parts: Parts, hosts: frozenset[str], version: str) -> FastAPI:
+    """Return the API.
+
+    Args:
+        parts: What the routes speak to.
+        hosts: Values of Host that it goes by (`slo.api_guard.hosts_of`).
+        version: Of the program.
+    """
+    app = FastAPI(title="inferometer", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
+    handlers: Sequence[object] = (SloRoutes(parts), AlertRoutes(parts), GateRoutes(parts))
+    for route in ROUTES:
+        _add(app, route, handlers)
+    kinds = (ProblemError, ObjectiveError, RequestValidationError, HTTPException, *(kind for kind, _ in _CODES))
+    for kind in (*kinds, Exception):
+        app.add_exception_handler(kind, _answer)
+    app.add_middleware(Guard, hosts=hosts)
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way that FastAPI documents
+    return app
+
+
+def description(version: str) -> dict[str, Any]:
+    """Return what the API says of itself, as OpenAPI 3.1."""
+    routes_alone = cast("Parts", None)  # nothing is asked
+    return document(application(routes_alone, frozenset(), version))
+
+
+def _add(app: FastAPI, route: Route, handlers: Sequence[object]) -> None:
+    name = route.of.__name__
+    (of,) = (one for one in handlers if getattr(type(one), name, None) is route.of)
+    app.add_api_route(
+        route.path,
+        getattr(of, name),
+        methods=[route.method],
+        response_model=route.model,
+        status_code=route.status,
+        name=name,
+        operation_id=name,
+        openapi_extra={"x-scope": route.scope.value},
+    )
+
+
+def _answer(request: Request, error: Exception) -> Response:
+    match error:
+        case ProblemError():
+            return refused(request, error.code, error.detail, error.mistakes)
+        case ObjectiveError():
+            mistakes = [Mistake(where=f"body.{error.key}", text=f"found {error.found}, allowed {error.allowed}")]
+            return _invalid(request, mistakes)
+        case RequestValidationError():
+            return _invalid(request, [_mistake(one) for one in error.errors()])
+        case HTTPException():
+            return _of_http(request, error)
+        case _:
+            code = next((code for kind, code in _CODES if isinstance(error, kind)), ProblemCode.INTERNAL)
+            return refused(request, code, str(error) if code is not ProblemCode.INTERNAL else "the log says more")
+
+
+def _invalid(request: Request, mistakes: Sequence[Mistake]) -> Response:
+    first = mistakes[0]
+    return refused(request, ProblemCode.INVALID_REQUEST, f"{first.where}: {first.text}", tuple(mistakes))
+
+
+def _mistake(one: Mapping[str, Any]) -> Mistake:
+    where = ".".join(str(part)[:_PART_CHARS] for part in one["loc"][:_PARTS])
+    return Mistake(where=where, text=str(one["msg"])[:_TEXT_CHARS])
+
+
+def _of_http(request: Request, error: HTTPException) -> Response:
+    code = _STATUS_CODES.get(error.status_code, ProblemCode.INVALID_REQUEST)
+    words = {ProblemCode.NOT_FOUND: "there is nothing here", ProblemCode.METHOD_NOT_ALLOWED: "not with this method"}
+    answer = refused(request, code, words.get(code, "the request cannot be read"))
+    for name, value in (error.headers or {}).items():
+        answer.headers[name] = value
+    return answer

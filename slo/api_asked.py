@@ -1,0 +1,167 @@
+"""Knows what the API may be asked: parameters and bodies with their bounds; refuses whatever else they hold.
+
+Source: spec/slo.md 10 (silences), 16 (gate), 17 (routes); spec/ui.md 11 (an unknown parameter is 400).
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from slo.alert_moves import AlertState
+from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX, MarkerKind
+from slo.gate import MIN_REMAINING
+from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX, MatchOp
+
+GROUP_CHARS_MAX = 2_000
+"""Longest text of a group."""
+YEAR_MAX = 2105
+"""Last year of a time; the store's seconds end in 2106."""
+_YEAR_LEAST = 1970
+
+Name = Annotated[str, Field(max_length=NAME_CHARS_MAX)]
+Said = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)]
+Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
+Severity = Literal["", "page", "ticket"]
+
+
+def _within_reach(at: datetime | None) -> datetime | None:
+    if at is not None and not _YEAR_LEAST <= at.year <= YEAR_MAX:
+        raise ValueError(f"must lie in the years {_YEAR_LEAST} to {YEAR_MAX}")
+    return at
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class _Timed(_Asked):
+    @field_validator("since", "until", "starts_at", "ends_at", "at", "end", mode="after", check_fields=False)
+    @classmethod
+    def _year(cls, value: datetime | None) -> datetime | None:
+        return _within_reach(value)
+
+
+class GroupAsked(_Asked):
+    """Which group of an objective."""
+
+    group: str = Field(
+        default="",
+        max_length=GROUP_CHARS_MAX,
+        description="Values that it is grouped by, as a JSON object; empty: the group with the least budget left.",
+    )
+
+    def values(self) -> Mapping[str, str] | None:
+        """Return the group; None if any is meant.
+
+        Raises:
+            ValueError: It is no JSON object of strings.
+        """
+        if not self.group:
+            return None
+        try:
+            return msgspec.json.decode(self.group, type=dict[str, str])
+        except (msgspec.MsgspecError, UnicodeError):
+            raise ValueError('must be a JSON object of strings, for example {"endpoint": "chat"}') from None
+
+
+class SeriesAsked(GroupAsked, _Timed):
+    """Which counts."""
+
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; a day before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; the last instant.")
+    step_s: int = Field(default=300, ge=30, le=7 * 86_400, multiple_of=30, description="Seconds of a step.")
+
+
+class AlertsAsked(_Asked):
+    """Which alerts."""
+
+    state: list[AlertState] = Field(
+        default_factory=list[AlertState], max_length=len(AlertState), description="States; pending, firing, resolved."
+    )
+    severity: Severity = Field(default="", description="Only this severity.")
+    slo: Name = Field(default="", description="Only of this objective.")
+    service: Name = Field(default="", description="Only of this service.")
+
+
+class HistoryAsked(_Timed):
+    """Which changes of alerts."""
+
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; seven days before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; now.")
+    slo: Name = Field(default="", description="Only of this objective.")
+    severity: Severity = Field(default="", description="Only of this severity.")
+    fingerprint: str = Field(default="", pattern="^([0-9a-f]{16})?$", description="Only of this alert.")
+
+
+class TimesAsked(_Timed):
+    """Which time."""
+
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; seven days before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; now.")
+
+
+class GateAsked(_Asked):
+    """Whose gate."""
+
+    service: Name = Field(default="", description="Only objectives of this service.")
+    slo: Name = Field(default="", description="Only this objective.")
+    version: Name = Field(default="", description="Of the release; returned as it is.")
+    min_remaining: float = Field(
+        default=MIN_REMAINING, ge=-1, le=1, allow_inf_nan=False, description="Share of each budget that must be left."
+    )
+
+
+class Nothing(_Asked):
+    """No parameters."""
+
+
+class AckBody(_Timed):
+    """Somebody takes an alert on."""
+
+    who: Said = Field(description="Who.")
+    until: AwareDatetime | None = Field(default=None, description="Until when; left out: as long as it fires.")
+
+
+class MatcherBody(_Asked):
+    """One condition on a label."""
+
+    name: Said = Field(description="The label.")
+    op: MatchOp = Field(default=MatchOp.EQUAL, description="How it is compared.")
+    value: str = Field(max_length=PATTERN_CHARS_MAX, description="A value, or an expression for the whole value.")
+
+
+class SilenceBody(_Timed):
+    """A silence."""
+
+    matchers: list[MatcherBody] = Field(min_length=1, max_length=MATCHERS_MAX, description="All must match.")
+    starts_at: AwareDatetime | None = Field(default=None, description="From here on; now.")
+    ends_at: AwareDatetime = Field(description="Until here, at most seven days after its start.")
+    author: Said = Field(description="Who asks for it.")
+    comment: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+
+
+class MarkerBody(_Timed):
+    """Something that happened."""
+
+    kind: MarkerKind = Field(description="What it was.")
+    at: AwareDatetime | None = Field(default=None, description="When it began; now.")
+    end: AwareDatetime | None = Field(default=None, description="When it ended; left out: an instant.")
+    service: Name = Field(default="", description="What it happened to.")
+    endpoint: Name = Field(default="", description="Endpoint concerned; empty for all.")
+    version: Name = Field(default="", description="Version that came.")
+    actor: Said = Field(description="Who caused it.")
+    automated: bool = Field(default=False, description="Whether a program did.")
+    text: Text = Field(default="", description="What a person wants to read.")
+
+
+class OverrideBody(_Timed):
+    """Somebody lets releases pass the gate."""
+
+    who: Said = Field(description="Who.")
+    reason: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+    until: AwareDatetime = Field(description="Until when, at most a day from now.")
+    service: Name = Field(default="", description="Only for this service.")
+    slo: Name = Field(default="", description="Only for this objective.")

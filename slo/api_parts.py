@@ -1,0 +1,104 @@
+"""Knows what the routes of the API speak to, and how a question to it becomes a problem; refuses to know HTTP servers.
+
+Source: spec/slo.md 17.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from slo.alarms import Judged
+from slo.api_asked import GroupAsked
+from slo.api_reply import ProblemError
+from slo.desk import Desk
+from slo.desk_store import DeskStore
+from slo.lookback import Lookback
+from slo.problem import Mistake, ProblemCode
+from slo.shown import found_in, known
+from slo.view import EngineView
+
+DAY_S = 86_400
+
+
+class Engine(Protocol):
+    """What evaluates."""
+
+    @property
+    def view(self) -> EngineView:
+        """What it saw last."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the routes speak to.
+
+    Attributes:
+        engine: What evaluates.
+        desk: What people decided.
+        shared: The same, in the store.
+        lookback: Questions to the store.
+        now_s: Reads the wall clock, unix seconds.
+        new_id: Makes a name that nobody has.
+    """
+
+    engine: Engine
+    desk: Desk
+    shared: DeskStore
+    lookback: Lookback
+    now_s: Callable[[], int]
+    new_id: Callable[[], str]
+
+
+def judged_of(view: EngineView, name: str, asked: GroupAsked) -> Judged:
+    """Return what a route is about.
+
+    Raises:
+        ProblemError: There is no such objective or group, or the group is no group.
+    """
+    try:
+        group = asked.values()
+    except ValueError as error:
+        raise invalid("query.group", str(error)) from None
+    found = found_in(view, name, group)
+    if found is not None:
+        return found
+    if any(one.watched.objective.name == name for one in known(view)):
+        raise ProblemError(ProblemCode.NOT_FOUND, f"objective {name} has no such group")
+    raise ProblemError(ProblemCode.NOT_FOUND, f"there is no objective {name}")
+
+
+def invalid(where: str, text: str) -> ProblemError:
+    """Return that one value of a request is not what the route takes."""
+    return ProblemError(ProblemCode.INVALID_REQUEST, f"{where}: {text}", Mistake(where=where, text=text))
+
+
+def span_s(since: datetime | None, until: datetime | None, now_s: int, length_s: int) -> tuple[int, int]:
+    """Return a time [since, until), by default the last `length_s` seconds.
+
+    Raises:
+        ProblemError: It ends before it begins.
+    """
+    until_s = now_s if until is None else seconds(until)
+    since_s = until_s - length_s if since is None else seconds(since)
+    if since_s >= until_s:
+        raise invalid("query.from", "must be before `to`")
+    return max(0, since_s), until_s
+
+
+def seconds(at: datetime) -> int:
+    """Return a time as unix seconds."""
+    return int(at.timestamp())
+
+
+def identity(text: str) -> int:
+    """Return the number of 64 bits that 16 hexadecimal digits stand for.
+
+    Raises:
+        ProblemError: They are none.
+    """
+    digits = "0123456789abcdef"
+    if len(text) != 16 or any(one not in digits for one in text):  # noqa: PLR2004 -- 64 bits, four to a digit
+        raise ProblemError(ProblemCode.NOT_FOUND, "a fingerprint has 16 hexadecimal digits")
+    return int(text, 16)

@@ -1,0 +1,237 @@
+"""Knows what people decided that the engine must heed: silences, acknowledgements, markers, overrides, freezes.
+
+Refuses to know how they are asked for. What is put on the desk is on disk before anybody is told that it holds, so it
+survives a restart and needs no store. It is copied to the store, where replicas find it: `refresh`, once per
+instant, copies what is new, reads what others put there, and clears away what is over.
+
+Source: spec/slo.md 10 (silences, acks), 16 (freeze, override), 17 (markers); design.md (SQLite as write-ahead).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
+from typing import TypeVar
+
+from slo import freeze
+from slo.alarms import Quiet
+from slo.alert_moves import AlertState
+from slo.desk_records import Ack, Marker, Override, check_override
+from slo.desk_store import DeskStore
+from slo.errors import DeskFullError
+from slo.freeze import DEFAULT_POLICY, Action, Policy
+from slo.ledger import Ledger
+from slo.shelf import Shelf
+from slo.shown import known
+from slo.silence import SILENCE_S_MAX, Silence, check
+from slo.view import EngineView
+from telemetry.errors import StoreError
+
+SILENCES_MAX = 1_000
+"""Silences that are not forgotten yet."""
+MARKERS_MAX = 1_000
+"""Markers that wait for the store."""
+OVERRIDES_MAX = 100
+"""Overrides that hold."""
+FORGOTTEN_S = SILENCE_S_MAX
+"""How long after its end a silence can be looked at."""
+_NEVER_S = 1 << 62
+
+T = TypeVar("T")
+
+
+class Desk:
+    """The decisions of one engine; every method may be called from any thread.
+
+    Args:
+        ledger: Where they are written down first.
+        store: Where replicas find them.
+        policy: What low budgets ask for.
+    """
+
+    def __init__(self, ledger: Ledger, store: DeskStore, policy: Policy = DEFAULT_POLICY) -> None:
+        self._store, self._policy = store, policy
+        self._silences: Shelf[Silence] = Shelf(ledger, "silence", Silence)
+        self._acks: Shelf[Ack] = Shelf(ledger, "ack", Ack)
+        self._markers: Shelf[Marker] = Shelf(ledger, "marker", Marker)
+        self._overrides: Shelf[Override] = Shelf(ledger, "override", Override)
+        self._actions: Shelf[tuple[Action, ...]] = Shelf(ledger, "action", tuple[Action, ...])
+        self._lock = Lock()
+        self._fired_s: Mapping[int, int] | None = None
+
+    def quiet(self, at_s: int) -> Quiet:
+        """Return what keeps notices back at an instant; asks nobody."""
+        return Quiet(silences=tuple(self._silences.items().values()), acknowledged=frozenset(self.acks(at_s)))
+
+    def silences(self) -> Mapping[str, Silence]:
+        """Return all silences that are not forgotten, by id."""
+        return self._silences.items()
+
+    def acks(self, at_s: int) -> dict[int, Ack]:
+        """Return who took on which alert that fires, by fingerprint."""
+        fired_s = self._fired_s
+        return {
+            one.fingerprint: one
+            for one in self._acks.items().values()
+            if (one.until_s is None or at_s < one.until_s)
+            and (fired_s is None or one.at_s >= fired_s.get(one.fingerprint, _NEVER_S))
+        }
+
+    def waiting_markers(self) -> Sequence[Marker]:
+        """Return the markers that the store does not have yet."""
+        return tuple(self._markers.items().values())
+
+    def frozen(self, action: Action = Action.FREEZE_RELEASES) -> frozenset[str]:
+        """Return the objectives whose budget asks for an action."""
+        return frozenset(_slo_of(key) for key, asked in self._actions.items().items() if action in asked)
+
+    def override(self, at_s: int, service: str, slo: str) -> Override | None:
+        """Return an override that covers what the gate is asked for: one for all, or for the same."""
+        holding = self.overrides(at_s)
+        return next((one for one in holding if one.service in {"", service} and one.slo in {"", slo}), None)
+
+    def overrides(self, at_s: int) -> list[Override]:
+        """Return the overrides that hold, newest first."""
+        holding = [one for one in self._overrides.items().values() if one.at_s <= at_s < one.until_s]
+        return sorted(holding, key=lambda one: -one.at_s)
+
+    def silence(self, silence: Silence) -> None:
+        """Make a silence.
+
+        Raises:
+            ObjectiveError: It is too long, too wide, or unexplained.
+            DeskFullError: There are too many.
+            LedgerError: It cannot be written down, so it does not hold.
+        """
+        check(silence)
+        with self._lock:
+            _refuse_full(self._silences, SILENCES_MAX, "silences")
+            self._silences.put({silence.id: silence})
+
+    def end_silence(self, silence: Silence) -> None:
+        """Replace a silence by one that ends sooner.
+
+        Raises:
+            LedgerError: It cannot be written down.
+        """
+        with self._lock:
+            self._silences.put({silence.id: silence})
+
+    def acknowledge(self, ack: Ack) -> None:
+        """Take an alert on.
+
+        Raises:
+            LedgerError: It cannot be written down.
+        """
+        with self._lock:
+            self._acks.put({f"{ack.fingerprint:016x}": ack})
+            if self._fired_s is not None:
+                self._fired_s = {ack.fingerprint: ack.at_s, **self._fired_s}
+
+    def mark(self, name: str, marker: Marker) -> None:
+        """Keep a marker until the store has it.
+
+        Raises:
+            DeskFullError: Too many wait.
+            LedgerError: It cannot be written down.
+        """
+        with self._lock:
+            _refuse_full(self._markers, MARKERS_MAX, "markers that wait for the store")
+            self._markers.put({name: marker})
+
+    def let_pass(self, name: str, override: Override) -> None:
+        """Let releases pass the gate for a while.
+
+        Raises:
+            ObjectiveError: It is too long, or nobody answers for it.
+            DeskFullError: There are too many.
+            LedgerError: It cannot be written down.
+        """
+        check_override(override)
+        with self._lock:
+            _refuse_full(self._overrides, OVERRIDES_MAX, "overrides")
+            self._overrides.put({name: override})
+
+    def refresh(self, view: EngineView, now_s: int) -> str:
+        """Copy to the store what it does not have, read what others put there, and clear away what is over.
+
+        Returns:
+            Why the store has no part in it now; empty if it has.
+
+        Raises:
+            LedgerError: What is new cannot be written down.
+        """
+        trouble = ""
+        self._fired_s = {
+            key: alert.record.fired_at_s or 0
+            for key, alert in view.alerts.items()
+            if alert.record.state is AlertState.FIRING
+        }
+        try:
+            self._copy(now_s)
+            self._read(now_s)
+        except StoreError as error:
+            trouble = f"silences and acknowledgements are not shared now: {error}"
+        with self._lock:
+            self._clear(now_s)
+            self._ask(view)
+        return trouble
+
+    def _copy(self, now_s: int) -> None:
+        self._send(self._silences, self._store.put_silences, now_s)
+        self._send(self._acks, self._store.put_acks, now_s)
+        self._send(self._markers, self._store.put_markers, now_s)
+
+    def _send(self, shelf: Shelf[T], put: Callable[[Mapping[str, T], int], None], now_s: int) -> None:
+        if waiting := shelf.waiting():
+            put(waiting, now_s)
+            with self._lock:
+                shelf.copied(waiting)
+
+    def _read(self, now_s: int) -> None:
+        silences = self._store.silences(now_s - FORGOTTEN_S - SILENCE_S_MAX, now_s)
+        fired_s = self._fired_s or {}
+        acks = self._store.acks(min(fired_s.values(), default=now_s), now_s)
+        with self._lock:
+            kept = {name: one for name, one in silences.items() if not _is_forgotten(one, now_s)}
+            self._silences.put_copies(kept)
+            held = {n: one for n, one in acks.items() if one.at_s >= fired_s.get(one.fingerprint, _NEVER_S)}
+            self._acks.put_copies(held)
+
+    def _clear(self, now_s: int) -> None:
+        """Forget what is over, and what the store keeps from here on."""
+        over = [name for name, one in self._silences.items().items() if _is_forgotten(one, now_s)]
+        self._silences.drop(over)
+        self._markers.drop(name for name in self._markers.items() if self._markers.is_copied(name))
+        self._overrides.drop(name for name, one in self._overrides.items().items() if now_s >= one.until_s)
+        holding = self.acks(now_s)
+        gone = [name for name, one in self._acks.items().items() if one.fingerprint not in holding]
+        self._acks.drop(name for name in gone if self._acks.is_copied(name))
+
+    def _ask(self, view: EngineView) -> None:
+        """Follow the policy: which budget asks for what."""
+        if not view.judged:
+            return
+        before = self._actions.items()
+        now: dict[str, tuple[Action, ...]] = {}
+        for one in known(view):
+            key = _key(one.watched.objective.name, one.group)
+            remaining = one.found.budget.remaining if one.found else None
+            now[key] = tuple(sorted(freeze.actions(self._policy, remaining, frozenset(before.get(key, ())))))
+        self._actions.put({key: asked for key, asked in now.items() if asked and before.get(key) != asked})
+        self._actions.drop(key for key in before if not now.get(key))
+
+
+def _refuse_full(shelf: Shelf[Silence] | Shelf[Marker] | Shelf[Override], most: int, what: str) -> None:
+    if len(shelf.items()) >= most:
+        raise DeskFullError(f"there are {most} {what}, and no more are taken")
+
+
+def _is_forgotten(one: Silence, now_s: int) -> bool:
+    return now_s - one.ends_at_s > FORGOTTEN_S
+
+
+def _key(name: str, group: Mapping[str, str]) -> str:
+    return "\n".join((name, *(f"{dim}={value}" for dim, value in sorted(group.items()))))
+
+
+def _slo_of(key: str) -> str:
+    return key.partition("\n")[0]

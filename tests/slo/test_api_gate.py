@@ -1,0 +1,55 @@
+"""The routes that pipelines and reviews ask; over a real store: tests/system/test_slo_api.py."""
+
+from pathlib import Path
+
+import pytest
+from views import NOW_S, Told, judged, seen
+
+from slo.shown import instant
+from slo.view import EngineView
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(tmp_path, seen(judged("well"), judged("ill", bad=1_000)))
+
+
+async def test_the_gate_is_asked_for_all_or_one(told: Told) -> None:
+    every = await told.said("GET", "/v1/gate")
+    well = await told.said("GET", "/v1/gate?slo=well&service=chat&version=v7")
+
+    assert (every["verdict"], every["exit_code"]) == ("fail", 3)
+    assert (well["verdict"], well["exit_code"], well["version"]) == ("pass", 0, "v7")
+    assert [one["name"] for one in well["slos"]] == ["well"]
+
+
+async def test_a_freeze_fails_the_gate_until_the_budget_has_recovered(told: Told) -> None:
+    told.desk.refresh(told.view, NOW_S)
+    told.view = seen(judged("well"), judged("ill"))
+    frozen = await told.said("GET", "/v1/gate?slo=ill")
+    told.desk.refresh(told.view, NOW_S)
+
+    assert ([one["code"] for one in frozen["reasons"]], frozen["freeze"]["why"]) == (["FREEZE"], "ill")
+    assert (await told.said("GET", "/v1/gate?slo=ill"))["verdict"] == "pass"
+
+
+async def test_an_override_covers_what_it_names(told: Told) -> None:
+    body = {"who": "ann", "reason": "a fix", "until": instant(NOW_S + 60), "slo": "ill"}
+    made = await told.said("POST", "/v1/gate/overrides", body, status=201)
+    let = await told.said("GET", "/v1/gate?slo=ill")
+    every = await told.said("GET", "/v1/gate")
+    held = await told.said("GET", "/v1/gate/overrides")
+    told.now_s += 60
+
+    assert (let["verdict"], let["reasons"][0]["code"], let["override"]) == ("pass", "OVERRIDDEN", made)
+    assert every["verdict"] == "fail"
+    assert held == {"overrides": [made]}
+    assert (await told.said("GET", "/v1/gate?slo=ill"))["verdict"] == "fail"
+    assert (await told.said("GET", "/v1/gate/overrides")) == {"overrides": []}
+
+
+async def test_without_objectives_nobody_can_tell(told: Told) -> None:
+    told.view = EngineView(watched=[])
+    found = await told.said("GET", "/v1/gate")
+
+    assert (found["verdict"], found["as_of"], found["expires_at"]) == ("inconclusive", None, None)
