@@ -137,6 +137,25 @@ def collect(  # noqa: PLR0913  # typer makes one option of each parameter
 
 
 @app.command()
+def serve(
+    *,
+    data: DataOption = None,
+    store_url: StoreUrlOption = None,
+    file: FileOption = None,
+    insecure_bind: InsecureOption = False,
+) -> int:
+    """Evaluate the objectives of `slo.objectives`, tell `slo.channels`, and serve the API; `up` does it by itself.
+
+    Any number may run over the same store: they evaluate the same instants and write the same rows.
+    """
+    from inferometer import serve_verb  # noqa: PLC0415  # loads the API
+    from inferometer.log import to_stderr  # noqa: PLC0415  # structlog takes 0.3 s
+
+    config = configured(file, typed(data=data, store_url=store_url))
+    return serve_verb.run(config, to_stderr(), insecure_bind=insecure_bind)
+
+
+@app.command()
 def report(  # noqa: PLR0913  # typer makes one option of each parameter
     *,
     since: Annotated[str, typer.Option(metavar="SPAN|TIME", help="Start of the window.")] = defaults.REPORT_SINCE,

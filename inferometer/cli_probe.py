@@ -55,6 +55,24 @@ def engine(
     return probe_engine.run(url, engine, output, watch, key_file)
 
 
+@app.command()
+def gpu(
+    *,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0.0, help="For how long, from the first sample on.")
+    ] = 60.0,
+    interval: Annotated[float, typer.Option("--interval", min=0.1, help="Seconds between samples of one GPU.")] = 1.0,
+    once: Annotated[bool, typer.Option("--once", help="One sample of each GPU.")] = False,
+) -> int:
+    """Print a line of JSON for each sample of each GPU here; what cannot be read is null, with its reason.
+
+    Exit code: 0; 5 no GPU could be read.
+    """
+    from inferometer import probe_gpu  # noqa: PLC0415  # loads the sampler
+
+    return probe_gpu.run(seconds, interval, is_once=once)
+
+
 ProbesArgument = Annotated[Path, typer.Argument(metavar="FILE", help="Synthetic probes, a YAML list.")]
 
 

@@ -18,6 +18,8 @@ MODELS_MAX = 256
 """Most model names that become labels; others are recorded as `unknown`."""
 DAYS_MAX = 36_500
 """Most days for which rows may be kept, short of for ever."""
+PATHS_MAX = 64
+"""Most files and folders of SLOs that are named."""
 _STORE_SCHEMES = ("http://", "https://")
 
 
@@ -73,6 +75,9 @@ TargetUrl = Annotated[
 ]
 StoreUrl = Annotated[str | None, AfterValidator(_checked_store), Allowed("http://HOST:8123 or https://HOST:8443")]
 Path = Annotated[str | None, _FILE]
+Paths = Annotated[
+    tuple[str, ...], Field(max_length=PATHS_MAX), Allowed(f"a list of at most {PATHS_MAX} files or folders")
+]
 Secret = Annotated[
     SecretStr | None, Allowed("a text; better the path of a file in the key of the same name plus _file")
 ]
@@ -145,6 +150,7 @@ class ProbeKeys(_Section):
 class SloKeys(_Section):
     """Objectives, and who hears of them."""
 
+    objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: none is evaluated.")
     channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
 
 

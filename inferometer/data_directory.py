@@ -49,6 +49,11 @@ class DataDirectory:
         return self.root / "secrets"
 
     @property
+    def ledger(self) -> Path:
+        """What the SLO engine must not forget."""
+        return self.root / "slo" / "ledger.sqlite"
+
+    @property
     def run(self) -> Path:
         """Where the lock and the status of a running supervisor lie."""
         return self.root / "run"

@@ -51,7 +51,8 @@ class Plan:
         data: The data directory.
         node: Name of this machine in spool and rows.
         listener: The tee's listening socket.
-        metrics: Where our own metrics page is.
+        metrics: Where our own pages are.
+        observer: Where the observer's own metrics page is; the same, unless another process serves the pages.
         store: The embedded store's address; None with a store URL.
         engine: What answered at the target; None if nobody did.
     """
@@ -62,6 +63,7 @@ class Plan:
     node: str
     listener: socket.socket
     metrics: Address
+    observer: Address
     store: Address | None
     engine: Detected | None
 
@@ -105,6 +107,9 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
         held.callback(listener.close)
         metrics = _free(Address(host=config.serve.bind, port=config.serve.port), "serve.port", auto=auto)
         store = _free(Address(host=LOOPBACK, port=config.store.port), "store.port", auto=auto) if embedded else None
+        observer = metrics
+        if config.slo.objectives:  # then pages and API have a process of their own, which passes the metrics on
+            observer = _free(Address(host=LOOPBACK, port=metrics.port + 1), "serve.port", auto=True)
         held.callback(data_directory.own(data, started_at=iso(wall_ms())[:19] + "Z").close)
         yield Plan(
             config=config,
@@ -113,6 +118,7 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
             node=_NODE.sub("-", socket.gethostname()) or "node",
             listener=listener,
             metrics=metrics,
+            observer=observer,
             store=store,
             engine=asked(target),
         )

@@ -71,9 +71,9 @@ def run(plan: Plan, log: Log, *, output_json: bool = False) -> int:
 
 
 def children(plan: Plan, pairs: list[tuple[socket.socket, socket.socket]]) -> list[Child]:
-    """Return what runs: tees stop first, then observer and prober, the store last."""
+    """Return what runs: tees stop first, then observer, prober and SLO engine, the store last."""
     tees = [_tee(plan, number, write_end) for number, (_, write_end) in enumerate(pairs)]
-    return [*tees, _observer(plan, [read_end for read_end, _ in pairs]), *_prober(plan), *_store(plan)]
+    return [*tees, _observer(plan, [read_end for read_end, _ in pairs]), *_prober(plan), *_serve(plan), *_store(plan)]
 
 
 def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
@@ -93,8 +93,8 @@ def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
         "spool_bytes_max": plan.config.spool.bytes_max,
         "node": plan.node,
         **_store_fields(plan),
-        "metrics_host": plan.metrics.host,
-        "metrics_port": plan.metrics.port,
+        "metrics_host": plan.observer.host,
+        "metrics_port": plan.observer.port,
     }
 
 
@@ -110,10 +110,30 @@ def prober_config(plan: Plan) -> dict[str, object]:
         "engine_interval_s": asked.engine_interval_s,
         "gpu": asked.gpu,
         "gpu_interval_s": asked.gpu_interval_s,
-        "probe_file": str(Path(asked.file).expanduser().absolute()) if asked.file else "",
+        "probe_file": _absolute(asked.file),
         "spool_dir": str(plan.data.spool / f"{plan.node}-probes"),
         "spool_bytes_max": plan.config.spool.bytes_max,
         **_store_fields(plan),
+    }
+
+
+def serve_config(plan: Plan) -> dict[str, object]:
+    """Return the fields of `inferometer.serve.ServeConfig`."""
+    keys, fields = plan.config.slo, _store_fields(plan)
+    reader = str(store_secrets.secret_path(plan.data.root, "reader")) if plan.store else fields["store_password_file"]
+    return {
+        "host": plan.metrics.host,
+        "port": plan.metrics.port,
+        "objectives": [_absolute(path) for path in keys.objectives],
+        "channels": _absolute(keys.channels),
+        "ledger": str(plan.data.ledger),
+        "replica": plan.node,
+        "metrics_url": f"{plan.observer.url}/metrics",
+        "store_url": plan.store_url,
+        "reader": "reader" if plan.store else plan.config.store.user,
+        "reader_password_file": reader,
+        "writer": fields["store_user"],
+        "writer_password_file": fields["store_password_file"],
     }
 
 
@@ -198,6 +218,17 @@ def _prober(plan: Plan) -> list[Child]:
     return [Child(role="prober", argv=argv, stop_rank=1, stop_s_max=_GRACE_S)]
 
 
+def _serve(plan: Plan) -> list[Child]:
+    if not plan.config.slo.objectives:
+        return []
+    argv = (sys.executable, "-m", "inferometer.serve", "--config", json.dumps(serve_config(plan)))
+    return [Child(role="serve", argv=argv, stop_rank=1, stop_s_max=2 * _GRACE_S)]
+
+
+def _absolute(path: str | None) -> str:
+    return str(Path(path).expanduser().absolute()) if path else ""
+
+
 def _models(plan: Plan) -> tuple[str, ...]:
     return plan.config.target.models or (plan.engine.models if plan.engine else ())
 
@@ -218,7 +249,7 @@ def _store_fields(plan: Plan) -> dict[str, object]:
 def _secret_file(plan: Plan, name: str, value: SecretStr | None, file: str | None) -> str:
     """Return the file that a child reads a secret from, empty for none; never an argument or a variable."""
     if file or not value:
-        return str(Path(file).expanduser().absolute()) if file else ""
+        return _absolute(file)
     path = plan.data.secrets / name
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
@@ -245,7 +276,9 @@ def _raise_descriptor_limit(log: Log) -> None:
 def _until_ready(plan: Plan, supervisor: Supervisor, log: Log) -> None:
     """Wait for the parts that answer; the tee needs no waiting, the kernel takes its connections already."""
     until_ns = monotonic_ns() + round(READY_S_MAX * 1e9)
-    waiting = {"observer": (plan.metrics, "/metrics")} | ({"store": (plan.store, "/ping")} if plan.store else {})
+    waiting = {"observer": (plan.observer, "/metrics")} | ({"store": (plan.store, "/ping")} if plan.store else {})
+    if plan.config.slo.objectives:
+        waiting["serve"] = (plan.metrics, "/v1/slos")
     if plan.store:
         log("loading the embedded store")
     while waiting and supervisor.ended_by is None and monotonic_ns() < until_ns:

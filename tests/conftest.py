@@ -1,9 +1,12 @@
-"""Fixtures of several rooms: a certificate."""
+"""Fixtures of several rooms: a certificate, the fake driver for other processes."""
 
+import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_gpus import FakeDriver, build
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     except FileNotFoundError:
         pytest.skip("openssl is not installed")
     return directory / "certificate.pem"
+
+
+@pytest.fixture(scope="session")
+def fake_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler for the fake driver")
+    return build(tmp_path_factory.mktemp("nvml"))
+
+
+@pytest.fixture
+def driver_elsewhere(fake_library: Path, tmp_path: Path) -> Iterator[FakeDriver]:
+    """The fake driver for child processes; whoever hangs in it is let go at the end."""
+    driver = FakeDriver(fake_library, tmp_path / "control")
+    yield driver
+    driver.does()

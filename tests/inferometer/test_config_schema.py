@@ -6,10 +6,12 @@ from pydantic import BaseModel, ValidationError
 from inferometer.config_schema import (
     DAYS_MAX,
     MODELS_MAX,
+    PATHS_MAX,
     TEXT_CHARACTERS_MAX,
     Allowed,
     Config,
     Retention,
+    SloKeys,
     SpoolKeys,
     StoreKeys,
     Target,
@@ -58,12 +60,15 @@ def test_rows_are_kept_as_the_schema_says_unless_somebody_wants_it_otherwise() -
 def test_bounds_hold_at_the_edge_and_not_beyond() -> None:
     assert Tee(workers=WORKERS_MAX).workers == WORKERS_MAX
     assert len(Target(models=("m",) * MODELS_MAX).models) == MODELS_MAX
+    assert len(SloKeys(objectives=("o",) * PATHS_MAX).objectives) == PATHS_MAX
     assert len(Target(region="r" * TEXT_CHARACTERS_MAX).region) == TEXT_CHARACTERS_MAX
 
     with pytest.raises(ValidationError):
         Tee(workers=WORKERS_MAX + 1)
     with pytest.raises(ValidationError):
         SpoolKeys(bytes_max=SPOOL_BYTES_MIN - 1)
+    with pytest.raises(ValidationError):
+        SloKeys(objectives=("o",) * (PATHS_MAX + 1))
     with pytest.raises(ValidationError):
         Target(models=("m",) * (MODELS_MAX + 1))
     with pytest.raises(ValidationError):

@@ -1,32 +1,20 @@
 """GPUs as the sampler's own process finds them, on the fake driver."""
 
-import shutil
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from fake_gpus import FakeDriver, build
+from fake_gpus import FakeDriver
 
 from inferometer.doctor_finding import Level
 from inferometer.doctor_gpu import SHOWN_MAX, examine, of_gpu
 from probes.nvml_sample import READINGS, Gap, GpuSample, Identity, Place, Readings
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler for the fake driver")
-    return build(tmp_path_factory.mktemp("nvml"))
-
-
 @pytest.fixture
-def driver(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeDriver]:
-    driver = FakeDriver(library, tmp_path / "control")
-    for name, value in driver.environment.items():
+def driver(driver_elsewhere: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> FakeDriver:
+    for name, value in driver_elsewhere.environment.items():
         monkeypatch.setenv(name, value)
-    yield driver
-    driver.does()
+    return driver_elsewhere
 
 
 def sample(slice_uuid: str = "", **readings: float | Gap) -> GpuSample:

@@ -1,20 +1,12 @@
-"""Fixtures: the fake driver, for this process and for others."""
+"""Fixtures: the fake driver in this process."""
 
 import ctypes
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fake_gpus import FakeDriver, build
-
-
-@pytest.fixture(scope="session")
-def fake_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler for the fake driver")
-    return build(tmp_path_factory.mktemp("nvml"))
+from fake_gpus import FakeDriver
 
 
 @pytest.fixture(scope="session")
@@ -31,11 +23,3 @@ def driver(driver_here: FakeDriver) -> Iterator[FakeDriver]:
     driver_here.does()
     yield driver_here
     driver_here.does()
-
-
-@pytest.fixture
-def driver_elsewhere(fake_library: Path, tmp_path: Path) -> Iterator[FakeDriver]:
-    """The fake driver for child processes; whoever hangs in it is let go at the end."""
-    driver = FakeDriver(fake_library, tmp_path / "control")
-    yield driver
-    driver.does()

@@ -1,0 +1,183 @@
+"""Knows how engine, notifier and desk work together in one process, and what a reload is; refuses to know HTTP.
+
+One thread evaluates: it looks every few seconds whether an instant is due, hands what stands to the notifier, and lets
+the desk meet the store. A reload that is refused keeps what ran before and is told as a problem of the engine.
+
+Source: spec/slo.md 1 (a broken reload keeps the last good set), 8 (instants), 11 (notifier).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from threading import Event, Thread
+
+from inferometer import channel_file, slo_files
+from inferometer.errors import ConfigurationError
+from inferometer.supervisor import Log
+from slo.burn_catalogue import CATALOGUES
+from slo.channels import Channel, routed
+from slo.desk import Desk
+from slo.desk_store import DeskStore
+from slo.engine import Engine, Reach
+from slo.errors import LedgerError
+from slo.explain import explainer
+from slo.instants import STEP_S
+from slo.ledger import Ledger
+from slo.notifier import Notifier
+from slo.reader import Reader
+from slo.view import EngineView
+from slo.watched import Watched, watched
+from telemetry.clock import monotonic_ns, wall_ms
+from telemetry.store import Store
+
+LOOK_S = 2.0
+"""Time between two looks at the clock."""
+PRUNE_S = 3_600
+_STOP_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What an engine is made of.
+
+    Attributes:
+        objectives: Files and folders of SLOs.
+        channels: File of notification channels; None tells nobody.
+        ledger: The engine's own file.
+        replica: Name of this engine in rows.
+        base_url: Where people find our pages.
+        look_s: Time between two looks at the clock.
+    """
+
+    objectives: tuple[Path, ...]
+    channels: Path | None
+    ledger: Path
+    replica: str
+    base_url: str
+    look_s: float = LOOK_S
+
+
+def objectives(paths: Sequence[Path]) -> list[Watched]:
+    """Return the objectives of files and folders, ready to be evaluated.
+
+    Raises:
+        ConfigurationError: A file is wrong, or a rule of it can never fire.
+    """
+    found = slo_files.loaded(paths).objectives
+    if not found:
+        raise ConfigurationError("slo.objectives: the files hold no objective that is counted here")
+    return [watched(one, CATALOGUES[one.catalogue]) for one in found]
+
+
+class Control:
+    """The engine of one process.
+
+    Args:
+        settings: What it is made of.
+        reader: The store, as who may read.
+        writer: The store, as who may insert.
+        log: Where events are told.
+
+    Raises:
+        ConfigurationError: A file is wrong.
+        LedgerError: The engine's own file cannot be used.
+    """
+
+    def __init__(self, settings: Settings, reader: Store, writer: Store, log: Log) -> None:
+        self._settings, self._reader, self._writer, self._log = settings, reader, writer, log
+        watching = objectives(settings.objectives)
+        self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
+        self._ledger = Ledger(settings.ledger)
+        self.shared = DeskStore(reader, writer)
+        self.desk = Desk(self._ledger, self.shared)
+        self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
+        self._engine = self._made(watching)
+        self._problems: tuple[str, ...] = ()
+        self._stop, self._reload = Event(), Event()
+        self._pruned_s = 0
+        self._thread = Thread(target=self._run, name="slo-engine", daemon=True)
+
+    @property
+    def view(self) -> EngineView:
+        """What the engine saw last."""
+        failing = tuple(f"{one.channel}/{one.instance} hears nothing: {one.why}" for one in self._notifier.failing())
+        return replace(self._engine.view, problems=(*self._engine.view.problems, *self._problems, *failing))
+
+    def start(self) -> None:
+        """Begin to evaluate and to tell."""
+        self._notifier.start()
+        self._thread.start()
+
+    def reload(self) -> None:
+        """Read the files of objectives again, soon; what is wrong changes nothing and is told."""
+        self._reload.set()
+
+    def stop(self) -> None:
+        """End; what is to be said and was not waits in the ledger."""
+        self._stop.set()
+        self._thread.join(_STOP_S)
+        waiting = self._notifier.stop()
+        self._ledger.close()
+        self._log("slo engine stopped", status=f"{waiting} notices wait")
+
+    def _made(self, watching: Sequence[Watched]) -> Engine:
+        explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
+        reach = Reach(channels=partial(routed, self._channels), quiet=self.desk.quiet, explain=explain)
+        reader = Reader(self._reader, self._writer, watching, self._settings.replica)
+        return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._settings.look_s):
+            self._guarded(self._step)
+
+    def _step(self) -> None:
+        if self._reload.is_set():
+            self._reload.clear()
+            self._read_again()
+        if self._engine.step(_wall_s(), _monotonic_s()):
+            view = self._engine.view
+            self._notifier.stand(view.standing)
+            self._notifier.ring()
+            trouble = self.desk.refresh(view, int(_wall_s()))
+            self._tell(view.blind_cause, trouble)
+        if _wall_s() - self._pruned_s >= PRUNE_S:
+            self._pruned_s = int(_wall_s())
+            self._ledger.prune(self._pruned_s)
+
+    def _read_again(self) -> None:
+        try:
+            self._engine = self._made(objectives(self._settings.objectives))
+            self._problems = ()
+            self._log("slo objectives were read again", status=f"{len(self._engine.view.watched)} objectives")
+        except ConfigurationError as error:
+            self._problems = (f"ConfigRejected: {error}; what was read before goes on",)
+            self._log("slo objectives are refused, what was read before goes on", reason=str(error))
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        """Take a step; whatever it meets is told, and the evaluation goes on."""
+        try:
+            step()
+        except LedgerError as error:
+            self._problems = (str(error),)
+            self._log("slo engine cannot keep what it found, and says nothing", reason=str(error))
+        except Exception as error:  # noqa: BLE001  # an engine that dies silently is worse than one that complains
+            self._problems = (f"the last instant failed: {type(error).__name__}",)
+            self._log("slo engine failed at an instant", reason=f"{type(error).__name__}: {error}")
+
+    def _tell(self, *reasons: str) -> None:
+        """Say what is wrong when it changes."""
+        said = "; ".join(reason for reason in reasons if reason)
+        if said != self._said:
+            self._said = said
+            self._log("slo engine is blind or alone" if said else "slo engine sees again", reason=said)
+
+    _said = ""
+
+
+def _wall_s() -> float:
+    return wall_ms() / 1000
+
+
+def _monotonic_s() -> float:
+    return monotonic_ns() / 1e9

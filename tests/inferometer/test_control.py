@@ -1,0 +1,74 @@
+"""Tests of inferometer.control: what files become, and what a reload is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from one_slo import slo_file
+
+from inferometer.control import Control, Settings, objectives
+from inferometer.errors import ConfigurationError
+from telemetry.clock import monotonic_ns, sleep
+from telemetry.testing.store_process import StoreProcess
+
+
+def test_files_become_objectives_with_rules(tmp_path: Path) -> None:
+    slo_file(tmp_path, name="one")
+    slo_file(tmp_path, name="two")
+
+    assert [watched.objective.name for watched in objectives([tmp_path])] == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    ("target", "type_", "said"),
+    [
+        pytest.param(0.5, "inferometer", r"chat-good.yaml:8: .*it can never fire", id="loose"),
+        pytest.param(0.99, "prometheus", "hold no objective that is counted here", id="of another system"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(tmp_path: Path, target: float, type_: str, said: str) -> None:
+    slo_file(tmp_path, target=target, type_=type_)
+
+    with pytest.raises(ConfigurationError, match=said):
+        objectives([tmp_path])
+
+
+def until(holds: Callable[[], object]) -> bool:
+    end_ns = monotonic_ns() + 30 * 10**9
+    while not holds() and monotonic_ns() < end_ns:
+        sleep(0.1)
+    return bool(holds())
+
+
+def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, process: StoreProcess) -> None:
+    path, said = slo_file(tmp_path), list[str]()
+    settings = Settings(
+        objectives=(path,),
+        channels=None,
+        ledger=tmp_path / "ledger.sqlite",
+        replica="r",
+        base_url="http://127.0.0.1:1",
+        look_s=0.05,
+    )
+    reader, writer = process.store("reader"), process.store("writer")
+    control = Control(settings, reader, writer, lambda event, **fields: said.append(f"{event} {fields}"))
+    control.start()
+    evaluated = until(lambda: control.view.at_s)
+    path.write_text("kind: SLO\n")
+    control.reload()
+    refused = until(lambda: control.view.problems)
+    problems = control.view.problems
+    slo_file(tmp_path, name="chat-good", target=0.9999)
+    control.reload()
+    taken = until(lambda: not control.view.problems)
+    (watched,) = control.view.watched
+    control.stop()
+
+    assert evaluated
+    assert refused
+    assert problems[0].startswith(f"ConfigRejected: {path}:1")
+    assert taken
+    assert watched.objective.target == 0.9999
+    assert any("refused" in line for line in said)
+    reader.close()
+    writer.close()

@@ -1,0 +1,101 @@
+"""The serving process over a real store: pages, refusals, its end."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from one_slo import slo_file
+
+from inferometer import ask
+from inferometer.address import Address
+from inferometer.serve import USAGE, ServeConfig, config_of
+from telemetry.clock import monotonic_ns, sleep
+from telemetry.testing.store_process import StoreProcess
+
+
+@pytest.fixture
+def started(tmp_path: Path, process: StoreProcess) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    running: list[subprocess.Popen[str]] = []
+
+    def start(port: int, **changes: object) -> subprocess.Popen[str]:
+        told: dict[str, object] = {
+            "host": "127.0.0.1",
+            "port": port,
+            "objectives": [str(slo_file(tmp_path))],
+            "ledger": str(tmp_path / "slo" / "ledger.sqlite"),
+            "replica": "r",
+            "store_url": process.url,
+            "reader": "reader",
+            "reader_password_file": str(process.data / "secrets" / "store_reader"),
+            "writer": "writer",
+            "writer_password_file": str(process.data / "secrets" / "store_writer"),
+        }
+        argv = [sys.executable, "-m", "inferometer.serve", "--config", json.dumps(told | changes)]
+        running.append(subprocess.Popen(argv, stderr=subprocess.PIPE, text=True))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.kill()
+        one.wait()
+        if one.stderr:
+            one.stderr.close()
+
+
+def page(port: int, path: str, **headers: str) -> ask.Answer:
+    """Ask until somebody answers."""
+    end_ns = monotonic_ns() + 30 * 10**9
+    while True:
+        try:
+            return ask.get(Address(host="127.0.0.1", port=port), path, headers=headers)
+        except OSError:
+            if monotonic_ns() > end_ns:
+                raise
+            sleep(0.1)
+
+
+def test_it_serves_what_it_evaluates_and_passes_metrics_on(
+    started: Callable[..., subprocess.Popen[str]], free_tcp_port_factory: Callable[[], int]
+) -> None:
+    port, nobody = free_tcp_port_factory(), free_tcp_port_factory()
+    running = started(port, metrics_url=f"http://127.0.0.1:{nobody}/metrics")
+    slos = json.loads(page(port, "/v1/slos").body)
+    metrics, foreign = page(port, "/metrics"), page(port, "/v1/slos", Host="evil")
+    running.send_signal(signal.SIGTERM)
+
+    assert [one["name"] for one in slos["slos"]] == ["chat-good"]
+    assert (metrics.status, foreign.status) == (503, 421)
+    assert running.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"objectives": ["/nowhere.yaml"]}, "/nowhere.yaml", id="no such file"),
+        pytest.param({"channels": "/nowhere.yaml"}, "/nowhere.yaml", id="no channels"),
+        pytest.param({"reader_password_file": "/nowhere"}, "/nowhere", id="no secret"),
+    ],
+)
+def test_what_is_wrong_ends_it_in_one_line(
+    started: Callable[..., subprocess.Popen[str]], changes: dict[str, object], said: str
+) -> None:
+    running = started(1, **changes)
+
+    assert running.wait(30) == USAGE
+    assert said in (running.stderr.read() if running.stderr else "")
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "truncated"), ('{"hots": 1}', "unknown key hots")])
+def test_a_configuration_that_is_wrong_is_refused(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        config_of(text)
+
+
+def test_an_ipv6_address_is_a_url() -> None:
+    config = ServeConfig(host="::1", port=1, objectives=(), ledger="", replica="", store_url="")
+
+    assert config.url == "http://[::1]:1"

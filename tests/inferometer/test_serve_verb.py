@@ -1,0 +1,49 @@
+"""Tests of inferometer.serve_verb."""
+
+from pathlib import Path
+
+import pytest
+from one_slo import slo_file
+
+from inferometer.config import load
+from inferometer.errors import ConfigurationError, UnreachableError
+from inferometer.serve_verb import serve_config
+
+STORE = "store: {url: 'http://127.0.0.1:9', user: me, "
+
+
+def config_text(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(f"data: {tmp_path}/d\n{text}")
+    return path
+
+
+def test_a_server_is_read_and_written_as_one_user(tmp_path: Path) -> None:
+    slo, key = slo_file(tmp_path), tmp_path / "key"
+    key.write_text("secret")
+    text = f"slo: {{objectives: [{slo}]}}\n{STORE}password_file: {key}}}\nserve: {{port: 1234}}\n"
+    file = config_text(tmp_path, text)
+    told = serve_config(load(file, environ={}), insecure_bind=False)
+
+    assert (told.host, told.port, told.objectives) == ("127.0.0.1", 1234, (str(slo),))
+    assert (told.reader, told.writer, told.store_url) == ("me", "me", "http://127.0.0.1:9")
+    assert {told.reader_password_file, told.writer_password_file} == {str(key)}
+    assert told.ledger == str(tmp_path / "d" / "slo" / "ledger.sqlite")
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        pytest.param("", ConfigurationError, "slo.objectives: found none", id="no objective"),
+        pytest.param("slo: {objectives: [a]}\n", UnreachableError, "no store runs", id="no store"),
+        pytest.param(
+            "slo: {objectives: [a]}\nserve: {bind: 0.0.0.0}\n", ConfigurationError, "serve.bind", id="open to others"
+        ),
+        pytest.param(
+            f"slo: {{objectives: [a]}}\n{STORE}password: x}}\n", ConfigurationError, "store.password_file", id="secret"
+        ),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        serve_config(load(config_text(tmp_path, text), environ={}), insecure_bind=False)

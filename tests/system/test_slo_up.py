@@ -1,0 +1,113 @@
+"""The whole way of an alert: `up` on an engine that fails, objectives and a webhook from files, gate, and a restart."""
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import pytest
+from one_slo import slo_file
+from receiver import Receiver, receiver
+
+from inferometer import ask
+from inferometer.address import Address
+from inferometer.demo_traffic import draw, send
+from telemetry.clock import monotonic_ns, sleep
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+N_REQUESTS = 300
+WAIT_S = 100
+
+
+@contextmanager
+def engine(fault_ratio: float) -> Generator[str]:
+    argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--fault-ratio", str(fault_ratio))
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        yield f"http://{cast('Any', process.stdout).readline().strip()}"
+        process.terminate()
+
+
+@contextmanager
+def up(target: str, folder: Path, config: Path, tee: int) -> Generator[subprocess.Popen[str]]:
+    words = ("--target", target, "--data", str(folder / "d"), "--port", str(tee), "--config", str(config))
+    argv = (sys.executable, "-m", "inferometer", "up", *words, "--output", "json")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        assert json.loads(cast("Any", process.stdout).readline())["tee"].endswith(str(tee))
+        yield process
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
+def traffic(port: int) -> None:
+    """Send requests of users who wait for their answers."""
+
+    async def all_of_them() -> None:
+        random = Random(7)  # noqa: S311 -- seeded on purpose
+        calls = [call for call in (draw(random, 20.0) for _ in range(N_REQUESTS)) if call.patience_s is None]
+        for first in range(0, len(calls), 16):
+            await asyncio.gather(*(send(port, call) for call in calls[first : first + 16]))
+
+    asyncio.run(all_of_them())
+
+
+def until(holds: Callable[[], object]) -> bool:
+    end_ns = monotonic_ns() + WAIT_S * 10**9
+    while not holds() and monotonic_ns() < end_ns:
+        sleep(0.5)
+    return bool(holds())
+
+
+def said(heard: Receiver) -> list[tuple[str, str]]:
+    return [(alert["labels"]["severity"], alert["status"]) for got in heard.got for alert in got.body["alerts"]]
+
+
+def asked(port: int, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(ask.get(Address(host="127.0.0.1", port=port), path).body)
+    return found
+
+
+def gate(data: Path, config: Path) -> int:
+    argv = (sys.executable, "-m", "inferometer", "slo", "gate", "--data", str(data), "--config", str(config))
+    return subprocess.run(argv, check=False, capture_output=True).returncode
+
+
+def test_an_engine_that_fails_pages_once_whatever_restarts(
+    tmp_path: Path, free_tcp_port_factory: Callable[[], int]
+) -> None:
+    tee, serve, store = (free_tcp_port_factory() for _ in range(3))
+    with receiver() as heard, engine(0.5) as target:
+        channels = tmp_path / "channels.yaml"
+        channels.write_text(
+            f"channels:\n- {{name: hook, kind: webhook, url: '{heard.url}', networks: [127.0.0.0/8]}}\n"
+        )
+        config = tmp_path / "config.yaml"
+        config.write_text(
+            f"slo: {{objectives: [{slo_file(tmp_path)}], channels: {channels}}}\n"
+            f"serve: {{port: {serve}}}\nstore: {{port: {store}}}\ntarget: {{endpoint: chat}}\nprobe: {{gpu: never}}\n"
+        )
+        with up(target, tmp_path, config, tee):
+            traffic(tee)
+            paged = until(lambda: ("page", "firing") in said(heard))
+            alerts = asked(serve, "/v1/alerts")["alerts"]
+            gated = gate(tmp_path / "d", config)
+        with up(target, tmp_path, config, tee):
+            at_again = until(lambda: asked(serve, "/v1/slos")["as_of"])
+            states = {one["severity"]: one["state"] for one in asked(serve, "/v1/alerts")["alerts"]}
+            sleep(5)
+
+    assert paged
+    assert heard.got[0].body["version"] == "4"
+    page = next(one for one in alerts if one["severity"] == "page")
+    assert page["state"] == "firing"
+    assert page["labels"]["endpoint"] == "chat"
+    assert {"summary", "burn", "budget_left", "impact", "error_classes", "exemplars"} <= page["annotations"].keys()
+    assert gated == 3, "a firing page closes the gate"
+    assert at_again
+    assert states["page"] == "firing", "what fired before the restart still does"
+    assert said(heard).count(("page", "firing")) == 1
