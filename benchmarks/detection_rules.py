@@ -56,8 +56,8 @@ def watchers(history: Sequence[Ended], since_s: int) -> dict[str, Said]:
     engine = _engine(history, since_s)
     built_in = _spans(_built_in(history, since_s))
     return {
-        "ours": Said(pages=_merged([*engine.pages, *built_in]), all=_merged([*engine.all, *built_in])),
-        "engine": engine,
+        "lasting": Said(pages=_merged([*engine.pages, *built_in]), all=_merged([*engine.all, *built_in])),
+        "ours": engine,
         "workbook": _workbook(history, since_s),
         "static": _static(history, since_s),
     }

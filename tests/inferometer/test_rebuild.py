@@ -85,6 +85,7 @@ def differences(store: Chdb, span: rebuild.Span) -> list[list[str]]:
     return [line.split() for line in store.execute(asked.sql, values).splitlines()]
 
 
+@pytest.mark.system
 def test_only_the_span_is_made_again(whole: Chdb) -> None:
     expected = rollups(whole)
     now_s = int(whole.execute("SELECT toUnixTimestamp(toStartOfHour(now()))"))
@@ -103,6 +104,7 @@ def test_only_the_span_is_made_again(whole: Chdb) -> None:
     assert expected == found
 
 
+@pytest.mark.system
 def test_what_is_there_twice_is_taken_out_of_rows_and_roll_ups(whole: Chdb) -> None:
     expected, n = rollups(whole), whole.execute(FILLED)
     whole.execute("INSERT INTO inferometer.requests SELECT * FROM inferometer.requests WHERE seq % 9 = 0")
@@ -134,6 +136,7 @@ def test_what_has_no_rows_is_left_alone(store: Chdb) -> None:
     assert ["1"] == store.execute("SELECT sum(n) FROM inferometer.r_1h").split()
 
 
+@pytest.mark.system
 def test_a_batch_from_before_is_known_to_have_no_token_in_the_roll_ups(store: Chdb) -> None:
     def inserts() -> int:
         asked = queries.inserts_since("n/e", 1, 9, 0, 1 << 42)
