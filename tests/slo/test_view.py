@@ -1,5 +1,7 @@
 """Tests of slo.view."""
 
+from dataclasses import replace
+
 import pytest
 from engine_rig import objective
 
@@ -24,7 +26,7 @@ def test_before_the_first_instant_nothing_is_known() -> None:
 
 @pytest.mark.parametrize("beyond", [0, 1])
 def test_changes_beyond_the_bound_are_forgotten(beyond: int) -> None:
-    first = (ALERT, Transition(**{name: getattr(CHANGE, name) for name in CHANGE.__slots__} | {"at_s": 0}))
+    first = (ALERT, replace(CHANGE, at_s=0))
     kept = remembered([first], [(ALERT, CHANGE)] * (TRANSITIONS_MAX - 1 + beyond))
 
     assert len(kept) == TRANSITIONS_MAX

@@ -130,7 +130,6 @@ def test_late_rows_change_the_buckets_that_they_belong_to(rig: Made, reader: Sto
     one = rig()
     one.live(20, 0, steps=6)
     one.requests(0, 30, at_s=one.now_s - 90)
-    one.engine._late_since_ms = 0  # noqa: SLF001 -- the store's clock is the real one, and the test's is not
     one.live(20, 0, steps=LATE_EVERY_S // 30 + 1)
     (judged,) = one.engine.view.judged
 
