@@ -120,7 +120,7 @@ def _queues(data: DataDirectory) -> Iterator[tuple[Path, list[DeadRow]]]:
     for directory in sorted(data.spool.glob("*/")):
         try:
             with closing(Dlq(directory)) as queue:
-                yield directory, queue.rows(Lane.REQUESTS)
+                yield directory, [row for lane in Lane for row in queue.rows(lane)]
         except SpoolError as error:
             raise ConfigurationError(str(error)) from None
 

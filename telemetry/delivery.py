@@ -21,7 +21,7 @@ from telemetry.samples import Sample
 from telemetry.shipper import Shipper
 from telemetry.spool import Frontier, Spool, SpoolLimits, orphans
 
-LANES = (Lane.REQUESTS, Lane.HEARTBEATS, Lane.PROBES, Lane.ENGINE, Lane.GPU)
+LANES = (Lane.REQUESTS, Lane.HEARTBEATS, Lane.PROBES, Lane.ENGINE, Lane.GPU, Lane.CONTROL)
 """Lanes that somebody fills."""
 _HEARTBEATS = Lane.HEARTBEATS.name.lower()
 _ADOPTED_MAX = 4
@@ -64,7 +64,7 @@ class Delivery:
         spool_dir: Directory of the own spool.
         node: Name of this machine or pod.
         sink: The store; None keeps everything in the spool.
-        lanes: Lanes that the owner fills.
+        lanes: Lanes that the owner fills; what the store refuses is told in one more.
         bytes_max: Quota of the own spool; None leaves the usual one.
 
     Raises:
@@ -85,7 +85,7 @@ class Delivery:
         self._sink = sink
         limits = SpoolLimits() if bytes_max is None else SpoolLimits(bytes_max=bytes_max)
         self._spool = Spool(spool_dir, node=node, limits=limits)
-        self._own = None if sink is None else _Drained.begun(self._spool, sink, lanes)
+        self._own = None if sink is None else _Drained.begun(self._spool, sink, sorted({*lanes, Lane.CONTROL}))
         self._adopted: list[_Drained] = []
         if sink is None:
             self._spool.recover()  # nobody else reads what earlier lives left, and unread rows cannot be dropped

@@ -18,8 +18,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from telemetry.accounting import STORED, DropReason
+from telemetry.accounting import STORED, DropReason, Lane
+from telemetry.clock import wall_ms
 from telemetry.errors import SpoolError
+from telemetry.samples import SetAside
 from telemetry.segments import QUARANTINE, quarantine_move
 from telemetry.spool_record import DAY_MS
 
@@ -60,6 +62,27 @@ class DeadRow(NamedTuple):
     payload: bytes
     created_at: int
     attempts: int = 0
+
+
+def index_of(row: DeadRow, collector: str, state: str = "new") -> SetAside:
+    """Return what the store is told of a record.
+
+    Args:
+        row: The record.
+        collector: `<node>/<epoch8>` of the spool that holds it.
+        state: `new`, `replayed` or `discarded`.
+    """
+    return SetAside(
+        at=wall_ms(),
+        collector=collector,
+        lane=Lane(row.lane).name.lower(),
+        dlq_id=row.seq,
+        seq=row.seq,
+        code="" if row.code is None else str(row.code),
+        error=row.error,
+        bytes=len(row.payload),
+        state=state,
+    )
 
 
 class Dlq:

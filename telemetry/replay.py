@@ -7,13 +7,14 @@ Source: spec/store.md 10.5, 11.7, 12.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 
-from telemetry.accounting import STORED
-from telemetry.cargo import RowSink
-from telemetry.dlq import DeadRow, Dlq
+from telemetry.accounting import STORED, Lane
+from telemetry.cargo import RowSink, loader
+from telemetry.dlq import DeadRow, Dlq, index_of
 from telemetry.errors import StoreError
-from telemetry.record import RequestBatch
-from telemetry.spool_record import decode_request
+from telemetry.lane_log import Row
+from telemetry.shipping import Answer
 
 
 def replayed(queue: Dlq, rows: Iterable[DeadRow], collector: str, sink: RowSink) -> dict[int, str | None]:
@@ -33,11 +34,19 @@ def replayed(queue: Dlq, rows: Iterable[DeadRow], collector: str, sink: RowSink)
 
 def _offered(queue: Dlq, row: DeadRow, collector: str, sink: RowSink) -> str | None:
     try:
-        batch = RequestBatch(collector=collector, seqs=(row.seq,), records=(decode_request(row.payload),))
-        if sink.count_requests(batch) == 0:
-            sink.insert_requests(batch, f"{row.batch_id}-replay-{row.seq}")
+        _send(row, collector, sink)
     except StoreError as error:
         queue.failed_again([row.seq])
         return str(error)
     queue.release([row.seq], STORED)
+    with suppress(StoreError):  # the row is stored; that the index says so is a courtesy
+        sink.insert_samples([index_of(row, collector, "replayed")], f"{collector}-dlq-{row.seq}-replayed")
     return None
+
+
+def _send(row: DeadRow, collector: str, sink: RowSink) -> None:
+    load, unsendable = loader(Lane(row.lane))(sink, collector, [Row(row.seq, row.payload)])
+    if error := unsendable.get(row.seq):
+        raise error
+    if load.ask() is Answer.NOTHING:
+        load.insert(f"{row.batch_id}-replay-{row.seq}")

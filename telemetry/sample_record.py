@@ -147,6 +147,7 @@ def _id(value: UUID) -> bytes:
 _FIT_OF: tuple[tuple[str, _Fit], ...] = (
     (r"DateTime64\(3, 'UTC'\)", _stamp),
     (r"LowCardinality\(String\)", clean_label),
+    (r"String", clean_label),
     (r"UInt8", _whole(8)),
     (r"UInt32", _whole(32)),
     (r"UInt64", _whole(64)),

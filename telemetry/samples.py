@@ -15,6 +15,7 @@ import msgspec
 
 from telemetry.accounting import Lane
 from telemetry.schema import Table
+from telemetry.schema.ledger import DLQ
 from telemetry.schema.pipeline import HEARTBEATS
 from telemetry.schema.samples import ENGINE_HISTOGRAMS, ENGINE_METRICS, GPU_SAMPLES, PROBE_RESULTS
 
@@ -233,7 +234,33 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     clock_offset_us: int
 
 
-Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat
+class SetAside(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One record that the store refused: an index, the payload stays in the dead letter queue.
+
+    Attributes:
+        at: Wall time at which it was set aside, or its state changed, unix milliseconds.
+        collector: `<node>/<epoch8>` of the spool that holds it.
+        lane: Lane of the spool.
+        dlq_id: Its number in the queue; its sequence number.
+        seq: Its spool sequence number.
+        code: Error code of the store; empty if it named none.
+        error: Message of the store.
+        bytes: Size of the payload.
+        state: `new`, `replayed` or `discarded`.
+    """
+
+    at: int
+    collector: str
+    lane: str
+    dlq_id: int
+    seq: int
+    code: str
+    error: str
+    bytes: int
+    state: str = "new"
+
+
+Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,5 +283,6 @@ SAMPLES: Mapping[type[Sample], Kind] = MappingProxyType(
         GpuRow: Kind(table=GPU_SAMPLES, lane=Lane.GPU),
         ProbeResult: Kind(table=PROBE_RESULTS, lane=Lane.PROBES),
         Heartbeat: Kind(table=HEARTBEATS, lane=Lane.HEARTBEATS),
+        SetAside: Kind(table=DLQ, lane=Lane.CONTROL),
     }
 )

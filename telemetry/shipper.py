@@ -17,7 +17,7 @@ from telemetry.accounting import DLQ, STORED, DropReason, Lane, SeqSet
 from telemetry.backoff import Backoff, Pace
 from telemetry.cargo import Load, RowSink, Unsendable, loader
 from telemetry.clock import monotonic_ns, wall_ms
-from telemetry.dlq import DeadRow
+from telemetry.dlq import DeadRow, index_of
 from telemetry.errors import StoreAmbiguousError, StoreError, TelemetryError
 from telemetry.shipping import (
     DLQ_PER_HOUR_MAX,
@@ -348,7 +348,10 @@ class Shipper:
             return
         row, batch = parcel.rows[0], parcel.batch
         text = str(error)[:ERROR_CHARS_MAX]
-        self._spool.dlq.add([DeadRow(row.seq, batch.lane, batch.batch_id, error.code, text, row.payload, wall_ms())])
+        dead = DeadRow(row.seq, batch.lane, batch.batch_id, error.code, text, row.payload, wall_ms())
+        self._spool.dlq.add([dead])
+        if batch.lane != Lane.CONTROL:  # the index of a refused index would never end
+            self._spool.append_samples([index_of(dead, self._spool.collector)])
         parcel.budget.left -= 1
         self._dead_at_ns.append(now_ns)
         self._done(parcel, DLQ)

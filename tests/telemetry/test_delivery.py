@@ -15,7 +15,7 @@ from telemetry.delivery import (
 )
 from telemetry.errors import SpoolOwnedError
 from telemetry.queries import Question
-from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample
+from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample, SetAside
 from telemetry.spool import Spool
 from telemetry.store import Store
 from telemetry.testing.memory_store import Fault, MemoryStore, sample_request
@@ -162,4 +162,7 @@ def test_a_sample_that_cannot_be_read_is_buried_and_stops_nothing(tmp_path: Path
 
     assert delivery.close(30) == 0
     assert delivery.shipping_events()["batches_dlq"] == 1
-    assert len(store.samples) == 1
+    results = [one for one in store.samples if isinstance(one, ProbeResult)]
+    (index,) = (one for one in store.samples if isinstance(one, SetAside))
+    assert len(results) == 1
+    assert (index.lane, index.state, index.bytes, index.collector) == ("gpu", "new", 7, delivery.collector)

@@ -1,21 +1,26 @@
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from telemetry.accounting import DLQ, Lane, LaneCounters
+from telemetry.clock import wall_ms
 from telemetry.dlq import DeadRow
 from telemetry.record import RequestBatch
 from telemetry.replay import replayed
+from telemetry.samples import ProbeResult, SetAside
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import Fault, MemoryStore, sample_request
+
+NOW_MS = wall_ms()
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
     """A spool both of whose rows are dead."""
     made = Spool(tmp_path, node="n1")
-    made.append_requests([sample_request(n) for n in range(2)])
+    made.append_requests([sample_request(n, NOW_MS) for n in range(2)])
     rows = made.reader().cut()
     made.dlq.add([DeadRow(row.seq, Lane.REQUESTS, "batch.1", 27, "cannot parse", row.payload, 0) for row in rows])
     made.settle(made.freeze(rows), DLQ)
@@ -46,7 +51,7 @@ def test_what_the_store_still_refuses_stays_with_its_words_and_its_attempts(spoo
 
 def test_a_replay_that_died_before_its_note_does_not_store_twice(spool: Spool) -> None:
     store = MemoryStore(window=1)
-    sent = RequestBatch(collector=spool.collector, seqs=(1,), records=(sample_request(0),))
+    sent = RequestBatch(collector=spool.collector, seqs=(1,), records=(sample_request(0, NOW_MS),))
     store.insert_requests(sent, "batch.1-replay-1")
     store.insert_requests(RequestBatch(collector="other", seqs=(9,), records=(sample_request(9),)), "beyond the window")
 
@@ -72,3 +77,18 @@ def test_a_row_that_cannot_be_read_stays(tmp_path: Path) -> None:
     }
     assert [row.attempts for row in spool.dlq.rows(Lane.REQUESTS)] == [1]
     spool.close()
+
+
+def test_samples_are_offered_again_too_and_the_store_is_told(tmp_path: Path) -> None:
+    with closing(Spool(tmp_path, node="n1")) as spool:
+        spool.append_samples([ProbeResult(ts=NOW_MS, target="t", probe="p", outcome="ok", ok=1)])
+        rows = spool.reader(Lane.PROBES).cut()
+        spool.dlq.add([DeadRow(row.seq, Lane.PROBES, "batch.2", 27, "no", row.payload, 0) for row in rows])
+        store = MemoryStore()
+        said = replayed(spool.dlq, spool.dlq.rows(Lane.PROBES), spool.collector, store)
+        result, index = store.samples
+
+        assert said == {1: None}
+        assert isinstance(result, ProbeResult)
+        assert isinstance(index, SetAside)
+        assert (index.state, index.lane, index.seq) == ("replayed", "probes", 1)
