@@ -36,11 +36,15 @@ class Judged:
         watched: The objective.
         group: Values that it is grouped by.
         found: What was evaluated; None if the counts cannot be.
+        identities: Fingerprint and labels of its alerts, as far as somebody asked; `replace` hands them on.
     """
 
     watched: Watched
     group: Mapping[str, str] = field(default_factory=dict[str, str])
     found: Evaluated | None = None
+    identities: dict[tuple[str, Severity], tuple[int, Mapping[str, str]]] = field(
+        default_factory=dict[tuple[str, Severity], tuple[int, Mapping[str, str]]], repr=False, compare=False
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +85,8 @@ class Moved:
 class _Watch:
     """One alert that an objective has: who it is, what this instant says, and in which words."""
 
+    fingerprint: int
     labels: Mapping[str, str]
-    severity: Severity
     event: AlertEvent
     timers: Timers
     words: Callable[[], Mapping[str, str]]
@@ -113,7 +117,7 @@ def advance(
     changed: dict[int, Alert] = {}
     transitions: list[tuple[Alert, Transition]] = []
     bad: dict[int, int | None] = {}
-    watches = [watch for one in judged for watch in _watches(one)]
+    watches = [watch for one in judged for watch in _watches(one, before)]
     moves = [_moved(watch, before, at_s, may_start=may_start) for watch in watches]
     for watch, (alert, transition) in zip(watches, moves, strict=True):
         if transition is not None and not _is_beginning(transition):
@@ -174,33 +178,46 @@ def explained(moved: Moved, words: Mapping[int, Mapping[str, str]]) -> Moved:
     )
 
 
-def _watches(one: Judged) -> Iterator[_Watch]:
-    """Yield every alert of an objective and group with what this instant says of it."""
-    found = one.found
+def _watches(one: Judged, before: Mapping[int, Alert]) -> Iterator[_Watch]:
+    """Yield the alerts of an objective and group with what this instant says of them.
+
+    One of which nothing is remembered moves only if this instant is bad; of most alerts, most of the time, that is all.
+    """
+    for name, severity, event, for_s in _events(one):
+        key, labels = _identity(one, name, severity)
+        if event is AlertEvent.BAD or key in before:
+            of = (one, severity, event, key, labels)
+            yield _own(*of) if for_s is None else _meta(*of, for_s)
+
+
+def _events(one: Judged) -> Iterator[tuple[str, Severity, AlertEvent, int | None]]:
+    """Yield name, severity, event and waiting time of every alert; None waits as long as its rule says."""
+    found, own = one.found, one.watched.objective.name
     if found is None:
-        yield _meta(one, "SLIInvalid", Severity.PAGE, AlertEvent.BAD, 0)
+        yield "SLIInvalid", Severity.PAGE, AlertEvent.BAD, 0
         for severity in Severity:
-            yield _own(one, severity, AlertEvent.BLIND, None)
+            yield own, severity, AlertEvent.BLIND, None
         return
     known = found.known
     for severity in Severity:
-        yield _own(one, severity, found.events[severity], found)
+        yield own, severity, found.events[severity], None
     blind = AlertEvent.BAD if known.is_blind else AlertEvent.OK
     down = AlertEvent.BAD if known.endpoint_down else AlertEvent.BLIND if known.is_blind else AlertEvent.OK
     gap = AlertEvent.BAD if known.has_gap else AlertEvent.BLIND if known.is_blind else AlertEvent.OK
-    yield _meta(one, "EndpointDown", Severity.PAGE, down, 0)
-    yield _meta(one, "SLOBlind", Severity.TICKET, blind, BLIND_TICKET_S)
-    yield _meta(one, "SLOBlind", Severity.PAGE, blind, BLIND_PAGE_S)
-    yield _meta(one, "TelemetryGap", Severity.TICKET, gap, _GAP_S)
-    yield _meta(one, "SLIInvalid", Severity.PAGE, AlertEvent.BLIND if known.is_blind else AlertEvent.OK, 0)
+    yield "EndpointDown", Severity.PAGE, down, 0
+    yield "SLOBlind", Severity.TICKET, blind, BLIND_TICKET_S
+    yield "SLOBlind", Severity.PAGE, blind, BLIND_PAGE_S
+    yield "TelemetryGap", Severity.TICKET, gap, _GAP_S
+    yield "SLIInvalid", Severity.PAGE, AlertEvent.BLIND if known.is_blind else AlertEvent.OK, 0
 
 
-def _own(one: Judged, severity: Severity, event: AlertEvent, found: Evaluated | None) -> _Watch:
+def _own(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str]) -> _Watch:
+    found = one.found
     spoken = found.speaking.get(severity, ()) if found else ()
     timers = spoken[0].rule.timers if spoken else default_timers(severity, is_burn_rule=True)
     return _Watch(
-        labels=_labels(one, one.watched.objective.name, severity),
-        severity=severity,
+        fingerprint=key,
+        labels=labels,
         event=event,
         timers=timers,
         words=lambda: burn_words(one.watched, found, severity, one.group) if found else {},
@@ -218,17 +235,27 @@ _SENTENCES = {
 }
 
 
-def _meta(one: Judged, name: str, severity: Severity, event: AlertEvent, for_s: int) -> _Watch:
+def _meta(
+    one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str], for_s: int
+) -> _Watch:
     where = f"{one.watched.objective.name} ({' '.join(one.group.values()) or one.watched.objective.service})"
-    sentence = _SENTENCES[name].format(where=where)
+    sentence = _SENTENCES[labels["alertname"]].format(where=where)
     return _Watch(
-        labels=_labels(one, name, severity),
-        severity=severity,
+        fingerprint=key,
+        labels=labels,
         event=event,
         timers=Timers(for_s=for_s, keep_firing_s=default_timers(severity, is_burn_rule=False).keep_firing_s),
         words=lambda: {"summary": sentence},
         definition_hash=one.watched.definition_hash,
     )
+
+
+def _identity(one: Judged, name: str, severity: Severity) -> tuple[int, Mapping[str, str]]:
+    """Return the fingerprint and the labels of an alert."""
+    if (known := one.identities.get((name, severity))) is None:
+        labels = _labels(one, name, severity)
+        known = one.identities[name, severity] = (fingerprint(labels), labels)
+    return known
 
 
 def _labels(one: Judged, name: str, severity: Severity) -> dict[str, str]:
@@ -242,7 +269,7 @@ def _labels(one: Judged, name: str, severity: Severity) -> dict[str, str]:
 def _moved(
     watch: _Watch, before: Mapping[int, Alert], at_s: int, *, may_start: bool
 ) -> tuple[Alert, Transition | None]:
-    key = fingerprint(watch.labels)
+    key = watch.fingerprint
     known = before.get(key)
     record = known.record if known else Record(fingerprint=key, definition_hash=watch.definition_hash)
     after, transition = step(record, watch.event, at_s, watch.timers, may_start=may_start)

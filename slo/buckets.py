@@ -6,14 +6,17 @@ hundredths. Where spans overlap the largest percentage holds, so a maintenance t
 Source: spec/slo.md 4 (rolling windows, slices, adjustments); spec/store.md 4.5 (buckets).
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from operator import attrgetter
 
 from slo.counts import Counts, total
 from slo.windows import BUCKET_S
 
 _ALL_PERCENT = 100
+_start_s = attrgetter("start_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,11 @@ class Slice:
     eligible: Fraction
     bad: Fraction
     blind: bool
+
+
+def between(buckets: Sequence[Bucket], since_s: int, until_s: int) -> Sequence[Bucket]:
+    """Return the buckets [since, until) of some that are given oldest first."""
+    return buckets[bisect_left(buckets, since_s, key=_start_s) : bisect_left(buckets, until_s, key=_start_s)]
 
 
 def in_window(buckets: Iterable[Bucket], at_s: int, window_s: int) -> Counts:

@@ -87,7 +87,7 @@ def occurrences(eligible: int | Fraction, bad: int | Fraction, target: float) ->
         bad: The bad of them.
         target: Share that is to be good, within [0, 1).
     """
-    return _of_parts(Fraction(eligible), Fraction(bad), target)
+    return _of_parts(eligible, bad, target)
 
 
 def projected_remaining(bad: float, target: float, expected: float) -> float | None:
@@ -210,9 +210,10 @@ def _verdict(one: Slice, slice_target: Fraction, empty: EmptySlice) -> _Verdict:
 def _of_parts(judged: Fraction | int, bad: Fraction | int, target: float) -> Budget:
     if not judged:
         return Budget(sli=None, remaining=None, judged=0.0, bad=0.0)
-    ratio = Fraction(bad) / judged
-    left = 1 - ratio / allowed_ratio(target)
-    return Budget(sli=float(1 - ratio), remaining=float(left), judged=float(judged), bad=float(bad))
+    allowed = allowed_ratio(target)
+    whole = judged * allowed.numerator
+    left = (whole - bad * allowed.denominator) / whole  # of integers or fractions: it rounds once, or not at all
+    return Budget(sli=float((judged - bad) / judged), remaining=float(left), judged=float(judged), bad=float(bad))
 
 
 def _of_sli(

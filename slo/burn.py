@@ -53,8 +53,10 @@ def burn_rate(counts: Counts, target: float) -> float:
         counts: Sums over the window.
         target: Share that is to be good, within [0, 1).
     """
-    ratio = counts.bad_ratio
-    return float(ratio / allowed_ratio(target)) if ratio else 0.0
+    if not counts.bad:
+        return 0.0
+    allowed = allowed_ratio(target)
+    return counts.bad * allowed.denominator / (counts.eligible * allowed.numerator)  # of integers it rounds once
 
 
 def read(rule: BurnRule, target: float, long: Counts, short: Counts) -> BurnReading:

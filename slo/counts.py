@@ -73,7 +73,7 @@ def with_overdue(counts: Counts, overdue: int) -> Counts:
 
     For the evaluation of an instant only, never for the stored budget: there they count when they end.
     """
-    return counts + Counts(eligible=overdue, bad=overdue)
+    return counts + Counts(eligible=overdue, bad=overdue) if overdue else counts
 
 
 @lru_cache(maxsize=_NUMBERS_KEPT)

@@ -16,7 +16,7 @@ from slo.alarms import Judged, Moved, Quiet, advance, explained, restored
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
-from slo.buckets import Bucket
+from slo.buckets import Bucket, between
 from slo.errors import CountsError
 from slo.evaluation import evaluate
 from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
@@ -25,7 +25,7 @@ from slo.notice import Notice
 from slo.objective import Rolling
 from slo.outage import LONG_S
 from slo.periods import civil
-from slo.reader import CHUNK_S, Reader
+from slo.reader import LATE_S, Reader, chunk_s
 from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.telemetry_state import BlindCause
@@ -86,11 +86,12 @@ class Engine:
         alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
         self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
         self._counted: dict[str, int] = {}
+        self._known_as: dict[Key, Judged] = {}
         self._recent: dict[Key, list[Bucket]] = {}
         self._recent_s = 0
         self._expected: dict[Key, float] = {}
         self._expected_at_s = self._late_at_s = 0
-        self._late_since_ms = int(clocks[0] * 1000)
+        self._looked: list[tuple[int, int]] = []  # up to where was counted, and when, since late rows were looked for
 
     def step(self, wall_s: float, monotonic_s: float) -> int:
         """Evaluate the instants that are due; returns how many.
@@ -125,15 +126,22 @@ class Engine:
             return self._blind(at_s), BlindCause.STORE
         except CountsError:
             return [Judged(watched=one.watched, group=one.group) for one in self._known()], BlindCause.STORE
-        return [judged for one in self._watched for judged in self._groups(one, seen)], ""
-
-    def _groups(self, one: Watched, seen: Sight) -> list[Judged]:
-        own = [group for name, group in seen.windows if name == one.objective.name] or [NO_GROUP]
-        period_s = _period_s(one, seen.at_s)
+        groups: dict[str, list[str]] = {}
+        for name, group in seen.windows:
+            groups.setdefault(name, []).append(group)
+        known, self._known_as = self._known_as, {}
         return [
-            Judged(watched=one, group=group_of(key), found=evaluate(one, sight.facts(one, key, seen, period_s)))
-            for key in own
-        ]
+            self._found(one, (one.objective.name, group), seen, known)
+            for one in self._watched
+            for group in groups.get(one.objective.name, (NO_GROUP,))
+        ], ""
+
+    def _found(self, one: Watched, key: Key, seen: Sight, known: Mapping[Key, Judged]) -> Judged:
+        """Return one objective and group as it is now; who it is does not change from instant to instant."""
+        before = known.get(key) or Judged(watched=one, group=group_of(key[1]))
+        found = evaluate(one, sight.facts(one, key[1], seen, _period_s(one, seen.at_s)))
+        self._known_as[key] = judged = replace(before, found=found)
+        return judged
 
     def _blind(self, at_s: int) -> list[Judged]:
         known = self._known()
@@ -146,23 +154,28 @@ class Engine:
     def _count(self, at_s: int, wall_s: float) -> None:
         """Count what has ended before an instant and is not counted yet."""
         now_ms = int(wall_s * 1000)
-        self._counted = self._counted or self._reader.starts(at_s)
+        if not self._counted:
+            self._counted = self._reader.starts(at_s)
+            self._looked = [(min(self._counted.values(), default=at_s), now_ms)]
+        span_s = chunk_s(len(self._watched))
         while (since_s := min(self._counted.values())) < at_s:
-            end_s = min((since_s // CHUNK_S + 1) * CHUNK_S, at_s)
+            end_s = min((since_s // span_s + 1) * span_s, at_s)
             names = [name for name, counted_s in self._counted.items() if counted_s < end_s]
             start_s = {name: self._counted[name] for name in names}
             for first_s in sorted(set(start_s.values())):
                 some = [name for name in names if start_s[name] == first_s]
                 self._reader.count(some, first_s, end_s, now_ms)
             self._counted |= dict.fromkeys(names, end_s)
+        self._looked = [*self._looked, (at_s, now_ms)][-(LATE_S // BUCKET_S) :]
         if at_s - self._late_at_s >= LATE_EVERY_S:
             self._late_at_s = at_s
-            late = self._reader.late(self._late_since_ms, at_s - BUCKET_S)
-            for late_s in late:
+            looked = self._looked[:-1]
+            late = {late_s for until_s, since_ms in looked for late_s in self._reader.late(since_ms, until_s)}
+            for late_s in sorted(late):
                 self._reader.count(list(self._counted), late_s, late_s + BUCKET_S, now_ms, revision=at_s)
             if late:
                 self._recent, self._recent_s = {}, 0
-            self._late_since_ms = now_ms
+            self._looked = self._looked[-1:]
 
     def _seen(self, at_s: int, coverage: Sequence[sight.Row]) -> Sight:
         if at_s - self._expected_at_s >= HOUR_S:
@@ -183,8 +196,8 @@ class Engine:
         for key, buckets in self._reader.buckets(max(self._recent_s, oldest_s), at_s).items():
             self._recent.setdefault(key, []).extend(buckets)
         self._recent_s = at_s
-        kept = {key: [one for one in buckets if one.start_s >= oldest_s] for key, buckets in self._recent.items()}
-        self._recent = {key: buckets for key, buckets in kept.items() if buckets}
+        kept = {key: between(buckets, oldest_s, at_s) for key, buckets in self._recent.items()}
+        self._recent = {key: list(buckets) for key, buckets in kept.items() if buckets}
         return self._recent
 
     def _keep(self, at_s: int, lag: float, judged: Sequence[Judged], cause: str) -> None:

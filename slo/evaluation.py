@@ -8,6 +8,8 @@ Source: spec/slo.md 4 (budget), 5, 6 (rules and gates), 7 (what absence means), 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import lru_cache
 
 from slo import budget
 from slo.alert_moves import AlertEvent, event_of
@@ -22,6 +24,8 @@ from slo.outage import LONG_S, SHORT_S, OutageRule, Run, is_outage, is_outage_ru
 from slo.sequential import is_spent, proof
 from slo.telemetry_state import Assessment, Heartbeats, ProbeSays, assess
 from slo.watched import HOUR_S, Rule, Watched
+
+_REACHES_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +158,20 @@ def _read(one: Watched, rule: Rule, facts: Facts, left: Budget) -> Reading:
 
 
 def _burns(one: Watched, condition: AlertCondition, facts: Facts, _left: Budget) -> Standing:
-    reach = exact(condition.threshold or 0.0) * allowed_ratio(one.objective.target)
     counts = facts.over(condition.lookback_s or HOUR_S)
-    if counts.bad > reach * counts.eligible:
+    if not counts.bad:
+        return Standing.BELOW
+    reach, near = _reaches(condition.threshold or 0.0, one.objective.target)
+    if counts.bad * reach.denominator > reach.numerator * counts.eligible:
         return Standing.ABOVE
-    return Standing.NEAR if counts.bad > reach * NEAR_RATIO * counts.eligible else Standing.BELOW
+    return Standing.NEAR if counts.bad * near.denominator > near.numerator * counts.eligible else Standing.BELOW
+
+
+@lru_cache(maxsize=_REACHES_KEPT)
+def _reaches(burn: float, target: float) -> tuple[Fraction, Fraction]:
+    """Return the bad ratio above which a burn rate is exceeded, and nearly so."""
+    reach = exact(burn) * allowed_ratio(target)
+    return reach, reach * NEAR_RATIO
 
 
 def _is_out(one: Watched, condition: AlertCondition, facts: Facts, left: Budget) -> Standing:

@@ -126,12 +126,18 @@ def inhibited(firing: Sequence[Firing], rules: Sequence[Inhibition] = INHIBITION
     """
     held: dict[int, tuple[int, str]] = {}
     ordered = sorted(firing, key=_loudness)
+    # Thousands may fire at once: each is compared only with those whose labels a rule wants to be its own.
+    alike = [_alike(rule, ordered) for rule in rules]
     for one in ordered:
-        for other in ordered:
-            name = _rule(other, one, rules)
-            if name and other.fingerprint not in held:
-                held[one.fingerprint] = (other.fingerprint, name)
-                break
+        found: list[tuple[int, int, int]] = []
+        for at, (rule, speakers_of) in enumerate(zip(rules, alike, strict=True)):
+            for place, other in speakers_of.get(_equal(rule, one), ()):
+                if other.fingerprint not in held and _applies(rule, other, one):
+                    found.append((place, at, other.fingerprint))
+                    break
+        if found:
+            _, at, fingerprint = min(found)
+            held[one.fingerprint] = (fingerprint, rules[at].name)
     return held
 
 
@@ -160,20 +166,26 @@ def _width(labels: Mapping[str, str]) -> int:
     return next((width for width, name in enumerate(_WIDTHS) if labels.get(name)), len(_WIDTHS))
 
 
-def _rule(speaker: Firing, other: Firing, rules: Sequence[Inhibition]) -> str | None:
-    """Return the name of the first rule by which one alert speaks for another."""
-    if speaker.fingerprint == other.fingerprint or _rank(speaker.severity) > _rank(other.severity):
-        return None
-    return next((rule.name for rule in rules if _applies(rule, speaker, other)), None)
+def _equal(rule: Inhibition, one: Firing) -> tuple[str, ...]:
+    return tuple(one.labels.get(name, "") for name in rule.equal)
+
+
+def _alike(rule: Inhibition, ordered: Sequence[Firing]) -> dict[tuple[str, ...], list[tuple[int, Firing]]]:
+    """Return the alerts that may speak by a rule, with their place in the order, by the labels that must be alike."""
+    found: dict[tuple[str, ...], list[tuple[int, Firing]]] = {}
+    for place, one in enumerate(ordered):
+        if one.labels.get(rule.equal[0]) and (rule.by is None or one.kind in rule.by):
+            found.setdefault(_equal(rule, one), []).append((place, one))
+    return found
 
 
 def _applies(rule: Inhibition, speaker: Firing, other: Firing) -> bool:
-    kinds = (rule.by is None or speaker.kind in rule.by) and (rule.of is None or other.kind in rule.of)
-    alike = bool(speaker.labels.get(rule.equal[0])) and all(
-        speaker.labels.get(name, "") == other.labels.get(name, "") for name in rule.equal
-    )
-    higher = not rule.needs_higher or _rank(speaker.severity) < _rank(other.severity)
-    return kinds and alike and higher and (not rule.needs_wider or _explains(speaker, other))
+    """Return whether an alert of a rule's kind speaks for one whose labels are alike."""
+    if speaker.fingerprint == other.fingerprint or (rule.of is not None and other.kind not in rule.of):
+        return False
+    by, of = _rank(speaker.severity), _rank(other.severity)
+    high = by < of if rule.needs_higher else by <= of
+    return high and (not rule.needs_wider or _explains(speaker, other))
 
 
 def _explains(wide: Firing, narrow: Firing) -> bool:

@@ -2,13 +2,13 @@
 
 Buckets are counted once, by every replica alike: what the store has already is not written again, and two replicas
 that write the same bucket at the same time use the same token. A late row brings a bucket's counts again, under a
-higher revision.
+higher revision, if they are others now.
 
 Source: spec/slo.md 8 (one query for all objectives, late rows); spec/store.md 4.5 (`slo_minutes`), 10 (tokens).
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from slo import sight
@@ -22,18 +22,25 @@ from slo.sight import Heard, Key, Row
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry import queries
+from telemetry.queries import Question
 from telemetry.queries.burn import WINDOWS_MAX
-from telemetry.queries.counted import counts
+from telemetry.queries.counted import Counted, counts
+from telemetry.queries.objectives import OBJECTIVES_MAX
 from telemetry.schema.objectives import ALERT_EVENTS, SLO_MINUTES
 from telemetry.store import Store
 
 HISTORY_S = 14 * 86_400
 """How far back an objective that is new is counted: as long as requests are kept whole."""
-CHUNK_S = 3_600
-"""Longest span that is counted at once."""
+CHUNK_S, CHUNK_OBJECTIVES = 3_600, 100
+"""Longest span that is counted at once, of so many objectives; of more, less."""
 LATE_S = 3_600
 """Rows that come later than this change no bucket any more."""
 PROBES_S = 600
+
+
+def chunk_s(objectives: int) -> int:
+    """Return how long a span of objectives is counted at once: the store judges each request for each of them."""
+    return CHUNK_S // -(-max(1, objectives) // CHUNK_OBJECTIVES) // BUCKET_S * BUCKET_S or BUCKET_S
 
 
 class Reader:
@@ -51,6 +58,8 @@ class Reader:
         self._watched = {one.objective.name: one for one in watched}
         self._hashes = {name: one.definition_hash for name, one in self._watched.items()}
         self._names = list(self._watched)
+        self._counted = {one.name: one for one in counted([one.objective for one in watched])}
+        self._parts = list(_parts(self._names, self._counted))
 
     def coverage(self, at_ms: int) -> list[dict[str, Any]]:
         """Return who is heard, by endpoint, model and class.
@@ -73,7 +82,7 @@ class Reader:
         (first,) = self._store.query(queries.oldest_request((at_s - HISTORY_S) * 1000))
         first_s = int(str(first["ended_unix_ms"])) // 1000 or at_s
         oldest_s = min(first_s, at_s) // BUCKET_S * BUCKET_S
-        rows = self._store.query(queries.counted_until(self._names, oldest_s))
+        rows = self._of_all(lambda names: queries.counted_until(names, oldest_s))
         known = {str(row["slo"]): int(str(row["until_unix_s"])) for row in rows if self._is_ours(row)}
         return {name: known.get(name, oldest_s) for name in self._names}
 
@@ -85,15 +94,22 @@ class Reader:
             since_s: Start, a multiple of the bucket.
             until_s: End, excluded.
             now_ms: Wall clock, unix milliseconds.
-            revision: Above 0 counts buckets again that are kept already.
+            revision: Above 0 counts buckets again that are kept already, and keeps what has changed.
         """
-        objectives = counted([self._watched[name].objective for name in names])
+        wanted = frozenset(names)
+        parts = [[name for name in part if name in wanted] for part in self._parts]
+        return sum(self._count(part, since_s, until_s, now_ms, revision) for part in parts if part)
+
+    def _count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int) -> int:
+        objectives = [self._counted[name] for name in names]
         rows = self._store.query(counts(objectives, since_s * 1000, until_s * 1000))
         if not rows:
             return 0
-        kept = {self._place(row) for row in self._store.query(queries.counted_buckets(names, since_s, until_s))}
+        told = self._store.query(queries.counted_buckets(names, since_s, until_s))
+        kept = {self._place(row): _sums(row) for row in told}
         fresh = [(row, 0) for row in rows if self._place(row) not in kept]
-        again = [(row, revision) for row in rows if self._place(row) in kept] if revision else []
+        again = [(row, revision) for row in rows if kept.get(self._place(row), _sums(row)) != _sums(row)]
+        again = again if revision else []
         values = [self._minute(row, of, now_ms) for row, of in (*fresh, *again)]
         if values:
             self._writer.insert_rows(SLO_MINUTES, values, self._token(names, since_s, until_s, revision, len(values)))
@@ -114,7 +130,7 @@ class Reader:
         found: dict[Key, dict[int, Counts]] = {}
         for first in range(0, len(windows_s), WINDOWS_MAX):
             some = windows_s[first : first + WINDOWS_MAX]
-            rows = self._store.query(queries.burn_inputs(at_s, some, self._names))
+            rows = self._of_all(lambda names, some=some: queries.burn_inputs(at_s, some, names))
             for key, counts_of in sight.windows_of(rows, some, self._hashes).items():
                 found.setdefault(key, {}).update(counts_of)
         return found
@@ -125,12 +141,14 @@ class Reader:
         Raises:
             CountsError: Counts that cannot be.
         """
-        return sight.buckets_of(self._store.query(queries.counted_buckets(self._names, since_s, until_s)), self._hashes)
+        rows = self._of_all(lambda names: queries.counted_buckets(names, since_s, until_s))
+        return sight.buckets_of(rows, self._hashes)
 
     def expected(self, at_s: int) -> dict[Key, float]:
         """Return how many requests each objective's period is expected to bring, by the hours of past weeks."""
         end_s = at_s // HOUR_S * HOUR_S
-        rows = self._store.query(queries.sums_by(self._names, end_s - WEEKS * HOURS_PER_WEEK * HOUR_S, end_s, HOUR_S))
+        since_s = end_s - WEEKS * HOURS_PER_WEEK * HOUR_S
+        rows = self._of_all(lambda names: queries.sums_by(names, since_s, end_s, HOUR_S))
         hours: dict[Key, dict[int, int]] = {}
         for row in rows:
             if self._is_ours(row):
@@ -150,6 +168,11 @@ class Reader:
             rows = [self._event(alert, transition) for alert, transition in transitions]
             told = ":".join(f"{a.fingerprint:x}-{t.at_s}-{t.after}" for a, t in transitions)
             self._writer.insert_rows(ALERT_EVENTS, rows, "alerts-" + hashlib.sha256(told.encode()).hexdigest()[:32])
+
+    def _of_all(self, question: Callable[[Sequence[str]], Question]) -> list[Row]:
+        """Ask of every objective, of no more at once than one question takes."""
+        some = [self._names[at : at + OBJECTIVES_MAX] for at in range(0, len(self._names), OBJECTIVES_MAX)]
+        return [row for names in some for row in self._store.query(question(names))]
 
     def _is_ours(self, row: Row) -> bool:
         return self._hashes.get(str(row["slo"])) == int(row["definition_hash"])
@@ -197,6 +220,28 @@ class Reader:
             "evaluator": self._evaluator,
         }
         return tuple(values[column.name] for column in ALERT_EVENTS.insert_columns)
+
+
+def _parts(names: Sequence[str], of: Mapping[str, Counted]) -> Iterator[Sequence[str]]:
+    """Yield names in halves of halves, each of so few objectives, or forms of them, that one question takes them."""
+    if not names:
+        return
+    try:
+        counts([of[name] for name in names], 0, BUCKET_S * 1000)
+    except ValueError:
+        if len(names) == 1:
+            raise
+        yield from _parts(names[: len(names) // 2], of)
+        yield from _parts(names[len(names) // 2 :], of)
+    else:
+        yield names
+
+
+def _sums(row: Row) -> tuple[int, ...]:
+    """Return the counts of a bucket, as they are counted and as they are kept."""
+    excluded = row["excluded"]
+    whole = sum(map(int, excluded.values())) if isinstance(excluded, Mapping) else int(excluded)
+    return int(row["eligible"]), int(row["good"]), int(row["censored_bad"]), whole
 
 
 def _ms(at_s: int | None) -> int | None:

@@ -6,10 +6,11 @@ Source: spec/slo.md 3 (overdue), 5 (`endpoint_down`), 7 (heartbeats, probes); `t
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from math import inf
 from typing import Any, cast
 
-from slo.buckets import Bucket
+from slo.buckets import Bucket, between
 from slo.counts import Counts
 from slo.evaluation import Facts
 from slo.objective import Traffic
@@ -23,6 +24,7 @@ Row = Mapping[str, Any]
 Key = tuple[str, str]
 """Objective and group, the latter as the store keeps it: a JSON object."""
 NO_GROUP = "{}"
+_GROUPS_KEPT = 16_384
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
         windows=windows,
         period=windows.get(period_s),
         run=_run(recent, sight.at_s),
-        recent=[bucket for bucket in recent if sight.at_s - LOOK_BACK_S <= bucket.start_s < sight.at_s],
+        recent=between(recent, sight.at_s - LOOK_BACK_S, sight.at_s),
         overdue=sum(all_overdue(one, of) for of in heard) if counts_users else 0,
         expected=sight.expected.get(key),
         seen=seen,
@@ -98,6 +100,7 @@ def blind(at_s: int) -> Facts:
     return Facts(at_s=at_s, windows={}, seen=Heartbeats.STORE_GONE, coverage_ratio=0.0)
 
 
+@lru_cache(maxsize=_GROUPS_KEPT)
 def group_of(group_key: str) -> Mapping[str, str]:
     """Return the values that a group stands for."""
     return cast("Mapping[str, str]", json.loads(group_key or NO_GROUP))
@@ -188,7 +191,7 @@ def _heartbeats(heard: Sequence[Heard]) -> tuple[Heartbeats, float]:
 
 
 def _run(buckets: Sequence[Bucket], at_s: int) -> Run | None:
-    return run_of_buckets([bucket for bucket in buckets if at_s - LONG_S <= bucket.start_s < at_s])
+    return run_of_buckets(between(buckets, at_s - LONG_S, at_s))
 
 
 def _probe(targets: Sequence[Sequence[tuple[float, bool]]]) -> ProbeSays:

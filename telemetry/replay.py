@@ -48,5 +48,6 @@ def _send(row: DeadRow, collector: str, sink: RowSink) -> None:
     load, unsendable = loader(Lane(row.lane))(sink, collector, [Row(row.seq, row.payload)])
     if error := unsendable.get(row.seq):
         raise error
+    token = f"{row.batch_id}-replay-{row.seq}"
     if load.ask() is Answer.NOTHING:
-        load.insert(f"{row.batch_id}-replay-{row.seq}")
+        load.insert(token)
