@@ -90,6 +90,8 @@ class Engine:
         self._recent: dict[Key, list[Bucket]] = {}
         self._recent_s = 0
         self._expected: dict[Key, float] = {}
+        self._stale: list[frozenset[str]] = []
+        self._is_ahead = False
         self._expected_at_s = self._late_at_s = 0
         self._looked: list[tuple[int, int]] = []  # up to where was counted, and when, since late rows were looked for
 
@@ -178,8 +180,7 @@ class Engine:
             self._looked = self._looked[-1:]
 
     def _seen(self, at_s: int, coverage: Sequence[sight.Row]) -> Sight:
-        if at_s - self._expected_at_s >= HOUR_S:
-            self._expected, self._expected_at_s = self._reader.expected(at_s), at_s
+        self._look_ahead(at_s)
         lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
         return Sight(
             at_s=at_s,
@@ -189,6 +190,19 @@ class Engine:
             probes=self._reader.probes(at_s),
             expected=self._expected,
         )
+
+    def _look_ahead(self, at_s: int) -> None:
+        """Renew once an hour what is expected: of all objectives at first, then of some at each instant."""
+        if at_s - self._expected_at_s >= HOUR_S:
+            self._stale, self._expected_at_s = self._reader.expected_parts(), at_s
+        while self._stale:
+            names = self._stale[-1]
+            found = self._reader.expected(at_s, names)
+            self._expected = {key: n for key, n in self._expected.items() if key[0] not in names} | found
+            self._stale.pop()
+            if self._is_ahead:
+                return
+        self._is_ahead = True
 
     def _recently(self, at_s: int) -> dict[Key, list[Bucket]]:
         """Return the last buckets of every objective; only those that are new are asked for."""

@@ -9,7 +9,8 @@ Source: spec/slo.md 8 (one query for all objectives, late rows); spec/store.md 4
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from slo import sight
 from slo.alert import Alert
@@ -41,6 +42,10 @@ PROBES_S = 600
 def chunk_s(objectives: int) -> int:
     """Return how long a span of objectives is counted at once: the store judges each request for each of them."""
     return CHUNK_S // -(-max(1, objectives) // CHUNK_OBJECTIVES) // BUCKET_S * BUCKET_S or BUCKET_S
+
+
+EXPECTED_OBJECTIVES = 100
+"""Objectives whose past weeks are looked at at once: each has hundreds of hours."""
 
 
 class Reader:
@@ -130,7 +135,7 @@ class Reader:
         found: dict[Key, dict[int, Counts]] = {}
         for first in range(0, len(windows_s), WINDOWS_MAX):
             some = windows_s[first : first + WINDOWS_MAX]
-            rows = self._of_all(lambda names, some=some: queries.burn_inputs(at_s, some, names))
+            rows = self._of_all(partial(queries.burn_inputs, at_s, some))
             for key, counts_of in sight.windows_of(rows, some, self._hashes).items():
                 found.setdefault(key, {}).update(counts_of)
         return found
@@ -144,11 +149,16 @@ class Reader:
         rows = self._of_all(lambda names: queries.counted_buckets(names, since_s, until_s))
         return sight.buckets_of(rows, self._hashes)
 
-    def expected(self, at_s: int) -> dict[Key, float]:
-        """Return how many requests each objective's period is expected to bring, by the hours of past weeks."""
+    def expected_parts(self) -> list[frozenset[str]]:
+        """Return the objectives in parts that `expected` may be asked of."""
+        firsts = range(0, len(self._names), EXPECTED_OBJECTIVES)
+        return [frozenset(self._names[first : first + EXPECTED_OBJECTIVES]) for first in firsts]
+
+    def expected(self, at_s: int, names: frozenset[str]) -> dict[Key, float]:
+        """Return how many requests the period of objectives is expected to bring, by the hours of past weeks."""
         end_s = at_s // HOUR_S * HOUR_S
         since_s = end_s - WEEKS * HOURS_PER_WEEK * HOUR_S
-        rows = self._of_all(lambda names: queries.sums_by(names, since_s, end_s, HOUR_S))
+        rows = self._store.query(queries.sums_by(sorted(names), since_s, end_s, HOUR_S))
         hours: dict[Key, dict[int, int]] = {}
         for row in rows:
             if self._is_ours(row):
@@ -240,8 +250,8 @@ def _parts(names: Sequence[str], of: Mapping[str, Counted]) -> Iterator[Sequence
 def _sums(row: Row) -> tuple[int, ...]:
     """Return the counts of a bucket, as they are counted and as they are kept."""
     excluded = row["excluded"]
-    whole = sum(map(int, excluded.values())) if isinstance(excluded, Mapping) else int(excluded)
-    return int(row["eligible"]), int(row["good"]), int(row["censored_bad"]), whole
+    by_reason = cast("Mapping[str, int]", excluded) if isinstance(excluded, Mapping) else {"": int(excluded)}
+    return int(row["eligible"]), int(row["good"]), int(row["censored_bad"]), sum(by_reason.values())
 
 
 def _ms(at_s: int | None) -> int | None:

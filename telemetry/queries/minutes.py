@@ -126,14 +126,32 @@ _BUCKETS = Select(
     source=_LAST,
     order_by=["slo", "group_key", "at_s"],
 ).text()
-_SUMS = Select(
+_WITHIN = (*_ASKED, "t < toDateTime({until:Int64})")
+_SPAN = (
+    "{since:Int64} + intDiv(toInt64(toUnixTimestamp(t)) - {since:Int64}, {length:Int64}) * {length:Int64} AS t_unix_s"
+)
+_REVISED = Select(columns=["slo", "group_key", "t"], source=_TABLE, where=[*_WITHIN, "revision > 0"])
+# As in `telemetry.queries.burn`: of four weeks of a thousand objectives the store cannot look at each bucket by itself.
+_FIRST_SUMS = Select(
+    columns=[*_SERIES, _SPAN, "toInt64(sum(m.eligible)) AS eligible", "toInt64(sum(m.good)) AS good"],
+    source=f"{_TABLE} AS m",
+    where=[*_WITHIN, "revision = 0"],
+    group_by=[*_SERIES, "t_unix_s"],
+)
+_CORRECTIONS = Select(
     columns=[
         *_SERIES,
-        "{since:Int64} + intDiv(at_s - {since:Int64}, {length:Int64}) * {length:Int64} AS t_unix_s",
-        "sum(last.eligible) AS eligible",
-        "sum(last.good) AS good",
+        _SPAN,
+        "toInt64(argMax(m.eligible, m.revision)) - toInt64(argMin(m.eligible, m.revision)) AS eligible",
+        "toInt64(argMax(m.good, m.revision)) - toInt64(argMin(m.good, m.revision)) AS good",
     ],
-    source=f"(\n{_LAST.text()}\n) AS last",
+    source=f"{_TABLE} AS m",
+    where=[*_WITHIN, f"(slo, group_key, t) IN (\n{_REVISED.text()}\n)"],
+    group_by=[*_SERIES, "t"],
+)
+_SUMS = Select(
+    columns=[*_SERIES, "t_unix_s", "sum(spans.eligible) AS eligible", "sum(spans.good) AS good"],
+    source=f"(\n{_FIRST_SUMS.text()}\nUNION ALL\n{_CORRECTIONS.text()}\n) AS spans",
     group_by=[*_SERIES, "t_unix_s"],
     order_by=["slo", "group_key", "t_unix_s"],
 ).text()

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from slo.buckets import Adjustment, Bucket, adjusted, in_window, slices
+from slo.buckets import Adjustment, Bucket, adjusted, between, in_window, slices
 from slo.counts import Counts
 
 FIVE = [Bucket(start_s=30 * at, counts=Counts(eligible=10 + at, bad=at)) for at in range(5)]
@@ -13,6 +13,12 @@ FIVE = [Bucket(start_s=30 * at, counts=Counts(eligible=10 + at, bad=at)) for at 
 def test_a_window_holds_the_buckets_that_ended_by_its_instant() -> None:
     assert Counts(eligible=12 + 13, bad=2 + 3) == in_window(FIVE, at_s=120, window_s=60)
     assert Counts() == in_window(FIVE, at_s=0, window_s=60)
+
+
+def test_buckets_between_two_times_hold_the_first_and_not_the_last() -> None:
+    assert [30, 60] == [one.start_s for one in between(FIVE, 30, 90)]
+    assert FIVE == between(FIVE, -30, 150)
+    assert [] == [*between(FIVE, 150, 300), *between((), 0, 300)]
 
 
 ADJUSTMENTS = [

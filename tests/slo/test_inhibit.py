@@ -10,6 +10,21 @@ from slo.counts import Counts
 from slo.inhibit import EXPLAINS_RATIO, INHIBITIONS, Firing, Inhibition, Kind, inhibited, newly_told, speakers
 from slo.windows import burn_rules
 
+LABELS = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(["", "a", "b"]) for name in ("slo", "service", "endpoint", "region", "replica")}
+)
+ANY = st.lists(
+    st.builds(
+        Firing,
+        fingerprint=st.integers(0, 40),
+        labels=LABELS,
+        severity=st.sampled_from(Severity),
+        kind=st.sampled_from(Kind),
+        bad=st.one_of(st.none(), st.integers(0, 9)),
+    ),
+    max_size=14,
+    unique_by=lambda one: one.fingerprint,
+)
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
 RULES = burn_rules(FIXED_WINDOWS, 30 * 86_400).kept
 
@@ -169,3 +184,25 @@ def test_whoever_is_held_back_is_spoken_for_by_one_that_is_told(
             seen.add(at)
             at = found[at][0]
         assert severity[at] is PAGE or severity[held_back] is TICKET
+
+
+@given(ANY)
+def test_who_is_held_back_is_what_comparing_each_with_each_finds(firing: list[Firing]) -> None:
+    """The law in its plain form, alone for each pair: two that fire by themselves show whether one speaks."""
+    rank = {PAGE: 0, TICKET: 1}
+    width = {"replica": 0, "endpoint": 1, "region": 2}
+
+    def loudness(one: Firing) -> tuple[int, int, int]:
+        widest = next((n for name, n in width.items() if one.labels.get(name)), 3)
+        return rank[one.severity], -widest, one.fingerprint
+
+    expected: dict[int, tuple[int, str]] = {}
+    ordered = sorted(firing, key=loudness)
+    for one in ordered:
+        for other in ordered:
+            by = inhibited([one, other]).get(one.fingerprint) if other is not one else None
+            if by and other.fingerprint not in expected:
+                expected[one.fingerprint] = by
+                break
+
+    assert inhibited(firing) == expected

@@ -6,10 +6,12 @@ import pytest
 from engine_rig import Rig, objective
 
 from slo.counts import Counts
-from slo.objective import DAY_S
-from slo.reader import Reader
+from slo.objective import DAY_S, counted
+from slo.reader import CHUNK_S, EXPECTED_OBJECTIVES, Reader, chunk_s
 from slo.watched import watched
 from telemetry.clock import wall_ms
+from telemetry.queries.counted import counts
+from telemetry.queries.objectives import OBJECTIVES_MAX
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 // 30 * 30 - 3_600
@@ -50,6 +52,51 @@ def test_past_hours_tell_what_to_expect(rig: Rig, reader: Store, writer: Store) 
     hour_s = NOW_S // 3_600 * 3_600 - 3_600
     rig.requests(10, 0, at_s=hour_s + 60)
     asks.count([rig.name], hour_s, hour_s + 90, wall_ms())
-    (expected,) = asks.expected(hour_s + 3_600).values()
+    (part,) = asks.expected_parts()
+    (expected,) = asks.expected(hour_s + 3_600, part).values()
 
     assert expected == pytest.approx(10 * 24), "a day at ten an hour"
+
+
+def test_a_bucket_that_has_not_changed_is_not_written_again(rig: Rig, reader: Store, writer: Store) -> None:
+    asks = Reader(reader, writer, rig.watched, "r")
+    rig.requests(3, 1, at_s=NOW_S + 10)
+
+    assert [asks.count([rig.name], NOW_S, NOW_S + 30, wall_ms(), revision=n) for n in (0, NOW_S, NOW_S + 30)] == [
+        1,
+        0,
+        0,
+    ]
+
+
+@pytest.mark.system
+@pytest.mark.timeout(60)
+def test_objectives_of_too_many_forms_for_one_question_are_counted_in_halves(
+    rig: Rig, reader: Store, writer: Store
+) -> None:
+    forms = [" or ".join(["ok", *(f"ttft_s <= {k}" for k in range(n + 1))]) for n in range(60)]
+    some = [watched(objective(f"{rig.name}-{n}", form)) for n, form in enumerate(forms)]
+    rig.requests(3, 0, at_s=NOW_S + 10)
+    asks = Reader(reader, writer, [*rig.watched, *some], "r")
+
+    with pytest.raises(ValueError, match="statement of"):
+        counts(counted([one.objective for one in some]), NOW_S * 1000, NOW_S * 1000 + 30_000)
+    assert asks.count([rig.name, *(one.objective.name for one in some)], NOW_S, NOW_S + 30, wall_ms()) == 1
+
+
+def test_more_objectives_than_one_question_takes_are_asked_in_turn(rig: Rig, reader: Store, writer: Store) -> None:
+    many = [watched(objective(f"{rig.name}-{n}")) for n in range(OBJECTIVES_MAX)]
+    asks = Reader(reader, writer, [*many, *rig.watched], "r")
+    rig.requests(3, 1, at_s=NOW_S + 10)
+
+    assert asks.count([rig.name, many[0].objective.name], NOW_S, NOW_S + 30, wall_ms()) == 1
+    assert asks.windows(NOW_S + 30, (30,)) == {
+        (rig.name, f'{{"endpoint":"{rig.name}"}}'): {30: Counts(eligible=4, bad=1)}
+    }
+    assert len(asks.buckets(NOW_S, NOW_S + 30)) == 1
+    assert len(asks.starts(NOW_S + 30)) == OBJECTIVES_MAX + 1
+    assert [len(part) for part in asks.expected_parts()] == [EXPECTED_OBJECTIVES] * 10 + [1]
+
+
+def test_the_more_objectives_the_shorter_the_span_that_is_counted_at_once() -> None:
+    assert [chunk_s(n) for n in (0, 1, 100, 101, 1_000, 100_000)] == [CHUNK_S, CHUNK_S, CHUNK_S, 1_800, 360, 30]
