@@ -17,6 +17,7 @@ from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
 from slo.buckets import Bucket, between
+from slo.budget import Budget
 from slo.errors import CountsError
 from slo.evaluation import evaluate
 from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
@@ -28,12 +29,15 @@ from slo.periods import civil
 from slo.reader import LATE_S, Reader, chunk_s
 from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
+from slo.sliced import is_sliced
 from slo.telemetry_state import BlindCause
 from slo.view import TRANSITIONS_MAX, EngineView
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry.errors import StoreError
 
+SLICED_EVERY_S = 300
+"""How often budgets that are made of slices are made again."""
 LATE_EVERY_S = 60
 """How often late rows are looked for."""
 GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
@@ -85,6 +89,9 @@ class Engine:
         hashes = {one.objective.name: one.definition_hash for one in watched}
         alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
         self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
+        self._unkept: tuple[Change, ...] = ()
+        self._budgets: dict[Key, Budget] = {}
+        self._budgets_at_s = 0
         self._counted: dict[str, int] = {}
         self._known_as: dict[Key, Judged] = {}
         self._recent: dict[Key, list[Bucket]] = {}
@@ -189,7 +196,17 @@ class Engine:
             heard=self._reader.heard(at_s * 1000, coverage),
             probes=self._reader.probes(at_s),
             expected=self._expected,
+            budgets=self._sliced(at_s),
         )
+
+    def _sliced(self, at_s: int) -> dict[Key, Budget]:
+        """Return what is left of the objectives that are judged slice by slice; renewed every few minutes."""
+        if at_s - self._budgets_at_s >= SLICED_EVERY_S:
+            sliced = [one for one in self._watched if is_sliced(one.objective)]
+            found = [self._reader.sliced(one, at_s - _period_s(one, at_s), at_s) for one in sliced]
+            self._budgets = {key: budget for of in found for key, budget in of.items()}
+            self._budgets_at_s = at_s
+        return self._budgets
 
     def _look_ahead(self, at_s: int) -> None:
         """Renew once an hour what is expected: of all objectives at first, then of some at each instant."""
@@ -232,8 +249,10 @@ class Engine:
             transitions=transitions,
             blind_cause=cause,
         )
-        with suppress(StoreError):  # the ledger has the states; the copy in the store is for looking back
-            self._reader.keep_transitions(moved.transitions)
+        self._unkept = remembered(self._unkept, moved.transitions)
+        with suppress(StoreError):  # the ledger has the states; the copy in the store, for looking back, can wait
+            self._reader.keep_transitions(self._unkept)
+            self._unkept = ()
 
     def _explained(self, moved: Moved, judged: Sequence[Judged]) -> Moved:
         """Return the alerts with what can be found out about those that begin to fire now."""

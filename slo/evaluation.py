@@ -36,6 +36,7 @@ class Facts:
         at_s: The instant, unix time.
         windows: Length of each window that ends there to its counts.
         period: Counts of the period that the budget is of; None if that is the window of its length.
+        budget: What is left, by slices; None of an objective whose budget is of requests.
         run: Failures that the last buckets end with; None if the last request was good, or none came.
         recent: Buckets of the last `sequential.LOOK_BACK_S` that had requests, oldest first; without them no burn is
             proven before its windows are full.
@@ -49,6 +50,7 @@ class Facts:
     at_s: int
     windows: Mapping[int, Counts]
     period: Counts | None = None
+    budget: Budget | None = None
     run: Run | None = None
     recent: Sequence[Bucket] = ()
     overdue: int = 0
@@ -89,7 +91,7 @@ class Evaluated:
     Attributes:
         facts: What is known.
         known: What it means for alerts.
-        budget: Of the period, by requests; what is in flight is no part of it.
+        budget: Of the period, by the objective's own method; what is in flight is no part of it.
         burn: Window to burn rate.
         readings: Every rule.
         events: What each severity's alert is told.
@@ -112,7 +114,7 @@ def evaluate(one: Watched, facts: Facts) -> Evaluated:
         CountsError: Counts that cannot be.
     """
     period = _period(one, facts)
-    left = budget.occurrences(period.eligible, period.bad, one.objective.target)
+    left = facts.budget or budget.occurrences(period.eligible, period.bad, one.objective.target)
     known = assess(facts.seen, facts.over(LONG_S).eligible, facts.probe, facts.coverage_ratio)
     readings = tuple(_read(one, rule, facts, left) for rule in one.rules)
     return Evaluated(

@@ -16,10 +16,12 @@ from slo import sight
 from slo.alert import Alert
 from slo.alert_states import Transition
 from slo.buckets import Bucket
+from slo.budget import Budget
 from slo.counts import Counts
 from slo.demand import HOURS_PER_WEEK, WEEKS, expected, profile
 from slo.objective import counted
 from slo.sight import Heard, Key, Row
+from slo.sliced import slice_s, sliced_budget
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry import queries
@@ -171,6 +173,22 @@ class Reader:
             if of is not None:
                 found[key] = expected(of, at_s - self._watched[key[0]].objective.period_s, at_s)
         return found
+
+    def sliced(self, one: Watched, since_s: int, until_s: int) -> dict[Key, Budget]:
+        """Return what is left of an objective that is judged slice by slice, for each group that had requests.
+
+        Raises:
+            CountsError: Counts that cannot be.
+        """
+        objective = one.objective
+        rows = self._store.query(queries.sums_by([objective.name], since_s, until_s, slice_s(objective)))
+        sums: dict[Key, dict[int, Counts]] = {}
+        for row in rows:
+            if self._is_ours(row):
+                eligible, good = int(str(row["eligible"])), int(str(row["good"]))
+                of = sums.setdefault((objective.name, str(row["group_key"])), {})
+                of[int(str(row["t_unix_s"]))] = Counts(eligible=eligible, bad=eligible - good)
+        return {key: sliced_budget(objective, of, since_s, until_s) for key, of in sums.items()}
 
     def keep_transitions(self, transitions: Sequence[tuple[Alert, Transition]]) -> None:
         """Keep changes of state; replicas write one row between them."""

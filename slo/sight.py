@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, cast
 
 from slo.buckets import Bucket, between
+from slo.budget import Budget
 from slo.counts import Counts
 from slo.evaluation import Facts
 from slo.objective import Traffic
@@ -55,6 +56,7 @@ class Sight:
         heard: By endpoint.
         probes: Last results of each target, oldest first: unix time, and whether it was good.
         expected: Requests of the whole period, by objective and group.
+        budgets: What is left of those that are judged slice by slice, by objective and group.
     """
 
     at_s: int
@@ -63,6 +65,7 @@ class Sight:
     heard: Mapping[str, Heard] = field(default_factory=dict[str, Heard])
     probes: Mapping[str, Sequence[tuple[float, bool]]] = field(default_factory=dict[str, Sequence[tuple[float, bool]]])
     expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
+    budgets: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
 
 
 def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
@@ -85,6 +88,7 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
         at_s=sight.at_s,
         windows=windows,
         period=windows.get(period_s),
+        budget=sight.budgets.get(key),
         run=_run(recent, sight.at_s),
         recent=between(recent, sight.at_s - LOOK_BACK_S, sight.at_s),
         overdue=sum(all_overdue(one, of) for of in heard) if counts_users else 0,

@@ -7,6 +7,7 @@ from histories import DAY_S, failing, first, objective
 
 from slo.alert_moves import AlertEvent
 from slo.buckets import Bucket
+from slo.budget import Budget
 from slo.burn import Standing
 from slo.burn_catalogue import Severity
 from slo.counts import Counts
@@ -170,3 +171,12 @@ def test_that_nobody_asks_may_be_the_rule() -> None:
     assert evaluate(one, Facts(at_s=0, windows={})).events[PAGE] is AlertEvent.BAD
     assert evaluate(one, Facts(at_s=0, windows={1_800: Counts(eligible=1)})).events[PAGE] is AlertEvent.NO_TRAFFIC
     assert evaluate(one, Facts(at_s=0, windows={}, seen=Heartbeats.ALL_STALE)).events[PAGE] is AlertEvent.BLIND
+
+
+def test_a_budget_of_slices_stands_instead_of_that_of_requests() -> None:
+    low = Budget(sli=0.9, remaining=0.1, judged=10, bad=1)
+    one = own(ConditionKind.BUDGET_REMAINING, 0.25)
+    found = evaluate(one, Facts(at_s=0, windows={30 * DAY_S: Counts(eligible=100)}, budget=low))
+
+    assert found.budget == low
+    assert found.readings[0].standing is Standing.ABOVE

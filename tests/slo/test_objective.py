@@ -48,6 +48,13 @@ Told = tuple[object, object, object, object]
 
 
 @pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    """A store of its own: these objectives speak of every request that is there."""
+    with StoreProcess(tmp_path_factory.mktemp("objective") / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def reader(process: StoreProcess) -> Iterator[Store]:
     writer, asking = process.store("writer"), process.store("reader")
     insert(writer, "n/objective", RECORDS)

@@ -1,12 +1,13 @@
 """The reader over a real store: buckets are counted once, whoever counts, and again only under a revision."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from engine_rig import Rig, objective
 
 from slo.counts import Counts
-from slo.objective import DAY_S, counted
+from slo.objective import DAY_S, Budgeting, counted
 from slo.reader import CHUNK_S, EXPECTED_OBJECTIVES, Reader, chunk_s
 from slo.watched import watched
 from telemetry.clock import wall_ms
@@ -100,3 +101,15 @@ def test_more_objectives_than_one_question_takes_are_asked_in_turn(rig: Rig, rea
 
 def test_the_more_objectives_the_shorter_the_span_that_is_counted_at_once() -> None:
     assert [chunk_s(n) for n in (0, 1, 100, 101, 1_000, 100_000)] == [CHUNK_S, CHUNK_S, CHUNK_S, 1_800, 360, 30]
+
+
+def test_slices_of_an_objective_make_its_budget(rig: Rig, reader: Store, writer: Store) -> None:
+    sliced = replace(rig.watched[0].objective, budgeting=Budgeting.TIMESLICES, slice_s=60, slice_target=0.5, target=0.9)
+    one = watched(sliced)
+    asks = Reader(reader, writer, [one], "r")
+    rig.requests(1, 3, at_s=NOW_S + 10)
+    rig.requests(5, 0, at_s=NOW_S + 70)
+    asks.count([rig.name], NOW_S, NOW_S + 240, wall_ms())
+    (found,) = asks.sliced(one, NOW_S, NOW_S + 240).values()
+
+    assert (found.judged, found.bad, found.sli) == (4, 1, 0.75), "two slices had no requests, and count as good"

@@ -73,7 +73,7 @@ def test_silence_of_the_telemetry_is_no_calm(rig: Made) -> None:
     assert (one.name, "page", "resolved") not in one.said
 
 
-def test_a_store_that_is_gone_blinds_and_its_return_heals(rig: Made) -> None:
+def test_a_store_that_is_gone_blinds_and_its_return_heals(rig: Made, reader: Store) -> None:
     """slo.md A7: nothing is resolved, `SLOBlind` is told once."""
     one = rig()
     one.live(20, 0, steps=2)
@@ -90,6 +90,11 @@ def test_a_store_that_is_gone_blinds_and_its_return_heals(rig: Made) -> None:
     one.live(200, 0, steps=30)
     assert (one.name, "page", "resolved") in one.said
     assert there is not one.engine
+    told = Question(
+        sql="SELECT alertname FROM inferometer.alert_events WHERE slo = {slo:String} AND to_state = 'firing'",
+        parameters={"slo": one.name},
+    )
+    assert {"alertname": "SLOBlind"} in reader.query(told), "what could not be kept then is kept now"
 
 
 def test_requests_that_hang_page_although_nothing_ends(rig: Made) -> None:
