@@ -47,7 +47,7 @@ def test_a_store_knows_its_tables_and_where_a_part_is_large_its_columns(process:
 
     assert found["rows"] >= 300 + WIDE_ROWS
     assert found["partitions"] >= 3
-    assert found["disk_bytes"] == pytest.approx(found["rows"] * found["bytes_per_request"], rel=0.01)
+    assert found["disk_bytes"] == pytest.approx(found["rows"] * found["bytes_per_request"], rel=0.05)
     assert 0 < found["bytes_per_day"] < found["disk_bytes"]
     assert 0.0 < columns["ttft_us"]["bytes_per_row"] < 4.0  # a UInt32 before compression
     assert "started_at" not in columns  # an alias takes no place

@@ -100,7 +100,19 @@ async def test_each_histogram_of_a_quiet_engine_is_that_of_its_page(vllm: Engine
 
 
 def test_a_watch_shows_rates_until_it_is_interrupted(vllm: Engine) -> None:
-    argv = (*INFEROMETER, "probe", "engine", vllm.url, "--watch", "0.5", "--output", "json")
+    # Whoever runs the tests in the background ignores SIGINT, and so would its children.
+    argv = (
+        "env",
+        "--default-signal=INT",
+        *INFEROMETER,
+        "probe",
+        "engine",
+        vllm.url,
+        "--watch",
+        "0.5",
+        "--output",
+        "json",
+    )
     tokens: list[dict[str, object]] = []
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
