@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import signal
+import statistics
 import subprocess
 from contextlib import suppress
 
@@ -18,6 +19,7 @@ from telemetry.samples import EngineHistogram, EngineSample
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 CLIENTS, ROUNDS = 200, 10
+STEADY_CLIENTS, RATES = 8, 6
 GAUGES = ("vllm:num_requests_running", "vllm:num_requests_waiting", "vllm:kv_cache_usage_perc")
 Seen = tuple[dict[str, float], EngineSample, dict[str, float]]
 """A reading of the page, a scrape, another reading."""
@@ -99,22 +101,43 @@ async def test_each_histogram_of_a_quiet_engine_is_that_of_its_page(vllm: Engine
     assert {"ttft", "itl", "tpot", "e2e", "queue_time", "prefill_time", "decode_time"} <= told.keys()
 
 
-def test_a_watch_shows_rates_until_it_is_interrupted(vllm: Engine) -> None:
+def watching(url: str, every_s: str) -> tuple[str, ...]:
     # Whoever runs the tests in the background ignores SIGINT, and so would its children.
-    argv = (
-        "env",
-        "--default-signal=INT",
-        *INFEROMETER,
-        "probe",
-        "engine",
-        vllm.url,
-        "--watch",
-        "0.5",
-        "--output",
-        "json",
-    )
+    ask_it = ("probe", "engine", url, "--watch", every_s, "--output", "json")
+    return ("env", "--default-signal=INT", *INFEROMETER, *ask_it)
+
+
+async def test_tokens_a_second_under_load_are_those_of_vllms_own_page(vllm: Engine) -> None:
+    shown: list[float] = []
+    readings: list[tuple[float, float]] = []
+    async with httpx.AsyncClient(timeout=120) as client, asyncio.TaskGroup() as group:
+        over = asyncio.Event()
+        await client.post(f"{vllm.url}/v1/completions", json=BODY)  # the first is slow
+        for _ in range(STEADY_CLIENTS):
+            group.create_task(ask(client, vllm.url, over))
+        watch = await asyncio.create_subprocess_exec(*watching(vllm.url, "2"), stdout=subprocess.PIPE)
+        assert watch.stdout is not None
+        async for line in watch.stdout:
+            row = json.loads(line)
+            if row["metric"] == "generation_tokens_total":
+                page = await read_by_hand(client, vllm.url)
+                readings.append((asyncio.get_running_loop().time(), page["vllm:generation_tokens_total"]))
+                shown += [row["per_s"]] if row["per_s"] is not None else []
+            if len(shown) == RATES:
+                break
+        watch.send_signal(signal.SIGINT)
+        await watch.communicate()
+        over.set()
+
+    (start_s, low), (end_s, high) = readings[0], readings[-1]
+    ratio = statistics.mean(shown) / ((high - low) / (end_s - start_s))
+    print(f"tokens a second shown over read by hand: {ratio:.3f}; shown {[round(one) for one in shown]}")
+    assert ratio == pytest.approx(1, abs=0.25)  # the load comes in bursts, and the two look at different moments
+
+
+def test_a_watch_shows_rates_until_it_is_interrupted(vllm: Engine) -> None:
     tokens: list[dict[str, object]] = []
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watch:
+    with subprocess.Popen(watching(vllm.url, "0.5"), stdout=subprocess.PIPE, text=True) as watch:
         assert watch.stdout is not None
         for line in watch.stdout:
             tokens += [row] if (row := json.loads(line))["metric"] == "generation_tokens_total" else []
