@@ -15,14 +15,12 @@ import socket
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain
 from os import environ
 from pathlib import Path
 from random import SystemRandom
 from select import EPOLLIN, epoll
-
-import msgspec
 
 from collector.channel import Reader
 from collector.connection import Endpoint
@@ -40,6 +38,7 @@ from telemetry.cargo import RowSink
 from telemetry.clock import WallAnchor, monotonic_ns, sleep, wall_ms
 from telemetry.delivery import Delivery
 from telemetry.errors import SpoolError
+from telemetry.handed import handed, secret
 
 USAGE = 2
 """Exit status: the configuration is not valid."""
@@ -219,22 +218,6 @@ class Observer:
             pass
 
 
-def observer_config(text: str) -> ObserverConfig:
-    """Read the configuration.
-
-    Raises:
-        ValueError: It is not JSON of that form; the message names the key.
-    """
-    try:
-        told = msgspec.json.decode(text, type=dict[str, object])
-        unknown = sorted(told.keys() - {field.name for field in fields(ObserverConfig)})
-        if unknown:
-            raise ValueError(f"unknown key {unknown[0]}")
-        return msgspec.convert(told, ObserverConfig)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
-
-
 def run(config: ObserverConfig) -> int:
     """Run an observer process to its end; returns its exit status."""
     endpoint = _endpoint(config)
@@ -326,8 +309,7 @@ def _store(config: ObserverConfig) -> RowSink | None:
         return None
     from telemetry.store import Store  # noqa: PLC0415 -- 0.6 s of imports that an observer without a store need not pay
 
-    password = Path(config.store_password_file).read_text().strip() if config.store_password_file else ""
-    return Store(config.store_url, user=config.store_user, password=password)
+    return Store(config.store_url, user=config.store_user, password=secret(config.store_password_file))
 
 
 def _say(line: str) -> None:
@@ -359,7 +341,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m collector.observer")
     parser.add_argument("--config", required=True, help="ObserverConfig as JSON")
     try:
-        config = observer_config(parser.parse_args().config)
+        config = handed(parser.parse_args().config, ObserverConfig)
     except ValueError as error:
         return _refused(USAGE, f"observer: --config: {error}")
     signal.signal(signal.SIGINT, signal.SIG_IGN)

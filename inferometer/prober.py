@@ -12,11 +12,9 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from random import SystemRandom
-
-import msgspec
 
 from inferometer import probe_file
 from inferometer.errors import InferometerError
@@ -31,6 +29,7 @@ from telemetry.clock import wall_ms
 from telemetry.delivery import LANES, Delivery
 from telemetry.errors import SpoolError
 from telemetry.fetch import Client
+from telemetry.handed import handed, secret
 from telemetry.record import RequestRecord
 from telemetry.samples import ProbeResult
 from telemetry.store import Store
@@ -83,22 +82,6 @@ class ProberConfig:
     store_password_file: str = ""
 
 
-def config_of(text: str) -> ProberConfig:
-    """Read the configuration.
-
-    Raises:
-        ValueError: It is not JSON of that form; the message names the key.
-    """
-    try:
-        told = msgspec.json.decode(text, type=dict[str, object])
-        unknown = sorted(told.keys() - {field.name for field in fields(ProberConfig)})
-        if unknown:
-            raise ValueError(f"unknown key {unknown[0]}")
-        return msgspec.convert(told, ProberConfig)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
-
-
 class SelfReport:
     """The prober's own row: how many of its probes fail, and what became of their runs."""
 
@@ -148,7 +131,7 @@ def run(config: ProberConfig, log: Log) -> int:
     """Probe until SIGTERM comes; returns the exit status."""
     try:
         synthetic = probe_file.read(Path(config.probe_file)) if config.probe_file else None
-        key, password = _secret(config.api_key_file), _secret(config.store_password_file)
+        key, password = secret(config.api_key_file), secret(config.store_password_file)
     except (InferometerError, OSError) as error:
         log("prober cannot start", reason=str(error))
         return USAGE
@@ -205,17 +188,13 @@ def _gpus(config: ProberConfig, sink: Sink, log: Log) -> GpuFeed:
     return feed
 
 
-def _secret(path: str) -> str:
-    return Path(path).read_text().strip() if path else ""
-
-
 def main() -> int:
     """Read the command line and run."""
     parser = argparse.ArgumentParser(prog="python -m inferometer.prober")
     parser.add_argument("--config", required=True, help="ProberConfig as JSON")
     log = to_stderr()
     try:
-        config = config_of(parser.parse_args().config)
+        config = handed(parser.parse_args().config, ProberConfig)
     except ValueError as error:
         log("prober cannot start", reason=str(error))
         return USAGE

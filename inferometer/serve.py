@@ -10,12 +10,11 @@ import asyncio
 import signal
 import socket
 import sys
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
-import msgspec
 from fastapi import FastAPI, Request, Response
 
 from inferometer.control import Control, Settings
@@ -32,6 +31,7 @@ from telemetry import guard
 from telemetry.clock import wall_ms
 from telemetry.fetch import Client
 from telemetry.fetch_error import FetchError
+from telemetry.handed import handed, secret
 from telemetry.store import Store
 
 USAGE = 2
@@ -80,27 +80,11 @@ class ServeConfig:
         return f"http://{host}:{self.port}"
 
 
-def config_of(text: str) -> ServeConfig:
-    """Read the configuration.
-
-    Raises:
-        ValueError: It is not JSON of that form; the message names the key.
-    """
-    try:
-        told = msgspec.json.decode(text, type=dict[str, object])
-        unknown = sorted(told.keys() - {field.name for field in fields(ServeConfig)})
-        if unknown:
-            raise ValueError(f"unknown key {unknown[0]}")
-        return msgspec.convert(told, ServeConfig)
-    except msgspec.MsgspecError as error:
-        raise ValueError(str(error)) from error
-
-
 def run(config: ServeConfig, log: Log) -> int:
     """Serve until SIGTERM or SIGINT comes; returns the exit code."""
     try:
-        reader = Store(config.store_url, user=config.reader, password=_secret(config.reader_password_file))
-        writer = Store(config.store_url, user=config.writer, password=_secret(config.writer_password_file))
+        reader = Store(config.store_url, user=config.reader, password=secret(config.reader_password_file))
+        writer = Store(config.store_url, user=config.writer, password=secret(config.writer_password_file))
         settings = Settings(
             objectives=tuple(map(Path, config.objectives)),
             channels=Path(config.channels) if config.channels else None,
@@ -160,10 +144,6 @@ def _pass_metrics_on(app: FastAPI, client: Client, url: str) -> None:
     app.add_api_route("/metrics", metrics, methods=["GET"], include_in_schema=False)
 
 
-def _secret(path: str) -> str:
-    return Path(path).read_text().strip() if path else ""
-
-
 def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
@@ -174,7 +154,7 @@ def main() -> int:
     parser.add_argument("--config", required=True, help="ServeConfig as JSON")
     log = to_stderr()
     try:
-        config = config_of(parser.parse_args().config)
+        config = handed(parser.parse_args().config, ServeConfig)
     except ValueError as error:
         log("cannot serve", reason=str(error))
         return USAGE

@@ -18,10 +18,11 @@ from collector.connection import Endpoint
 from collector.exposition import Vitals
 from collector.frames import Kind, encode
 from collector.labels import Labels
-from collector.observer import UNREACHABLE, USAGE, Observer, ObserverConfig, main, observer_config, run
+from collector.observer import UNREACHABLE, USAGE, Observer, ObserverConfig, main, run
 from collector.rows import Dimensions, Rows
 from telemetry.clock import WallAnchor, monotonic_ns, sleep, wall_ms
 from telemetry.delivery import Delivery
+from telemetry.handed import handed
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore
 
@@ -169,11 +170,11 @@ def test_a_configuration_that_is_not_valid_names_the_key(
     tmp_path: Path, changed: dict[str, object], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words.replace("$", r"\$")):
-        observer_config(config(tmp_path, **changed))
+        handed(config(tmp_path, **changed), ObserverConfig)
 
 
 def test_a_configuration_is_read_whole(tmp_path: Path) -> None:
-    read = observer_config(config(tmp_path, models=["a", "b"], channel_fds=[3, 4], variant="canary"))
+    read = handed(config(tmp_path, models=["a", "b"], channel_fds=[3, 4], variant="canary"), ObserverConfig)
 
     assert read == ObserverConfig(
         endpoint="e",
@@ -206,7 +207,7 @@ def test_an_unreadable_command_line_is_one_clear_line(
 def test_what_cannot_work_is_refused_before_anything_is_touched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: dict[str, object], words: str
 ) -> None:
-    assert run(observer_config(config(tmp_path, **changed))) == USAGE
+    assert run(handed(config(tmp_path, **changed), ObserverConfig)) == USAGE
     assert words in capsys.readouterr().err
     assert not (tmp_path / "spool").exists()
 
@@ -217,7 +218,7 @@ def test_a_taken_metrics_port_is_refused_before_anything_is_touched(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        assert run(observer_config(config(tmp_path, metrics_port=port))) == UNREACHABLE
+        assert run(handed(config(tmp_path, metrics_port=port), ObserverConfig)) == UNREACHABLE
     assert f"127.0.0.1:{port} cannot be taken" in capsys.readouterr().err
     assert not (tmp_path / "spool").exists()
 
@@ -225,7 +226,7 @@ def test_a_taken_metrics_port_is_refused_before_anything_is_touched(
 def test_a_spool_that_another_owns_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     owner = Spool(tmp_path / "spool" / "own", node="n")
 
-    assert run(observer_config(config(tmp_path))) == UNREACHABLE
+    assert run(handed(config(tmp_path), ObserverConfig)) == UNREACHABLE
     assert str(os.getpid()) in capsys.readouterr().err
     owner.close()
 

@@ -15,9 +15,10 @@ import pytest
 from engine_pages import page
 from engine_server import body, engine
 
-from inferometer.prober import SELF, USAGE, SelfReport, config_of
+from inferometer.prober import SELF, USAGE, ProberConfig, SelfReport
 from probes.probe import Rounds, Row
 from telemetry.clock import monotonic_ns, sleep
+from telemetry.handed import handed
 from telemetry.queries import Question
 from telemetry.samples import ProbeResult
 from telemetry.testing.store_process import StoreProcess
@@ -132,7 +133,7 @@ def test_a_probe_that_fails_is_counted_in_its_own_row() -> None:
 )
 def test_a_configuration_that_is_wrong_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        config_of(text)
+        handed(text, ProberConfig)
 
 
 def test_a_probe_file_that_is_wrong_ends_it_in_one_line(

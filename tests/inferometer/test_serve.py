@@ -12,8 +12,9 @@ from one_slo import slo_file
 
 from inferometer import ask
 from inferometer.address import Address
-from inferometer.serve import USAGE, ServeConfig, config_of
+from inferometer.serve import USAGE, ServeConfig
 from telemetry.clock import monotonic_ns, sleep
+from telemetry.handed import handed
 from telemetry.testing.store_process import StoreProcess
 
 
@@ -92,7 +93,7 @@ def test_what_is_wrong_ends_it_in_one_line(
 @pytest.mark.parametrize(("text", "said"), [("{", "truncated"), ('{"hots": 1}', "unknown key hots")])
 def test_a_configuration_that_is_wrong_is_refused(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        config_of(text)
+        handed(text, ServeConfig)
 
 
 def test_an_ipv6_address_is_a_url() -> None:
