@@ -159,7 +159,7 @@ def _progress_file(data: Path) -> Path:
 
 
 def _steps(data: Path, steps: tuple[int, ...], at: Progress) -> Iterator[Seen]:
-    for rows in [rows for rows in steps if rows > at.done]:
+    for rows in [rows for rows in steps if rows >= at.done]:
         before = at.done
         started = time.perf_counter()  # noqa: TID251 - a benchmark is its own clock
         _load(data, rows, at)
