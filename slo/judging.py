@@ -31,8 +31,7 @@ from slo.terms import (
     Text,
 )
 from telemetry.outcome import Eligibility, Phase
-from telemetry.queries.bounds import MOST_TOKENS, UNKNOWN_IS_FINE, Figure, Flag, Word
-from telemetry.queries.objectives import TPOT_TOKENS_MIN
+from telemetry.queries.bounds import MOST_TOKENS, TPOT_TOKENS_MIN, UNKNOWN_IS_FINE, Figure, Flag, Word
 from telemetry.record import RequestRecord
 
 

@@ -27,8 +27,7 @@ from slo.windows import BUCKET_S
 from telemetry import queries
 from telemetry.queries import Question
 from telemetry.queries.burn import WINDOWS_MAX
-from telemetry.queries.counted import Counted, counts
-from telemetry.queries.objectives import OBJECTIVES_MAX
+from telemetry.queries.counted import OBJECTIVES_MAX, Counted, counts
 from telemetry.schema.objectives import ALERT_EVENTS, SLO_MINUTES
 from telemetry.store import Store
 

@@ -25,7 +25,6 @@ from telemetry.queries.exemplars import request, slowest
 from telemetry.queries.health import coverage, in_flight, telemetry_health
 from telemetry.queries.latency import fraction_below, heat_map, percentiles
 from telemetry.queries.minutes import counted_buckets, counted_until, late_buckets, oldest_request, sums_by
-from telemetry.queries.objectives import Limits, objective_counts
 from telemetry.queries.picker import EXACT_ROWS_MAX, NoTableError, pick
 from telemetry.queries.probing import last_probes
 from telemetry.queries.question import Question
@@ -49,7 +48,6 @@ __all__ = [
     "TOKEN_BINS_S_MAX",
     "Asked",
     "Dim",
-    "Limits",
     "Metric",
     "NoTableError",
     "Pick",
@@ -69,7 +67,6 @@ __all__ = [
     "inserts_since",
     "last_probes",
     "late_buckets",
-    "objective_counts",
     "oldest_request",
     "outcome_shares",
     "percentiles",

@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from telemetry.queries.objectives import TPOT_TOKENS_MIN
-
 MOST_TOKENS = 4_294_967_295
 """Largest count that a column holds: the upper bound of an unknown one."""
+TPOT_TOKENS_MIN = 16
+"""Output tokens from which on the time per token of an unfinished request says something."""
 GOOD, BAD, EXCLUDED, CENSORED = 1, 2, 3, 4
 """Numbers of the column `eligible`, which a request's class and its verdict have too."""
 

@@ -16,9 +16,14 @@ from telemetry.outcome import Outcome
 from telemetry.queries import bounds
 from telemetry.queries.asked import Dim
 from telemetry.queries.bounds import BAD, CENSORED, EXCLUDED, GOOD, Figure, Flag, Word
-from telemetry.queries.objectives import BUCKET_S, OBJECTIVES_MAX, SELECTED_BY
 from telemetry.queries.question import PAGE_S, Question, Select
 
+OBJECTIVES_MAX = 1_000
+"""Objectives of one question."""
+BUCKET_S = 30
+"""Length of a bucket of counts (spec/store.md 4.5)."""
+SELECTED_BY = (Dim.ENDPOINT, Dim.MODEL, Dim.REGION, Dim.WORKLOAD_CLASS, Dim.VARIANT, Dim.REPLICA)
+"""Dimensions that an objective may select and group by."""
 STATEMENT_CHARACTERS_MAX = 200_000
 """Longest statement; the embedded store takes 256 KiB (spec/store.md 8)."""
 FALSE, UNKNOWN, TRUE = 0, 1, 2

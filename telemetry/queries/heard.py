@@ -3,7 +3,7 @@
 Source: spec/store.md 3 (heartbeats); spec/slo.md 7 (fresh within 2 min), 15 (recorded lateness).
 """
 
-from telemetry.queries.objectives import BUCKET_S
+from telemetry.queries.counted import BUCKET_S
 from telemetry.queries.question import REPORT_S, Question, Select
 
 

@@ -7,7 +7,7 @@ Source: spec/store.md 4.5 (`slo_minutes`, revisions); spec/slo.md 4 (demand, sli
 
 from collections.abc import Sequence
 
-from telemetry.queries.objectives import BUCKET_S, OBJECTIVES_MAX
+from telemetry.queries.counted import BUCKET_S, OBJECTIVES_MAX
 from telemetry.queries.question import LIVE_S, PAGE_S, Question, Select
 
 LATE_BUCKETS_MAX = 120

@@ -9,7 +9,7 @@ Source: spec/slo.md 17 (`excluded{}`, `censored_bad`, series); spec/store.md 4.5
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from telemetry.queries.objectives import BUCKET_S
+from telemetry.queries.counted import BUCKET_S
 from telemetry.queries.question import PAGE_S, Question, Select
 
 STEPS_MAX = 3_000

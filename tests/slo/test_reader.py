@@ -11,8 +11,7 @@ from slo.objective import DAY_S, Budgeting, counted
 from slo.reader import CHUNK_S, EXPECTED_OBJECTIVES, Reader, chunk_s
 from slo.watched import watched
 from telemetry.clock import wall_ms
-from telemetry.queries.counted import counts
-from telemetry.queries.objectives import OBJECTIVES_MAX
+from telemetry.queries.counted import OBJECTIVES_MAX, counts
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 // 30 * 30 - 3_600

@@ -1,5 +1,6 @@
 """Compiled objectives in one question; what they count is shown on a store in tests/slo."""
 
+import json
 import re
 
 import pytest
@@ -8,8 +9,17 @@ from query_store import SINCE_MS, UNTIL_MS, Stored
 from telemetry.outcome import Outcome
 from telemetry.queries.asked import Dim
 from telemetry.queries.bounds import Figure
-from telemetry.queries.counted import FALSE, STATEMENT_CHARACTERS_MAX, TRUE, Clause, Counted, Left, counts
-from telemetry.queries.objectives import OBJECTIVES_MAX, Limits, objective_counts
+from telemetry.queries.counted import (
+    BUCKET_S,
+    FALSE,
+    OBJECTIVES_MAX,
+    STATEMENT_CHARACTERS_MAX,
+    TRUE,
+    Clause,
+    Counted,
+    Left,
+    counts,
+)
 
 
 def within(limit_s: float, name: str = "x") -> Counted:
@@ -28,10 +38,18 @@ def test_objectives_that_differ_in_values_alone_are_one_form() -> None:
         assert set(re.findall(r"\{(\w+):", question.sql)) == set(question.parameters)
 
 
-def test_by_class_alone_the_counts_are_those_of_an_objective_without_limits(stored: Stored) -> None:
-    expected = stored.rows(objective_counts([Limits(name="x", group_by=(Dim.MODEL,))], SINCE_MS, UNTIL_MS))
+def test_without_a_condition_the_class_is_the_verdict(stored: Stored) -> None:
+    until_ms = SINCE_MS + 3_600_000
+    rows = stored.rows(counts([Counted(name="x", group_by=(Dim.MODEL,))], SINCE_MS, until_ms))
+    told = {
+        (json.loads(str(row["group_key"]))["model"], row["t_unix_s"]): (row["good"], row["eligible"]) for row in rows
+    }
+    seen: dict[tuple[str, int], list[str]] = {}
+    for one in stored.records:
+        if one.ended_at < until_ms and one.traffic == "user":
+            seen.setdefault((one.model, one.ended_at // 1000 // BUCKET_S * BUCKET_S), []).append(str(one.eligible))
 
-    assert expected == stored.rows(counts([Counted(name="x", group_by=(Dim.MODEL,))], SINCE_MS, UNTIL_MS))
+    assert {key: (of.count("good"), of.count("good") + of.count("bad")) for key, of in seen.items()} == told
 
 
 def test_each_part_of_an_objective_is_heard(stored: Stored) -> None:

@@ -10,7 +10,8 @@ from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome, TtftSource
 from telemetry.queries.asked import Asked, Metric, Pick, Source
-from telemetry.queries.objectives import Limits
+from telemetry.queries.bounds import Figure
+from telemetry.queries.counted import Clause, Counted, counts
 from telemetry.record import RequestRecord
 
 SINCE_MS = UNTIL_MS + 600_000
@@ -63,7 +64,8 @@ def test_reports_count_what_users_sent(seen_twice: Stored) -> None:
 
 @pytest.mark.parametrize("traffic", ["user", "engine"])
 def test_an_objective_counts_one_kind_of_traffic(seen_twice: Stored, traffic: str) -> None:
-    asked = [Limits(name="all", traffic=traffic, ttft_us=1)]
-    rows = seen_twice.rows(queries.objective_counts(asked, SINCE_MS, END_MS))
+    good = Clause(sql="if(ttft_s_hi <= $0, 2, 0)", values=(1e-6,))
+    asked = [Counted(name="all", traffic=traffic, good=good, figures=(Figure.TTFT_S,), needed=(Figure.TTFT_S,))]
+    rows = seen_twice.rows(counts(asked, SINCE_MS, END_MS))
 
     assert [(row["eligible"], row["good"], row["bad"]) for row in rows] == [(1, 0, {"ok": 1})]

@@ -13,9 +13,9 @@ from query_store import SINCE_MS, UNTIL_MS, Stored
 from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome
-from telemetry.queries import Asked, Dim, Limits, Metric, Pick, Question, Source, around, bad_events, told
+from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, told
 from telemetry.queries.bad_events import Scope
-from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left
+from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.spent import CountedGroup, series, spent
 
@@ -59,17 +59,22 @@ def on(pick: Pick, dims: tuple[Dim, ...]) -> dict[str, Callable[[str], Question]
     }
 
 
-def limits(value: str) -> Limits:
-    where: dict[Dim, tuple[str, ...]] = dict.fromkeys((*ROLLED, Dim.REPLICA), (value,))
-    return Limits(name=value, where=where, traffic=value, group_by=(Dim.MODEL,), ttft_us=1)
+def objective(value: str) -> Counted:
+    asked = Clause(sql=f"if(toString(model) = $0, {TRUE}, {FALSE})", values=(value,))
+    return Counted(
+        name=value,
+        traffic=value,
+        group_by=(Dim.MODEL,),
+        only=asked,
+        eligible=asked,
+        good=asked,
+        also_bad=(Outcome.OK,),
+        left=Left.BAD,
+    )
 
 
 def scope(value: str) -> Scope:
-    asked = Clause(sql=f"if(toString(model) = $0, {TRUE}, {FALSE})", values=(value,))
-    one = Counted(
-        name=value, traffic=value, only=asked, eligible=asked, good=asked, also_bad=(Outcome.OK,), left=Left.BAD
-    )
-    return Scope(objective=one, since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
+    return Scope(objective=objective(value), since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
 
 
 def beside(ask: Callable[[list[str], int, int], Question]) -> Callable[[str], Question]:
@@ -96,7 +101,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "exemplars": lambda value: bad_events.exemplars(scope(value)),
     **{ask.__name__: beside(ask) for ask in AROUND},
     "baselines": lambda value: queries.baselines(0, (value,)),
-    "objectives": lambda value: queries.objective_counts([limits(value)], 0, 30_000),
+    "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
     "counted until": lambda value: queries.counted_until([value], 0),
     "buckets": lambda value: queries.counted_buckets([value], 0, 30),
@@ -164,6 +169,7 @@ def test_a_hostile_value_finds_what_has_it_and_nothing_else(stored: Stored) -> N
             assert {(value, value, 1) for value in values} == {
                 (row["endpoint"], row["model"], row["n"]) for row in rows
             }
-    objective = Limits(name="hostile", where={Dim.ENDPOINT: HOSTILE}, group_by=(Dim.MODEL,))
-    counts = stored.rows(queries.objective_counts([objective], at_ms, at_ms + 60_000))
-    assert set(HOSTILE) == {str(msgspec.json.decode(str(row["group_key"]))["model"]) for row in counts}
+    listed = Clause(sql=f"if(has($0, toString(endpoint)), {TRUE}, {FALSE})", values=(tuple(HOSTILE),))
+    hostile = Counted(name="hostile", only=listed, group_by=(Dim.MODEL,))
+    counted = stored.rows(counts([hostile], at_ms, at_ms + 60_000))
+    assert set(HOSTILE) == {str(msgspec.json.decode(str(row["group_key"]))["model"]) for row in counted}

@@ -4,6 +4,7 @@ import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
 from telemetry.clock import wall_ms
+from telemetry.queries.counted import OBJECTIVES_MAX
 from telemetry.queries.minutes import (
     LATE_BUCKETS_MAX,
     counted_buckets,
@@ -12,7 +13,6 @@ from telemetry.queries.minutes import (
     oldest_request,
     sums_by,
 )
-from telemetry.queries.objectives import OBJECTIVES_MAX
 
 AT_S = SINCE_MS // 1000
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.queries.objectives import BUCKET_S
+from telemetry.queries.counted import BUCKET_S
 from telemetry.queries.spent import STEPS_MAX, CountedGroup, series, spent
 
 ONE = CountedGroup(slo="a", definition_hash=2**64 - 1, group={"endpoint": "'", "model": "m"})
