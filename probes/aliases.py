@@ -10,8 +10,8 @@ Source: spec/measurement.md 14; vLLM 0.32.0 v1/metrics/loggers.py, v1/metrics/pe
 srt/observability/metrics_collector.py; TensorRT-LLM 050f80d tensorrt_llm/metrics/collector.py; LMDeploy
 lmdeploy/metrics/loggers.py; llama.cpp tools/server (b10519 server-task.cpp); Text Generation Inference
 docs/source/reference/metrics.md and router; Triton 067c1e9 docs/user_guide/metrics.md and the tensorrtllm_backend
-README (23.11); LMDeploy docs "Production Metrics" (--enable-metrics); NIM for LLMs, "Observability"
-(docs.nvidia.com/nim/large-language-models/latest).
+README (23.11); LMDeploy docs "Production Metrics" and pull 4809 (the page is there unless --disable-metrics); NIM for
+LLMs, "Observability" (docs.nvidia.com/nim/large-language-models/latest).
 """
 
 import re
@@ -330,7 +330,7 @@ UNLOCKS: Mapping[Engine, str] = MappingProxyType(
         Engine.SGLANG: "--enable-metrics",
         Engine.TRTLLM: _REQUEST,
         Engine.TRITON: "--allow-metrics=true, on --metrics-port (8002)",
-        Engine.LMDEPLOY: "--enable-metrics",
+        Engine.LMDEPLOY: "start it without --disable-metrics",
         Engine.LLAMACPP: "--metrics",
     }
 )
