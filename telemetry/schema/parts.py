@@ -184,5 +184,5 @@ def dims() -> tuple[Column, ...]:
         label("region", "configured region; empty if not set"),
         label("workload_class", "configured class of the workload; empty if not set"),
         label("variant", "release or canary arm; empty if not set"),
-        label("traffic", "user, probe or loadtest; objectives and default panels read user"),
+        label("traffic", "user, probe, loadtest or engine (the plugin); objectives and default panels read user"),
     )

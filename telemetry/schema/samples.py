@@ -81,7 +81,7 @@ ENGINE_HISTOGRAMS = Table(
         stamp("ts", "wall time of the scrape"),
         label("endpoint", "configured name of the endpoint"),
         label("replica", "address or pod of the engine"),
-        label("metric", "name of the metric, as the engine has it"),
+        label("metric", "name of the metric, the same for every engine"),
         number("le", "Array(Float64)", "upper bounds of the buckets", "", ZSTD),
         number("cumulative", "Array(UInt64)", "observations at or below each bound", "", ZSTD),
         number("sum", "Float64", "sum of the observations", "", ZSTD),
