@@ -14,6 +14,14 @@ FILTER_VALUES_MAX = 1_000
 """Values that one dimension may be filtered by."""
 STEP_S_MAX = 86_400
 """Longest step of a series."""
+ENDED_WITHIN = (
+    "ended_at >= fromUnixTimestamp64Milli({since:Int64})",
+    "ended_at < fromUnixTimestamp64Milli({until:Int64})",
+    # The sorting key holds the minute: without this a whole day's marks are read (EXPLAIN indexes = 1, chDB 26.9).
+    "toStartOfMinute(ended_at) >= toStartOfMinute(fromUnixTimestamp64Milli({since:Int64}))",
+    "toStartOfMinute(ended_at) <= toStartOfMinute(fromUnixTimestamp64Milli({until:Int64}))",
+)
+"""Requests that ended in the window."""
 
 
 class Dim(StrEnum):
@@ -142,11 +150,7 @@ def key_names(asked: Asked) -> list[str]:
 
 def conditions(asked: Asked, pick: Pick) -> list[str]:
     """Return which rows belong to the question."""
-    at = "ended_at" if pick.source is Source.RAW else "t"
-    found = [
-        f"{at} >= fromUnixTimestamp64Milli({{since:Int64}})",
-        f"{at} < fromUnixTimestamp64Milli({{until:Int64}})",
-    ]
+    found = [*(ENDED_WITHIN if pick.source is Source.RAW else _WITHIN)]
     if Dim.TRAFFIC not in asked.dims:
         found.append("traffic = {traffic:String}")
     return found + [f"{EXPRESSIONS[dim]} IN {{where_{dim.value}:Array(String)}}" for dim in _filtered(asked)]
@@ -166,6 +170,9 @@ def provenance(pick: Pick) -> list[str]:
     """Return the columns that say where an answer comes from."""
     method = "exact" if pick.exact else "bucketed"
     return [f"'{pick.source.value}' AS table_used", f"'{method}' AS method"]
+
+
+_WITHIN = ("t >= fromUnixTimestamp64Milli({since:Int64})", "t < fromUnixTimestamp64Milli({until:Int64})")
 
 
 def _filtered(asked: Asked) -> list[Dim]:

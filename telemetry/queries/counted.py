@@ -14,7 +14,7 @@ from enum import IntEnum
 
 from telemetry.outcome import Outcome
 from telemetry.queries import bounds
-from telemetry.queries.asked import Dim
+from telemetry.queries.asked import ENDED_WITHIN, Dim
 from telemetry.queries.bounds import BAD, CENSORED, EXCLUDED, GOOD, Figure, Flag, Word
 from telemetry.queries.question import PAGE_S, Question, Select
 
@@ -151,13 +151,6 @@ def _clauses(one: Counted) -> tuple[Clause | None, Clause | None, Clause | None]
 
 _OUTCOMES = [outcome.value for outcome in Outcome]
 _CLAUSE_NAMES = ("only", "eligible", "good")
-_WINDOW = (
-    "ended_at >= fromUnixTimestamp64Milli({since:Int64})",
-    "ended_at < fromUnixTimestamp64Milli({until:Int64})",
-    # The sorting key holds the minute: without this a whole day's marks are read (EXPLAIN indexes = 1, chDB 26.9).
-    "toStartOfMinute(ended_at) >= toStartOfMinute(fromUnixTimestamp64Milli({since:Int64}))",
-    "toStartOfMinute(ended_at) <= toStartOfMinute(fromUnixTimestamp64Milli({until:Int64}))",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +161,7 @@ class _Form:
     objectives: Sequence[Counted]
 
     def text(self) -> str:
-        return self._grouping(self._bounded((), _WINDOW), self.objectives[0]).text()
+        return self._grouping(self._bounded((), ENDED_WITHIN), self.objectives[0]).text()
 
     def judged(self, columns: Sequence[str], where: Sequence[str]) -> Select:
         """Return the requests themselves, with what is wanted of them and their verdict."""

@@ -5,7 +5,7 @@ Source: spec/store.md 2.1 (`record_id` is found by its day, never by its order),
 
 from uuid import UUID
 
-from telemetry.queries.asked import Asked, Metric, Pick, Source, conditions, parameters, table
+from telemetry.queries.asked import ENDED_WITHIN, Asked, Metric, Pick, Source, conditions, parameters, table
 from telemetry.queries.question import Question, Select
 from telemetry.schema import REQUESTS
 
@@ -105,8 +105,7 @@ _REQUEST = Select(
     source="inferometer.requests",
     where=[
         "record_id = {id:UUID}",
-        "ended_at >= fromUnixTimestamp64Milli({since:Int64})",
-        "ended_at < fromUnixTimestamp64Milli({until:Int64})",
+        *ENDED_WITHIN,
     ],
     tail="LIMIT 1",
 ).text()

@@ -7,6 +7,7 @@ Source: spec/store.md 4.5 (`slo_minutes`, revisions); spec/slo.md 4 (demand, sli
 
 from collections.abc import Sequence
 
+from telemetry.queries.asked import ENDED_WITHIN
 from telemetry.queries.counted import BUCKET_S, OBJECTIVES_MAX
 from telemetry.queries.question import LIVE_S, PAGE_S, Question, Select
 
@@ -165,8 +166,7 @@ _LATE = Select(
     source="inferometer.requests",
     where=[
         "ingested_at >= fromUnixTimestamp64Milli({ingested:Int64})",
-        "ended_at >= fromUnixTimestamp64Milli({since:Int64})",
-        "ended_at < fromUnixTimestamp64Milli({until:Int64})",
+        *ENDED_WITHIN,
     ],
     group_by=["t_unix_s"],
     order_by=["t_unix_s DESC"],
