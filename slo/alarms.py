@@ -7,7 +7,7 @@ is told again after a while, and when an alert that was told of ends. An alert t
 Source: spec/slo.md 7 (`EndpointDown`, `SLOBlind`, `TelemetryGap`), 9, 10, 11 (renotify: page 1 h, ticket 24 h).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from slo.alert import Alert
@@ -20,6 +20,7 @@ from slo.inhibit import Firing, Kind, inhibited
 from slo.notice import Notice
 from slo.silence import Silence, silenced_by
 from slo.telemetry_state import BLIND_PAGE_S, BLIND_TICKET_S
+from slo.watch import Watch
 from slo.watched import HOUR_S, Watched
 from slo.words import burn_words, with_state
 
@@ -81,21 +82,8 @@ class Moved:
     held: Mapping[int, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Watch:
-    """One alert that an objective has: who it is, what this instant says, and in which words."""
-
-    fingerprint: int
-    labels: Mapping[str, str]
-    event: AlertEvent
-    timers: Timers
-    words: Callable[[], Mapping[str, str]]
-    definition_hash: int
-    bad: int | None = None
-
-
 def advance(
-    judged: Sequence[Judged],
+    judged: Sequence[Judged | Watch],
     before: Mapping[int, Alert],
     at_s: int,
     *,
@@ -106,7 +94,8 @@ def advance(
     """Return the alerts after an instant.
 
     Args:
-        judged: Every objective and group that is evaluated.
+        judged: Every objective and group that is evaluated, and what is said of alerts that no objective makes. One
+            that is remembered and that nobody speaks for has no cause any more, and ends.
         before: The alerts of the last instant, by fingerprint.
         at_s: The instant.
         may_start: Whether alerts may begin to fire; not for a while after a step of the clock.
@@ -116,20 +105,18 @@ def advance(
     alerts = dict(before)
     changed: dict[int, Alert] = {}
     transitions: list[tuple[Alert, Transition]] = []
-    bad: dict[int, int | None] = {}
     watches = [watch for one in judged for watch in _watches(one, before)]
+    spoken = {watch.fingerprint: watch for watch in watches}
     moves = [_moved(watch, before, at_s, may_start=may_start) for watch in watches]
-    for watch, (alert, transition) in zip(watches, moves, strict=True):
+    for alert, transition in moves:
         if transition is not None and not _is_beginning(transition):
             transitions.append((alert, transition))
-        bad[alert.fingerprint] = watch.bad
         if _is_kept(alert, before.get(alert.fingerprint)):
             alerts[alert.fingerprint] = changed[alert.fingerprint] = alert
-    seen = {alert.fingerprint for alert, _ in moves}
-    for alert, transition in _gone([alert for key, alert in before.items() if complete and key not in seen], at_s):
+    for alert, transition in _gone([alert for key, alert in before.items() if complete and key not in spoken], at_s):
         alerts[alert.fingerprint] = changed[alert.fingerprint] = alert
         transitions.append((alert, transition))
-    firing = [_firing(one, bad.get(key)) for key, one in alerts.items() if one.record.state is AlertState.FIRING]
+    firing = [_firing(one, spoken.get(key)) for key, one in alerts.items() if one.record.state is AlertState.FIRING]
     held = _held(alerts, firing, at_s, quiet.silences)
     ended = {alert.fingerprint for alert, transition in transitions if transition.ends}
     notices: list[Notice] = []
@@ -178,16 +165,24 @@ def explained(moved: Moved, words: Mapping[int, Mapping[str, str]]) -> Moved:
     )
 
 
-def _watches(one: Judged, before: Mapping[int, Alert]) -> Iterator[_Watch]:
+def _watches(one: Judged | Watch, before: Mapping[int, Alert]) -> Iterator[Watch]:
     """Yield the alerts of an objective and group with what this instant says of them.
 
     One of which nothing is remembered moves only if this instant is bad; of most alerts, most of the time, that is all.
     """
+    if isinstance(one, Watch):
+        if _is_of_interest(one.fingerprint, one.event, before):
+            yield one
+        return
     for name, severity, event, for_s in _events(one):
         key, labels = _identity(one, name, severity)
-        if event is AlertEvent.BAD or key in before:
+        if _is_of_interest(key, event, before):
             of = (one, severity, event, key, labels)
             yield _own(*of) if for_s is None else _meta(*of, for_s)
+
+
+def _is_of_interest(key: int, event: AlertEvent, before: Mapping[int, Alert]) -> bool:
+    return event is AlertEvent.BAD or key in before
 
 
 def _events(one: Judged) -> Iterator[tuple[str, Severity, AlertEvent, int | None]]:
@@ -211,16 +206,17 @@ def _events(one: Judged) -> Iterator[tuple[str, Severity, AlertEvent, int | None
     yield "SLIInvalid", Severity.PAGE, AlertEvent.BLIND if known.is_blind else AlertEvent.OK, 0
 
 
-def _own(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str]) -> _Watch:
+def _own(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str]) -> Watch:
     found = one.found
     spoken = found.speaking.get(severity, ()) if found else ()
     timers = spoken[0].rule.timers if spoken else default_timers(severity, is_burn_rule=True)
-    return _Watch(
+    return Watch(
         fingerprint=key,
         labels=labels,
         event=event,
         timers=timers,
         words=lambda: burn_words(one.watched, found, severity, one.group) if found else {},
+        kind=Kind.BURN,
         definition_hash=one.watched.definition_hash,
         bad=found.facts.over(HOUR_S).bad if found else None,
     )
@@ -235,17 +231,16 @@ _SENTENCES = {
 }
 
 
-def _meta(
-    one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str], for_s: int
-) -> _Watch:
+def _meta(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str], for_s: int) -> Watch:
     where = f"{one.watched.objective.name} ({' '.join(one.group.values()) or one.watched.objective.service})"
     sentence = _SENTENCES[labels["alertname"]].format(where=where)
-    return _Watch(
+    return Watch(
         fingerprint=key,
         labels=labels,
         event=event,
         timers=Timers(for_s=for_s, keep_firing_s=default_timers(severity, is_burn_rule=False).keep_firing_s),
         words=lambda: {"summary": sentence},
+        kind=_KINDS[labels["alertname"]],
         definition_hash=one.watched.definition_hash,
     )
 
@@ -266,9 +261,7 @@ def _labels(one: Judged, name: str, severity: Severity) -> dict[str, str]:
     return identity_labels(known, static | finer)
 
 
-def _moved(
-    watch: _Watch, before: Mapping[int, Alert], at_s: int, *, may_start: bool
-) -> tuple[Alert, Transition | None]:
+def _moved(watch: Watch, before: Mapping[int, Alert], at_s: int, *, may_start: bool) -> tuple[Alert, Transition | None]:
     key = watch.fingerprint
     known = before.get(key)
     record = known.record if known else Record(fingerprint=key, definition_hash=watch.definition_hash)
@@ -314,14 +307,15 @@ def _is_kept(alert: Alert, before: Alert | None) -> bool:
     return live or moved or (before is None and alert.record.occurrence > 0)
 
 
-def _firing(alert: Alert, bad: int | None) -> Firing:
+def _firing(alert: Alert, watch: Watch | None) -> Firing:
     labels = alert.labels
+    known = Kind.BURN if labels.get("slo") else Kind.OTHER
     return Firing(
         fingerprint=alert.fingerprint,
         labels=labels,
         severity=Severity(labels["severity"]),
-        kind=_KINDS.get(labels["alertname"], Kind.BURN),
-        bad=bad,
+        kind=watch.kind if watch else _KINDS.get(labels["alertname"], known),
+        bad=watch.bad if watch else None,
     )
 
 

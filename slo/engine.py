@@ -32,6 +32,7 @@ from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
 from slo.telemetry_state import BlindCause
 from slo.view import TRANSITIONS_MAX, EngineView
+from slo.watch import Watch
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry.errors import StoreError
@@ -50,6 +51,8 @@ _CLOCK_HOLD_S = 300
 Change = tuple[Alert, Transition]
 Explain = Callable[[Judged, Alert], Mapping[str, str]]
 """Returns what else is to be said of an alert that begins to fire; never raises."""
+Others = Callable[[int, Mapping[int, Alert]], Sequence[Watch]]
+"""Returns alerts that no objective makes; speaks for each that is remembered and must not end; never raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +63,13 @@ class Reach:
         channels: Which notices go to which queue.
         quiet: Says what keeps notices back now.
         explain: Says more about an alert that begins to fire.
+        others: Says what it finds at an instant, given the alerts that are remembered.
     """
 
     channels: Callable[[Sequence[Notice]], Mapping[str, Sequence[Notice]]] = lambda _: {}
     quiet: Callable[[int], Quiet] = lambda _: Quiet()
     explain: Explain = lambda _judged, _alert: {}
+    others: Others = lambda _at_s, _before: ()
 
 
 class Engine:
@@ -234,7 +239,9 @@ class Engine:
     def _keep(self, at_s: int, lag: float, judged: Sequence[Judged], cause: str) -> None:
         starts = may_start(self._clocks, at_s, _CLOCK_HOLD_S)
         quiet = self._reach.quiet(at_s)
-        moved = advance(judged, self.view.alerts, at_s, may_start=starts, complete=not cause, quiet=quiet)
+        before = self.view.alerts
+        found: list[Judged | Watch] = [*judged, *self._reach.others(at_s, before)]
+        moved = advance(found, before, at_s, may_start=starts, complete=not cause, quiet=quiet)
         moved = self._explained(moved, judged)
         self._ledger.save(at_s, moved.changed, self._reach.channels(moved.notices))
         transitions = remembered(self.view.transitions, moved.transitions)

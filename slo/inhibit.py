@@ -78,15 +78,21 @@ class Inhibition:
 
 DERIVED = frozenset({Kind.BURN, Kind.ERRORS, Kind.LATENCY, Kind.THROUGHPUT})
 """Kinds that are computed from requests, and say little while not all of them are seen."""
+RULED = DERIVED - {Kind.BURN}
+"""Those of them that belong to a built-in rule, and so to an endpoint, not to an objective."""
 INHIBITIONS = (
     Inhibition(name="page over ticket", by=DERIVED, of=DERIVED, equal=("slo", *_GROUP), needs_higher=True),
+    Inhibition(
+        name="page over ticket of one rule", by=None, of=None, equal=("alertname", "slo", *_GROUP), needs_higher=True
+    ),
     Inhibition(
         name="endpoint down",
         by=frozenset({Kind.DOWN}),
         of=frozenset({Kind.LATENCY, Kind.THROUGHPUT}),
-        equal=("endpoint", "service"),
+        equal=("endpoint",),
     ),
     Inhibition(name="blind", by=frozenset({Kind.BLIND}), of=DERIVED, equal=("slo",)),
+    Inhibition(name="blind endpoint", by=frozenset({Kind.BLIND}), of=RULED, equal=("endpoint",)),
     Inhibition(name="wider group", by=None, of=None, equal=("slo",), needs_wider=True),
     Inhibition(
         name="out of memory", by=frozenset({Kind.OOM}), of=frozenset({Kind.ERRORS}), equal=("endpoint", "service")

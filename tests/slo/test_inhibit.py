@@ -100,6 +100,24 @@ DEFAULTS = [
         id="a ticket mutes no page, and no page explains a gap in telemetry",
     ),
     pytest.param(
+        alert(1, PAGE, Kind.BLIND, slo="s", endpoint="e", service="a"),
+        alert(2, PAGE, Kind.ERRORS, alertname="error_rate_jump", endpoint="e"),
+        "blind endpoint",
+        id="blind over a built-in rule of the same endpoint",
+    ),
+    pytest.param(
+        alert(1, PAGE, alertname="oom", endpoint="e"),
+        alert(2, TICKET, alertname="oom", endpoint="e"),
+        "page over ticket of one rule",
+        id="a built-in rule's page over its ticket",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.DOWN, endpoint="e", service="a", slo="s"),
+        alert(2, PAGE, Kind.LATENCY, endpoint="e"),
+        "endpoint down",
+        id="nobody there over a built-in rule, which has no service",
+    ),
+    pytest.param(
         alert(1, PAGE, Kind.OOM, endpoint="e"), alert(2, PAGE, Kind.ERRORS, endpoint="e"), "out of memory", id="oom"
     ),
     pytest.param(
