@@ -14,7 +14,7 @@ from slo.alert import Alert
 from slo.alert_moves import AlertEvent, AlertState
 from slo.alert_states import Record, Timers, Transition, default_timers, resumed, step
 from slo.burn_catalogue import Severity
-from slo.evaluation import Evaluated
+from slo.evaluation import Evaluated, holding
 from slo.identity import IDENTITY, fingerprint, identity_labels
 from slo.inhibit import Firing, Kind, inhibited
 from slo.notice import Notice
@@ -178,7 +178,7 @@ def _watches(one: Judged | Watch, before: Mapping[int, Alert]) -> Iterator[Watch
         key, labels = _identity(one, name, severity)
         if _is_of_interest(key, event, before):
             of = (one, severity, event, key, labels)
-            yield _own(*of) if for_s is None else _meta(*of, for_s)
+            yield _own(*of, before.get(key)) if for_s is None else _meta(*of, for_s)
 
 
 def _is_of_interest(key: int, event: AlertEvent, before: Mapping[int, Alert]) -> bool:
@@ -206,8 +206,13 @@ def _events(one: Judged) -> Iterator[tuple[str, Severity, AlertEvent, int | None
     yield "SLIInvalid", Severity.PAGE, AlertEvent.BLIND if known.is_blind else AlertEvent.OK, 0
 
 
-def _own(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str]) -> Watch:
-    found = one.found
+def _own(
+    one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str], known: Alert | None
+) -> Watch:
+    found, rules = one.found, known.rules if known else ()
+    if found:
+        rules = holding(found, severity, rules)
+        event = AlertEvent.OK if event is AlertEvent.NEAR and not rules else event
     spoken = found.speaking.get(severity, ()) if found else ()
     timers = spoken[0].rule.timers if spoken else default_timers(severity, is_burn_rule=True)
     return Watch(
@@ -219,6 +224,7 @@ def _own(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: M
         kind=Kind.BURN,
         definition_hash=one.watched.definition_hash,
         bad=found.facts.over(HOUR_S).bad if found else None,
+        rules=rules,
     )
 
 
@@ -273,7 +279,8 @@ def _moved(watch: Watch, before: Mapping[int, Alert], at_s: int, *, may_start: b
         words = with_state(words, after)
     same = known is not None and after.occurrence == known.record.occurrence
     explanation: Mapping[str, str] = known.explanation if known is not None and same else {}
-    return Alert(record=after, labels=watch.labels, annotations=words, explanation=explanation), transition
+    alert = Alert(record=after, labels=watch.labels, annotations=words, explanation=explanation, rules=watch.rules)
+    return alert, transition
 
 
 def _gone(alerts: Sequence[Alert], at_s: int) -> Iterator[tuple[Alert, Transition]]:

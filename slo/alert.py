@@ -20,6 +20,7 @@ class Alert:
         labels: Its identity.
         annotations: What was said of it last.
         explanation: What was found out when it began to fire; said beside the annotations.
+        rules: Names of the rules of its objective that hold it: each spoke, and has been nearly true at least since.
         link: Where to look; empty if nowhere.
     """
 
@@ -27,6 +28,7 @@ class Alert:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     explanation: Mapping[str, str] = field(default_factory=dict[str, str])
+    rules: tuple[str, ...] = ()
     link: str = ""
 
     @property

@@ -6,7 +6,7 @@ rule that burns fastest speaks, the others stand beside it. A rule that is true 
 Source: spec/slo.md 4 (budget), 5, 6 (rules and gates), 7 (what absence means), 9 (BAD, HYST), 10 (who speaks).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
@@ -94,7 +94,7 @@ class Evaluated:
         budget: Of the period, by the objective's own method; what is in flight is no part of it.
         burn: Window to burn rate.
         readings: Every rule.
-        events: What each severity's alert is told.
+        events: What each severity's alert is told; it is near if any rule is, though only one that spoke holds it.
         speaking: The rule that speaks for each severity that has one, and the others that are true.
     """
 
@@ -129,6 +129,26 @@ def evaluate(one: Watched, facts: Facts) -> Evaluated:
             for severity in Severity
             if (found := tuple(r for r in readings if r.speaks and r.rule.severity is severity))
         },
+    )
+
+
+def holding(found: Evaluated, severity: Severity, before: Collection[str]) -> tuple[str, ...]:
+    """Return the rules that hold the alert of a severity: those that speak, and those that spoke and are near still.
+
+    A rule that never spoke holds nothing, however near it is.
+
+    Args:
+        found: This instant.
+        severity: Whose alert.
+        before: The rules that held it at the last instant.
+    """
+    if found.events[severity] in {AlertEvent.BLIND, AlertEvent.HELD}:
+        return tuple(before)
+    own = (reading for reading in found.readings if reading.rule.severity is severity)
+    return tuple(
+        reading.rule.name
+        for reading in own
+        if reading.speaks or (reading.rule.name in before and reading.standing is not Standing.BELOW)
     )
 
 

@@ -29,6 +29,7 @@ class Watch:
         kind: What it is about, which decides who speaks for it.
         definition_hash: Of the objective; 0 if it has none.
         bad: Bad requests behind it; None if it counts none.
+        rules: Names of the rules of its objective that hold it; none if no objective makes it.
     """
 
     fingerprint: int
@@ -39,6 +40,7 @@ class Watch:
     kind: Kind
     definition_hash: int = 0
     bad: int | None = None
+    rules: tuple[str, ...] = ()
 
 
 def of_remembered(alert: Alert, event: AlertEvent, kind: Kind) -> Watch:
@@ -57,4 +59,5 @@ def of_remembered(alert: Alert, event: AlertEvent, kind: Kind) -> Watch:
         words=lambda: alert.annotations,
         kind=kind,
         definition_hash=alert.record.definition_hash,
+        rules=alert.rules,
     )

@@ -183,6 +183,33 @@ def test_a_flapping_alert_is_said_once_and_then_kept_for_longer() -> None:
     assert page.annotations["flapping"].startswith("true")
 
 
+@pytest.mark.parametrize(
+    ("fast", "slow", "held"),
+    [
+        pytest.param(140, 0, True, id="the rule that spoke burns at 14, nine tenths of 14.4"),
+        pytest.param(120, 0, False, id="it burns at 12"),
+        pytest.param(0, 58, False, id="another rule is near, but it never spoke"),
+    ],
+)
+def test_only_a_rule_that_spoke_holds_an_alert_by_being_near(fast: int, slow: int, held: bool) -> None:
+    """Burn 14.4 pages. After that burn 6 stands at 5.8, below its own threshold and above nine tenths of it."""
+    engine = Engine()
+    spoke = {**GOOD, 3_600: Counts(eligible=10_000, bad=200), 300: Counts(eligible=10_000, bad=200)}
+    later = {
+        **GOOD,
+        **dict.fromkeys((3_600, 300), Counts(eligible=10_000, bad=fast)),
+        **dict.fromkeys((21_600, 1_800), Counts(eligible=10_000, bad=slow)),
+    }
+    engine.step(facts(spoke))
+    engine.step(facts({}, seen=Heartbeats.STORE_GONE))
+    engine.step(facts(later), times=6)
+
+    own = [one for one in engine.alerts.values() if one.labels["alertname"] == ONE.objective.name]
+    (page,) = (one for one in own if one.labels["severity"] == "page")
+    assert (page.record.state is AlertState.FIRING) == held
+    assert page.rules == (("burn 14.4 over 60 min",) if held else ())
+
+
 def test_after_a_step_of_the_clock_nothing_begins() -> None:
     engine = Engine()
     engine.step(facts(BAD), may_start=False)

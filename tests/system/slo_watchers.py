@@ -86,6 +86,15 @@ def lived(world: World) -> Lived:
     return found
 
 
+def held(above: set[int], near: set[int], until_s: int) -> set[int]:
+    """Return the instants at which a rule is true, or was and has been near ever since."""
+    found: set[int] = set()
+    for at_s in range(START_S, until_s, STEP_S):
+        if at_s in above or (at_s in near and at_s - STEP_S in found):
+            found.add(at_s)
+    return found
+
+
 def standing(above: set[int], near: set[int], severity: Severity, until_s: int) -> list[Span]:
     """Return the spans of an alert that begins at instants `above` and is held at instants `near`."""
     keep_s = default_timers(severity, is_burn_rule=True).keep_firing_s
@@ -109,12 +118,16 @@ class Prometheus:
     url: str
 
     def spans(self, world: World, severity: Severity, near_ratio: Fraction = Fraction(1)) -> list[Span]:
-        """Return when an exported rule of this severity was true, held while it burnt by a part of what it says."""
+        """Return when an exported rule of this severity was true, each held while it burnt by a part of that."""
         exported: Any = rules([world.one.objective])["groups"]
         of_severity = [rule for rule in exported[0]["rules"] if rule["labels"]["severity"] == severity]
         exprs = [counted(world, rule["expr"]) for rule in of_severity]
-        above = self._instants(exprs, world)
-        near = above if near_ratio == 1 else self._instants([_lowered(expr, near_ratio) for expr in exprs], world)
+        above, near = set[int](), set[int]()
+        for expr in exprs:
+            own = set(self._true(expr, world))
+            above |= own
+            nearly = own if near_ratio == 1 else set(self._true(_lowered(expr, near_ratio), world))
+            near |= held(own, nearly, world.until_s)
         return standing(above, near, severity, world.until_s)
 
     def last(self, expr: str, world: World) -> str:
@@ -127,9 +140,6 @@ class Prometheus:
 
     def version(self) -> str:
         return str(httpx.get(f"{self.url}/api/v1/status/buildinfo", timeout=10.0).json()["data"]["version"])
-
-    def _instants(self, exprs: Sequence[str], world: World) -> set[int]:
-        return {at_s for expr in exprs for at_s in self._true(expr, world)}
 
     def _true(self, expr: str, world: World) -> list[int]:
         asked = {"query": expr, "start": START_S, "end": world.until_s - STEP_S, "step": STEP_S}
