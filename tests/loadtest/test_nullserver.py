@@ -1,0 +1,123 @@
+import asyncio
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from loadtest.null_script import Shape
+from loadtest.nullserver import ARRIVALS_MAX, serve
+from telemetry.testing.client import ask, request, talk
+from telemetry.testing.steps import AwaitToken, Close, Send
+from telemetry.testing.wire import Ending, Step, Transcript
+
+CHAT = "/v1/chat/completions"
+
+
+@asynccontextmanager
+async def serving(shape: Shape) -> AsyncGenerator[tuple[str, int]]:
+    bound: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
+
+    def ready(host: str, port: int) -> None:
+        bound.put_nowait((host, port))
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(serve(shape, 0, ready))
+        yield await bound.get()
+        task.cancel()
+
+
+async def answered(shape: Shape, path: str = CHAT, *, stream: bool = True) -> Transcript:
+    body = msgspec.json.encode({"model": "null", "messages": [], "max_tokens": 3, "stream": stream})
+    async with serving(shape) as address:
+        return await talk(address, ask(request("POST", path, body, "Connection: close")))
+
+
+async def test_each_event_carries_the_servers_clock() -> None:
+    transcript = await answered(Shape(ttft_s=0.01, itl_s=0.005))
+
+    stamps = [int(found) for found in re.findall(rb'"sent_ns":(\d+)', transcript.received)]
+    assert 3 == len(stamps)
+    assert transcript.began_ns < stamps[0] < stamps[1] < stamps[2] < transcript.ended_ns
+    assert stamps[0] - transcript.began_ns >= 10_000_000
+    assert stamps[2] - stamps[0] >= 5_000_000  # absolute deadlines: one gap may be shorter, never the sum
+
+
+async def test_the_stream_ends_as_http_asks() -> None:
+    transcript = await answered(Shape(ttft_s=0, itl_s=0))
+
+    assert transcript.received.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+
+
+async def test_pieces_of_one_byte_make_the_same_stream() -> None:
+    transcript = await answered(Shape(ttft_s=0, itl_s=0, split_bytes=1))
+
+    body = transcript.received.partition(b"\r\n\r\n")[2]
+    assert body.startswith(b"1\r\nd\r\n1\r\na\r\n")
+    assert 3 == re.sub(rb"\r\n1\r\n", b"", body).count(b"sent_ns")
+
+
+@pytest.mark.parametrize(("shape", "ending"), [(Shape(eof_at=1), Ending.EOF), (Shape(reset_at=1), Ending.RESET)])
+async def test_the_connection_breaks_where_asked(shape: Shape, ending: Ending) -> None:
+    transcript = await answered(shape)
+
+    assert (ending, 1) == (transcript.ending, transcript.received.count(b"sent_ns"))
+
+
+async def test_a_refusal_may_have_a_slow_body() -> None:
+    transcript = await answered(Shape(share_503=1, slow_body_s=0.02))
+
+    assert transcript.received.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    assert transcript.received.endswith(b"}")
+    assert transcript.chunks[-1].at_ns - transcript.chunks[0].at_ns >= 10_000_000
+
+
+async def test_a_body_that_is_no_json_is_refused() -> None:
+    async with serving(Shape()) as address:
+        transcript = await talk(address, ask(request("POST", CHAT, b"{", "Connection: close")))
+
+    assert transcript.received.startswith(b"HTTP/1.1 400 ")
+
+
+async def test_what_came_is_counted() -> None:
+    body = msgspec.json.encode({"prompt": [1, 2, 3], "stream_options": {"include_usage": True}})
+    once: list[Step] = [Send(request("POST", "/v1/completions", body)), AwaitToken(b"[DONE]")]
+    async with serving(Shape(ttft_s=0, itl_s=0)) as address:
+        first = await talk(address, [*once, *once, Close()])
+        counts = await talk(address, ask(request("GET", "/null", b"", "Connection: close")))
+        arrivals = await talk(address, ask(request("GET", "/null/arrivals", b"", "Connection: close")))
+        missing = await talk(address, ask(request("GET", CHAT, b"", "Connection: close")))
+
+    assert 2 == first.received.count(b'"prompt_tokens":3')
+    assert {"connections": 2, "requests": 2} == msgspec.json.decode(counts.received.partition(b"\r\n\r\n")[2])
+    stamps = msgspec.json.decode(arrivals.received.partition(b"\r\n\r\n")[2], type=list[int])
+    assert first.began_ns < stamps[0] < stamps[1] < first.ended_ns
+    assert missing.received.startswith(b"HTTP/1.1 404 ")
+    assert ARRIVALS_MAX > 2
+
+
+def test_it_runs_as_a_process_until_sigterm() -> None:
+    command = [sys.executable, "-m", "loadtest.nullserver", "ttft_s=0", "tokens=1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        host, _, port = process.stdout.readline().strip().partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
+            received = b"".join(iter(lambda: client.recv(65536), b""))
+        process.terminate()
+
+    assert 1 == received.count(b"sent_ns")
+    assert 0 == process.returncode
+
+
+def test_a_wrong_word_is_refused() -> None:
+    command = [sys.executable, "-m", "loadtest.nullserver", "ttft=1"]
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert 2 == done.returncode
+    assert "ttft" in done.stderr
