@@ -1,0 +1,151 @@
+"""Knows when an engine works on requests and makes no token, and when it makes the same ones again and again.
+
+    stalled     running > 0, and neither a counter of tokens moved nor an answer ended well for 30 s, over two answered
+                scrapes or more: a page. `/health` says 200 all the while; that is the naive reading, which sees an
+                engine that does not answer at all and nothing else.
+    thrash      preemptions/s * recomputed tokens > 10 % of prompt and output tokens/s, in both halves of 10 min: a
+                ticket. The naive reading looks at the KV cache: that it is full is well, and it need not look full.
+
+An engine that is not scraped is not known, which is neither stalled nor well. A counter that began anew stands since
+then, so a restart is no stall. Only some engines count a token when they make it; the others count when a request
+ends, and nothing follows from a counter of theirs that stands.
+
+Error: a stall is found when it is 30 s old and two scrapes show it, so with a scrape every 10 s after 30 to 40 s. A
+prompt that takes longer than that to read, with nothing else running, is taken for one: at 9,000 tokens/s it has
+270,000. Recomputed tokens are not counted by engines: a preempted request is taken to lose its prompt and half of its
+answer, of the mean length of those that ended in the window; what a prefix cache saves of that is not known, so the
+share is an upper estimate.
+
+Source: spec/slo.md 14 (`stalled_engine`, `kv_thrash`); spec/measurement.md 14, 15 (T3, T5); vLLM 0.32.0
+v1/metrics/stats.py (`IterationStats` counts a token in the step that made it), LMDeploy and NIM with the same counters;
+`probes.aliases` for those that count at the end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slo.inhibit import Kind
+from slo.jump import Verdict
+from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from telemetry.queries import engine_life
+from telemetry.queries.question import Question
+
+COUNTED_AS_MADE = frozenset({"vllm", "lmdeploy", "nim"})
+"""Engines that count a token in the step that made it."""
+FRESH_S = 90
+"""An engine whose last answered scrape is older is not known."""
+STILL_S = 30
+"""How long an engine may work without a token."""
+SCRAPES = 2
+"""Answered scrapes that must show it."""
+THRASH_RATIO = 0.1
+"""Share of the tokens made that may be made again."""
+THRASH_S = 600
+"""Time over which that is looked at; in both halves of it."""
+FULL_RATIO = 0.9
+"""Use of the KV cache that the naive reading takes for trouble."""
+
+_COVERED_RATIO = 0.8
+_MS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StalledEngineRule:
+    """Finds engines that work on requests and make no token."""
+
+    settings: Settings
+    id: RuleId = field(default=RuleId.STALLED_ENGINE, init=False)
+    kind: Kind = field(default=Kind.THROUGHPUT, init=False)
+    every_s: int = field(default=30, init=False)
+    for_s: int = field(default=0, init=False)
+
+    def questions(self, at_s: int) -> Mapping[str, Question]:
+        """Return what to ask at an instant."""
+        return {"still": engine_life.still(at_s * _MS), "answers": engine_life.answers(at_s * _MS)}
+
+    def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
+        """Return what the answers say of every engine of the last hour."""
+        answered = {(row["endpoint"], row["replica"]): int(row["answered_unix_ms"]) for row in rows["answers"]}
+        return [self._found(at_s, row, answered.get((row["endpoint"], row["replica"]))) for row in rows["still"]]
+
+    def _found(self, at_s: int, row: Row, answered_ms: int | None) -> Found:
+        where = f"{row['endpoint']}/{row['replica']}"
+        naive = Verdict.SILENT if row["up"] else Verdict.PAGE
+        if not _is_fresh(at_s, row):
+            return _found(row, f"{where} is not scraped", naive, is_known=False)
+        if row["running"] is None:
+            return _found(row, f"{where} does not tell what it works on", naive, is_known=False)
+        since_ms = int(row["since_unix_ms"] or row["heard_unix_ms"])
+        still_s = (int(row["heard_unix_ms"]) - since_ms) / _MS
+        limit_s = STILL_S if self.settings.threshold is None else self.settings.threshold
+        if int(row["n_still"]) < SCRAPES or still_s < limit_s:
+            return _found(row, f"{where} makes tokens, or has nothing to do", naive)
+        if answered_ms is not None and answered_ms > since_ms:
+            return _found(row, f"{where} ended an answer while its counters stood", naive)
+        summary = f"{where} works on {row['running']} requests and made no token for {still_s:.0f} s"
+        if not row["is_counted"] or row["engine"] not in COUNTED_AS_MADE:
+            return _found(row, f"{summary}, as far as it counts them before a request ends", naive, is_known=False)
+        return _found(row, summary, naive, Verdict.PAGE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KvThrashRule:
+    """Finds engines that lose the memory of requests and compute it again."""
+
+    settings: Settings
+    id: RuleId = field(default=RuleId.KV_THRASH, init=False)
+    kind: Kind = field(default=Kind.THROUGHPUT, init=False)
+    every_s: int = field(default=60, init=False)
+    for_s: int = field(default=0, init=False)
+
+    def questions(self, at_s: int) -> Mapping[str, Question]:
+        """Return what to ask at an instant."""
+        window_ms = self._window_s * _MS
+        until_ms = at_s * _MS
+        return {"increases": engine_life.increases(until_ms - window_ms, until_ms - window_ms // 2, until_ms)}
+
+    def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
+        """Return what the answers say of every engine of the last hour."""
+        return [self._found(at_s, row) for row in rows["increases"]]
+
+    @property
+    def _window_s(self) -> int:
+        return self.settings.window_s or THRASH_S
+
+    def _found(self, at_s: int, row: Row) -> Found:
+        where = f"{row['endpoint']}/{row['replica']}"
+        used = row["kv_used_ratio"]
+        naive = Verdict.TICKET if used is not None and float(used) >= FULL_RATIO else Verdict.SILENT
+        fresh = _is_fresh(at_s, row)
+        covered = min(float(row["seconds_old"]), float(row["seconds_new"])) >= _COVERED_RATIO * self._window_s / 2
+        shares = [_again_ratio(row, half) for half in ("old", "new")] if fresh and covered else [None]
+        known = [one for one in shares if one is not None]
+        if len(known) < len(shares):
+            return _found(row, f"{where} does not tell what it computes again", naive, is_known=False)
+        limit = THRASH_RATIO if self.settings.threshold is None else self.settings.threshold
+        full = "unknown" if used is None else f"{float(used):.0%} full"
+        summary = f"{where} computes {min(known):.0%} of its tokens again, its KV cache is {full}"
+        return _found(row, summary, naive, Verdict.TICKET if min(known) > limit else Verdict.SILENT)
+
+
+def _is_fresh(at_s: int, row: Row) -> bool:
+    heard_ms = row["heard_unix_ms"]
+    return heard_ms is not None and at_s * _MS - int(heard_ms) <= FRESH_S * _MS
+
+
+def _again_ratio(row: Row, half: str) -> float | None:
+    """Return the tokens computed again in half of the window, as a share of those made; None if unknown."""
+    preemptions, tokens = row[f"preemptions_{half}"], row[f"tokens_{half}"]
+    if preemptions is None or tokens is None:
+        return None
+    if not preemptions:
+        return 0.0
+    if not row["finished"] or row["prompt"] is None or row["output"] is None or not tokens:
+        return None
+    lost = (int(row["prompt"]) + int(row["output"]) / 2) / int(row["finished"])
+    return int(preemptions) * lost / int(tokens)
+
+
+def _found(row: Row, summary: str, naive: Verdict, sound: Verdict = Verdict.SILENT, *, is_known: bool = True) -> Found:
+    labels = {"endpoint": str(row["endpoint"]), "replica": str(row["replica"])}
+    return Found(labels=labels, sound=sound, naive=naive, words={"summary": summary}, is_known=is_known)

@@ -1,0 +1,152 @@
+"""Knows the questions about what engines did by their own counters; refuses to judge, and to look at a request.
+
+A counter is compared with the scrape before it that was answered, and never across a reset. An engine that was scraped
+within the last hour has a row, so that one that is not scraped any more is seen to be missing.
+
+Source: spec/slo.md 14 (`stalled_engine`, `kv_thrash`); spec/measurement.md 14, 15 (T3, T5).
+"""
+
+from telemetry.queries.asked import ENDED_WITHIN
+from telemetry.queries.question import LIVE_S, Question, Select
+
+LOOK_BACK_MS = 3_600_000
+"""An engine that was not scraped for so long is forgotten."""
+
+
+def still(until_ms: int) -> Question:
+    """Ask since when each engine works without a token, by its counters of prompt and output tokens.
+
+    Rows: `endpoint`, `replica`, `engine`, `model` (of the last answered scrape), `up` (of the last scrape),
+    `heard_unix_ms` (last answered scrape; NULL if none was), `n_still` (answered scrapes, up to the last one, at which
+    it worked on requests and the counters stood; 0 if the last one shows no work), `since_unix_ms` (the first of them;
+    NULL if there is none), `running` (of the last one; NULL if untold), `is_counted` (whether output tokens are told).
+
+    Args:
+        until_ms: The instant, unix milliseconds; scrapes before it count.
+    """
+    return Question(sql=_STILL, parameters=_hour(until_ms), seconds_max=LIVE_S)
+
+
+def answers(until_ms: int) -> Question:
+    """Ask when each replica last ended an answer well, whatever the traffic.
+
+    Rows: `endpoint`, `replica`, `answered_unix_ms`; those of the last hour only.
+    """
+    return Question(sql=_ANSWERS, parameters=_hour(until_ms), seconds_max=LIVE_S)
+
+
+def increases(since_ms: int, middle_ms: int, until_ms: int) -> Question:
+    """Ask by how much the counters of each engine grew in both halves of a window.
+
+    Rows: `endpoint`, `replica`, `model`, `heard_unix_ms`, `kv_used_ratio` (mean of the window; NULL if unread), and of
+    each half (`_old`, `_new`): `seconds` (between scrapes that can be compared), `preemptions`, `tokens` (prompt and
+    output); of the window `prompt` and `output` (tokens), `finished` (requests). A counter that is not told is NULL.
+
+    Args:
+        since_ms: Start of the window, unix milliseconds.
+        middle_ms: Where the newer half begins.
+        until_ms: End, excluded.
+    """
+    values = {"since": since_ms, "middle": middle_ms, **_hour(until_ms)}
+    return Question(sql=_INCREASES, parameters=values, seconds_max=LIVE_S)
+
+
+def _hour(until_ms: int) -> dict[str, object]:
+    return {"first": until_ms - LOOK_BACK_MS, "until": until_ms}
+
+
+_SCRAPED = (
+    "ts >= fromUnixTimestamp64Milli({first:Int64})",
+    "ts < fromUnixTimestamp64Milli({until:Int64})",
+)
+_MS = "toUnixTimestamp64Milli(e.ts)"
+_TOKENS = "ifNull(e.prompt_tokens_total, 0) + ifNull(e.generation_tokens_total, 0)"
+_SCRAPE = (
+    f"({_MS}, e.running, {_TOKENS}, e.reset, isNotNull(e.generation_tokens_total),"
+    " toString(e.engine), toString(e.model))"
+)
+_LAST = "scrapes[n]"
+_STILL = Select(
+    given=[
+        "length(scrapes) AS n",
+        "arrayLastIndex(one -> NOT ifNull(one.2 > 0, 0), scrapes) AS idle_at",
+        # A counter that moved, or began anew, stands since the scrape that shows it.
+        "arrayLastIndex((one, before) -> one.3 != before.3 OR one.4, scrapes, arrayShiftRight(scrapes, 1)) AS moved_at",
+        "greatest(idle_at + 1, moved_at, 1) AS since",
+    ],
+    columns=[
+        *("endpoint", "replica", f"{_LAST}.6 AS engine", f"{_LAST}.7 AS model", "up"),
+        f"if(n = 0, NULL, {_LAST}.1) AS heard_unix_ms",
+        "toUInt32(n + 1 - least(since, n + 1)) AS n_still",
+        "if(since > n, NULL, scrapes[since].1) AS since_unix_ms",
+        f"{_LAST}.2 AS running",
+        f"{_LAST}.5 AS is_counted",
+    ],
+    source=Select(
+        columns=[
+            *("toString(e.endpoint) AS endpoint", "toString(e.replica) AS replica", "argMax(e.up, e.ts) AS up"),
+            f"arraySort(groupArrayIf({_SCRAPE}, e.up = 1)) AS scrapes",
+        ],
+        source="inferometer.engine_metrics AS e",
+        where=_SCRAPED,
+        group_by=["endpoint", "replica"],
+    ),
+    order_by=["endpoint", "replica"],
+).text()
+
+_ANSWERS = Select(
+    columns=[
+        *("toString(endpoint) AS endpoint", "toString(replica) AS replica"),
+        "toUnixTimestamp64Milli(max(ended_at)) AS answered_unix_ms",
+    ],
+    source="inferometer.requests",
+    where=[*(one.replace("{since:", "{first:") for one in ENDED_WITHIN), "outcome = 'ok'"],
+    group_by=["endpoint", "replica"],
+    order_by=["endpoint", "replica"],
+).text()
+
+_COUNTERS = {
+    "prompt": "e.prompt_tokens_total",
+    "output": "e.generation_tokens_total",
+    "preemptions": "e.preemptions_total",
+    "finished": "if(empty(e.success_total), NULL, arraySum(mapValues(e.success_total)))",
+}
+_BEFORE = "OVER (PARTITION BY e.endpoint, e.replica ORDER BY e.ts)"
+_OLD, _NEW = "ms >= {since:Int64} AND ms < {middle:Int64}", "ms >= {middle:Int64}"
+
+
+def _grown(value: str, named: str) -> str:
+    return f"if(e.reset = 0, toInt64({value}) - lagInFrame(toNullable(toInt64({value}))) {_BEFORE}, NULL) AS {named}"
+
+
+_STEPS = Select(
+    columns=[
+        *("toString(e.endpoint) AS endpoint", "toString(e.replica) AS replica", "toString(e.model) AS model"),
+        f"{_MS} AS ms",
+        # Over millionths as integers: a sum of floats depends on the order in which threads add them up.
+        "toInt64(round(e.kv_used_ratio * 1000000)) AS kv_ppm",
+        _grown(_MS, "step_ms"),
+        *(_grown(value, f"{name}_in") for name, value in _COUNTERS.items()),
+    ],
+    source="inferometer.engine_metrics AS e",
+    where=[*_SCRAPED, "e.up = 1"],
+)
+_INCREASES = Select(
+    columns=[
+        *("endpoint", "replica", "argMax(model, ms) AS model", "max(ms) AS heard_unix_ms"),
+        "avgIf(kv_ppm, ms >= {since:Int64}) / 1000000 AS kv_used_ratio",
+        *(
+            column
+            for half, when in (("old", _OLD), ("new", _NEW))
+            for column in (
+                f"ifNull(sumIf(step_ms, {when}), 0) / 1000 AS seconds_{half}",
+                f"sumIf(preemptions_in, {when}) AS preemptions_{half}",
+                f"sumIf(prompt_in + output_in, {when}) AS tokens_{half}",
+            )
+        ),
+        *(f"sumIf({name}_in, ms >= {{since:Int64}}) AS {name}" for name in ("prompt", "output", "finished")),
+    ],
+    source=_STEPS,
+    group_by=["endpoint", "replica"],
+    order_by=["endpoint", "replica"],
+).text()
