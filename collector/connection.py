@@ -14,6 +14,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar
 
 from collector.exchange import BodyBudget, Exchange
+from collector.flow_headers import NO_HEADERS, FlowHeaders
 from collector.http_frames import End, Event, Fault, RequestFramer, ResponseFramer, Start, Tunnel
 from collector.http_heads import RequestHead, ResponseHead, opens_request
 from collector.rows import Rows
@@ -60,14 +61,16 @@ class Endpoint:
     Attributes:
         rows: Makes the rows.
         engine: Configured engine behind the endpoint.
+        flows: Reads which flow a request belongs to.
         counts: What is counted.
         budget: Bounds the request bodies that are held.
         done: Records that are finished and not yet taken.
     """
 
-    def __init__(self, rows: Rows, *, engine: str = "vllm") -> None:
+    def __init__(self, rows: Rows, *, engine: str = "vllm", flows: FlowHeaders = NO_HEADERS) -> None:
         self.rows = rows
         self.engine = engine
+        self.flows = flows
         self.counts = Counts()
         self.budget = BodyBudget()
         self.done: list[RequestRecord] = []
@@ -243,7 +246,8 @@ class Connection:
             wire_bytes = 0  # The answer that was under way belongs to the oldest request.
 
     def _begin(self, at_ns: int) -> Exchange:
-        exchange = Exchange(at_ns, engine=self._endpoint.engine, budget=self._endpoint.budget)
+        shared = self._endpoint
+        exchange = Exchange(at_ns, engine=shared.engine, budget=shared.budget, flows=shared.flows)
         exchange.connected_ns = self._connected_ns
         exchange.seen.replica = self.replica
         self._endpoint.counts.begun += 1

@@ -6,6 +6,7 @@ Source: spec/measurement.md 2 and 3, spec/reliability.md 4.4 and 11.
 """
 
 from collector.bodies import Decoder, decoder
+from collector.flow_headers import NO_HEADERS, FlowHeaders
 from collector.http_heads import RequestHead, ResponseHead, header
 from collector.rows import Rows, Seen
 from telemetry.dialects import RequestShape, request_shape
@@ -48,17 +49,18 @@ class Exchange:
     """
 
     __slots__ = (
-        "_body", "_body_bytes", "_budget", "_decoder", "_engine", "_head", "_last_ns", "_meter", "_packed", "_sent_ns",
-        "_shape", "asks_upgrade", "connected_ns", "is_sent", "is_streamed", "seen",
+        "_body", "_body_bytes", "_budget", "_decoder", "_engine", "_flows", "_head", "_last_ns", "_meter", "_packed",
+        "_sent_ns", "_shape", "asks_upgrade", "connected_ns", "is_sent", "is_streamed", "seen",
     )  # fmt: skip
 
-    def __init__(self, t_issue_ns: int, *, engine: str, budget: BodyBudget) -> None:
+    def __init__(self, t_issue_ns: int, *, engine: str, budget: BodyBudget, flows: FlowHeaders = NO_HEADERS) -> None:
         self.seen = Seen(t_issue_ns=t_issue_ns)
         self.connected_ns: int | None = None
         self.asks_upgrade = False
         self.is_sent = self.is_streamed = False
         self._engine = engine
         self._budget = budget
+        self._flows = flows
         self._head: RequestHead | None = None
         self._packed: Decoder | None = None
         self._body: list[bytes] | None = []
@@ -73,6 +75,7 @@ class Exchange:
         self._head = head
         self.asks_upgrade = head.asks_upgrade
         self._packed = decoder(header(head.headers, b"content-encoding"))
+        self._flows.read(head.headers, self.seen)
         trace = header(head.headers, b"traceparent")
         self.seen.trace_id = (trace and trace_id(trace)) or self.seen.trace_id
 

@@ -25,6 +25,7 @@ from select import EPOLLIN, epoll
 from collector.channel import Reader
 from collector.connection import Endpoint
 from collector.exposition import MetricsServer, ObserverMetrics, Vitals
+from collector.flow_headers import FlowHeaders
 from collector.heartbeats import Heartbeats, Whereabouts, whereabouts
 from collector.labels import Labels
 from collector.observe import Worker
@@ -71,6 +72,9 @@ class ObserverConfig:
         engine: Engine behind the endpoint.
         target: Where it is, host:port; empty if not known.
         models: Models that are known from the start.
+        workflow_header: Header that names the workflow or batch job; empty if none does.
+        workflow_key_file: File that holds the key of its hash.
+        class_header: Header that names the class of the workload; empty if none does.
         channel_fds: Read ends of the channels, one for each tee worker.
         plugin_socket: Where the vLLM plugin is heard; empty if nowhere.
         spool_dir: Directory of the own spool.
@@ -91,6 +95,9 @@ class ObserverConfig:
     engine: str = "vllm"
     target: str = ""
     models: tuple[str, ...] = ()
+    workflow_header: str = ""
+    workflow_key_file: str = ""
+    class_header: str = ""
     channel_fds: tuple[int, ...] = ()
     plugin_socket: str = ""
     spool_dir: str
@@ -220,16 +227,16 @@ class Observer:
 
 def run(config: ObserverConfig) -> int:
     """Run an observer process to its end; returns its exit status."""
-    endpoint = _endpoint(config)
-    vitals = Vitals(folded=endpoint.rows.folded)
-    series = Series()
-    info = (config.endpoint, config.region, config.workload_class, config.variant, config.engine)
-    metrics = ObserverMetrics(endpoint.counts, vitals, series, info)
     try:
+        endpoint = _endpoint(config)
         readers = [Reader(socket.socket(fileno=fd)) for fd in config.channel_fds]
         store = _store(config)
     except (OSError, ValueError) as error:
         return _refused(USAGE, f"observer: {error}")
+    vitals = Vitals(folded=endpoint.rows.folded)
+    series = Series()
+    info = (config.endpoint, config.region, config.workload_class, config.variant, config.engine)
+    metrics = ObserverMetrics(endpoint.counts, vitals, series, info)
     try:
         server = MetricsServer(metrics, host=config.metrics_host, port=config.metrics_port)
     except OSError as error:
@@ -324,7 +331,8 @@ def _refused(status: int, line: str) -> int:
 
 def _endpoint(config: ObserverConfig) -> Endpoint:
     rows = Rows(_dimensions(config), Labels(config.models), random=SystemRandom(), anchor=WallAnchor.now())
-    return Endpoint(rows, engine=config.engine)
+    key = secret(config.workflow_key_file).encode()
+    return Endpoint(rows, engine=config.engine, flows=FlowHeaders(config.workflow_header, key, config.class_header))
 
 
 def _dimensions(config: ObserverConfig) -> Dimensions:

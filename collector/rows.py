@@ -43,6 +43,9 @@ class Seen:
         t_issue_ns: First byte of the request head, monotonic.
         model: As the request named it; None if the request was not read.
         trace_id: 16 bytes.
+        flow_id: Number of the workflow or batch job; None if the request names none.
+        workload_class: As the request named it; empty leaves what is configured.
+        attempt: 1 for a first attempt.
         replica: Address of the upstream; empty if not known.
         bytes_in: Request bytes on the wire.
         bytes_out: Response bytes on the wire.
@@ -52,6 +55,9 @@ class Seen:
     t_issue_ns: int
     model: str | None = ""
     trace_id: bytes = NO_TRACE
+    flow_id: int | None = None
+    workload_class: str = ""
+    attempt: int = 1
     replica: str = ""
     bytes_in: int = 0
     bytes_out: int = 0
@@ -101,6 +107,8 @@ class Rows:
             replica=self._labels.replica(seen.replica),
             record_id=uuid7(ended_at, self._random.getrandbits(RANDOM_BITS)),
             trace_id=seen.trace_id,
+            flow_id=seen.flow_id,
+            attempt=seen.attempt,
             bytes_in=seen.bytes_in,
             bytes_out=seen.bytes_out,
             **measured,
@@ -112,7 +120,7 @@ class Rows:
             endpoint=names.endpoint,
             model=UNKNOWN if seen.model is None else self._labels.model(seen.model, http_status=result.http_status),
             region=names.region,
-            workload_class=names.workload_class,
+            workload_class=seen.workload_class or names.workload_class,
             variant=names.variant,
             traffic="user",
         )

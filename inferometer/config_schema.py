@@ -14,6 +14,8 @@ from inferometer.address import target_address
 
 TEXT_CHARACTERS_MAX = 256
 """Longest name that becomes a label (spec/store.md 11.6)."""
+HEADER_CHARACTERS_MAX = 64
+"""Longest name of a header that is looked for."""
 MODELS_MAX = 256
 """Most model names that become labels; others are recorded as `unknown`."""
 DAYS_MAX = 36_500
@@ -51,6 +53,11 @@ def _checked_store(url: str | None) -> str | None:
 _LABEL = Allowed(f"a text of at most {TEXT_CHARACTERS_MAX} characters")
 _FILE = Allowed("the path of a file")
 Label = Annotated[str, Field(max_length=TEXT_CHARACTERS_MAX), _LABEL]
+HeaderName = Annotated[
+    str,
+    Field(max_length=HEADER_CHARACTERS_MAX, pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]*$"),
+    Allowed(f"the name of a header, at most {HEADER_CHARACTERS_MAX} characters"),
+]
 Host = Annotated[str, Field(min_length=1), Allowed("an address to listen on, for example 127.0.0.1")]
 Port = Annotated[int, Field(ge=1, le=65535), Allowed("a port from 1 to 65535")]
 Workers = Annotated[
@@ -100,6 +107,15 @@ class Target(_Section):
     variant: Label = Field(default="", description="Release or canary arm in every row.")
     engine: Label = Field(default="vllm", description="Engine whose own fields are read.")
     models: Models = Field(default=(), description="Model names that may become labels; empty: those of /v1/models.")
+    workflow_header: HeaderName = Field(
+        default="", description="Header that names the workflow or batch job of a request; empty: none does."
+    )
+    workflow_key_file: Path = Field(
+        default=None, description="Key of the hash of that name; tees of one workflow share it. Empty: one of our own."
+    )
+    class_header: HeaderName = Field(
+        default="", description="Header that says workflow, endpoint or batch in place of workload_class; empty: none."
+    )
     api_key: Secret = Field(default=None, description="Key that doctor sends to the engine; the tee needs none.")
     api_key_file: Path = Field(default=None, description="File that holds that key.")
 

@@ -95,7 +95,7 @@ def _syncs_us(directory: Path, limit_s: float) -> Iterator[int]:
 
 
 def _secrets(config: Config, data: DataDirectory) -> Iterator[Finding]:
-    named = (config.target.api_key_file, config.store.password_file)
+    named = (config.target.api_key_file, config.target.workflow_key_file, config.store.password_file)
     files = [Path(name).expanduser() for name in named if name]
     files += sorted(data.secrets.iterdir()) if data.secrets.is_dir() and os.access(data.secrets, os.R_OK) else []
     open_ones = [file for file in files if file.is_file() and file.stat().st_mode & _PRIVATE]

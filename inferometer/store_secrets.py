@@ -1,4 +1,4 @@
-"""Knows the users of the embedded store and where their secrets lie; refuses to know what each may do.
+"""Knows the users of the embedded store and where secrets of our own making lie; refuses to know what each may do.
 
 Source: spec/store.md 8.4 (users), spec/reliability.md 10 (256 random bits, compared in constant time).
 """
@@ -31,6 +31,14 @@ def ensure(data: Path) -> dict[str, str]:
     """Return the secret of every user, making those that are missing (0600, never readable by others in between)."""
     (data / "secrets").mkdir(mode=0o700, parents=True, exist_ok=True)
     return {user: _ensured(secret_path(data, user)) for user in USERS}
+
+
+def flow_key(data: Path) -> Path:
+    """Return the file of the key by which names of workflows are hashed, `<data>/secrets/flows`, made if need be."""
+    path = data / "secrets" / "flows"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _ensured(path)
+    return path
 
 
 def user_of(known: Mapping[str, str], user: str, secret: str) -> str | None:

@@ -87,6 +87,9 @@ def observer_config(plan: Plan, channel_fds: list[int]) -> dict[str, object]:
         "engine": target.engine,
         "target": str(plan.target),
         "models": list(_models(plan)),
+        "workflow_header": target.workflow_header,
+        "workflow_key_file": _flow_key(plan),
+        "class_header": target.class_header,
         "channel_fds": channel_fds,
         "plugin_socket": str(Path(socket_path).expanduser().absolute()) if socket_path else "",
         "spool_dir": str(plan.data.spool / plan.node),
@@ -227,6 +230,14 @@ def _serve(plan: Plan) -> list[Child]:
 
 def _absolute(path: str | None) -> str:
     return str(Path(path).expanduser().absolute()) if path else ""
+
+
+def _flow_key(plan: Plan) -> str:
+    """Return the file of the key by which workflows are told apart; empty if no header names them."""
+    keys = plan.config.target
+    if not keys.workflow_header:
+        return ""
+    return _absolute(keys.workflow_key_file) or str(store_secrets.flow_key(plan.data.root))
 
 
 def _models(plan: Plan) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
-"""Knows the identifiers of a record: UUIDv7 and the W3C trace id; refuses to know clocks and sources of randomness.
+"""Knows the identifiers of a record: UUIDv7, the W3C trace id, a flow's number; refuses to know clocks and chance.
 
 Source: RFC 9562 5.7 (UUIDv7); W3C Trace Context, level 1, section 3.2 (`traceparent`).
 """
 
+import hmac
 import re
 from uuid import UUID
 
@@ -43,3 +44,8 @@ def trace_id(traceparent: bytes) -> bytes | None:
     if match[2] == _NO_TRACE or match[3] == _NO_SPAN:
         return None
     return bytes.fromhex(match[2].decode("ascii"))
+
+
+def flow_id(key: bytes, name: bytes) -> int:
+    """Return the number of a workflow or batch job, 63 bits of the keyed hash of its name: HMAC-SHA256."""
+    return int.from_bytes(hmac.digest(key, name, "sha256")[:8]) >> 1

@@ -202,6 +202,7 @@ def test_an_unreadable_command_line_is_one_clear_line(
         pytest.param({"channel_fds": [999_999]}, "Bad file descriptor", id="a descriptor that is not open"),
         pytest.param({"store_url": "ftp://x"}, "ftp://x", id="a store that is not HTTP"),
         pytest.param({"store_url": "http://x", "store_password_file": "/no/such"}, "/no/such", id="no password file"),
+        pytest.param({"workflow_key_file": "/no/key"}, "/no/key", id="no key of workflows"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_is_touched(

@@ -88,3 +88,9 @@ def test_a_step_moves_later_rows_and_marks_those_that_were_open() -> None:
     assert across.flags & Flag.CLOCK_SUSPECT
     assert not later.flags & Flag.CLOCK_SUSPECT
     assert across.elapsed_us == later.elapsed_us == 7000
+
+
+def test_what_the_headers_named_wins_over_what_is_configured() -> None:
+    record = rows().record(answered(), Seen(t_issue_ns=0, flow_id=5, workload_class="workflow", attempt=3))
+
+    assert (record.flow_id, record.workload_class, record.attempt) == (5, "workflow", 3)

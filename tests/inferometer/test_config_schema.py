@@ -5,6 +5,7 @@ from pydantic import BaseModel, ValidationError
 
 from inferometer.config_schema import (
     DAYS_MAX,
+    HEADER_CHARACTERS_MAX,
     MODELS_MAX,
     PATHS_MAX,
     TEXT_CHARACTERS_MAX,
@@ -73,3 +74,12 @@ def test_bounds_hold_at_the_edge_and_not_beyond() -> None:
         Target(models=("m",) * (MODELS_MAX + 1))
     with pytest.raises(ValidationError):
         Target(region="r" * (TEXT_CHARACTERS_MAX + 1))
+    with pytest.raises(ValidationError):
+        Target(workflow_header="h" * (HEADER_CHARACTERS_MAX + 1))
+
+
+@pytest.mark.parametrize("name", ["x flow", "x:flow", "flöw", "x-flow\n"])
+def test_a_header_has_a_name_as_http_allows_it(name: str) -> None:
+    assert Target(workflow_header="X-Flow_1", class_header="h" * HEADER_CHARACTERS_MAX).workflow_header == "X-Flow_1"
+    with pytest.raises(ValidationError):
+        Target(workflow_header=name)

@@ -37,3 +37,11 @@ def test_a_secret_file_is_read_to_its_bound(tmp_path: Path) -> None:
 )
 def test_whose_secret_it_is(user: str, secret: str, expected: str | None) -> None:
     assert expected == store_secrets.user_of({"reader": "r", "writer": "w"}, user, secret)
+
+
+def test_the_key_of_flows_is_made_once_and_private(tmp_path: Path) -> None:
+    path = store_secrets.flow_key(tmp_path)
+    made = path.read_text()
+
+    assert (made, 0o600) == (store_secrets.flow_key(tmp_path).read_text(), path.stat().st_mode & 0o777)
+    assert len(made) * 6 >= store_secrets.SECRET_BITS

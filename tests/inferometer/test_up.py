@@ -194,6 +194,21 @@ def test_the_observer_is_told_the_whole_path_of_the_plugins_socket(
         assert up.observer_config(plan, [])["plugin_socket"] == str(tmp_path / "p.sock")
 
 
+def test_the_observer_gets_the_key_of_workflows_only_where_a_header_names_them(tmp_path: Path) -> None:
+    keys = elsewhere(tmp_path, url="http://h:8123").model_dump()
+    asked = [{}, {"workflow_header": "x-flow"}, {"workflow_header": "x-flow", "workflow_key_file": str(tmp_path / "k")}]
+    told: list[dict[str, object]] = []
+    for target in asked:
+        with prepared(
+            Config.model_validate(keys | {"target": keys["target"] | target}), Options(embedded=False)
+        ) as plan:
+            told.append(up.observer_config(plan, []))
+            own = plan.data.root / "secrets" / "flows"
+
+    assert [one["workflow_key_file"] for one in told] == ["", str(own), str(tmp_path / "k")]
+    assert [one["workflow_header"] for one in told] == ["", "x-flow", "x-flow"]
+
+
 def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:
     config = elsewhere(tmp_path)
     with prepared(config, Options()) as plan:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.ids import RANDOM_BITS, trace_id, uuid7
+from telemetry.ids import RANDOM_BITS, flow_id, trace_id, uuid7
 
 TRACE = b"4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN = b"00f067aa0ba902b7"
@@ -49,3 +49,8 @@ def test_bits_beyond_the_field_are_ignored() -> None:
 )
 def test_traceparent(traceparent: bytes, expected: bytes | None) -> None:
     assert trace_id(traceparent) == (bytes.fromhex(expected.decode()) if expected else None)
+
+
+def test_a_flow_has_the_number_that_its_name_and_the_key_give() -> None:
+    # RFC 4231, test case 2: HMAC-SHA-256 of "what do ya want for nothing?" under "Jefe" begins 5bdcc146bf60754e.
+    assert flow_id(b"Jefe", b"what do ya want for nothing?") == 0x5BDCC146BF60754E >> 1
