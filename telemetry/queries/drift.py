@@ -1,0 +1,83 @@
+"""Knows the question how many requests waited too long for their first output, hour by hour; refuses to judge a drift.
+
+The limit grows with the input, `base + per_token * tokens_in`, so that longer prompts are no drift; a request whose
+input is unknown has no limit then, and is left out. What ended before it was slow without any output shows nothing of
+the time to first output, and is left out too; what waited longer than the first multiple without output is slow, if
+that is why it ended: the time ran out, or its client left.
+
+Source: spec/slo.md 13 (`p99_drift`), 3 (limits over the input); spec/measurement.md 10 (a wait that its client ended).
+"""
+
+from dataclasses import dataclass
+
+from telemetry.outcome import Outcome
+from telemetry.queries.asked import ENDED_WITHIN
+from telemetry.queries.question import PAGE_S, Question, Select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchor:
+    """How long a first output may take.
+
+    Attributes:
+        base_us: With no input at all.
+        per_token_us: More for each input token; at 0 inputs need not be known.
+    """
+
+    base_us: float
+    per_token_us: float = 0.0
+
+
+def slow_by_hour(since_ms: int, until_ms: int, anchor: Anchor, ratios: tuple[float, float]) -> Question:
+    """Ask, for the hours of [since, until), how many requests of users were slower than two multiples of an anchor.
+
+    Rows: `endpoint`, `model`, `t_unix_s` (start of the hour), `n` (requests whose wait is known), `over_first`,
+    `over_second`; hours ascending, hours without any are absent.
+
+    Args:
+        since_ms: Start of the first hour, unix milliseconds.
+        until_ms: End of the last one, excluded.
+        anchor: How long a first output may take.
+        ratios: The multiples, the smaller one first.
+    """
+    values = {
+        "since": since_ms,
+        "until": until_ms,
+        "base_us": anchor.base_us,
+        "per_token_us": anchor.per_token_us,
+        "first": ratios[0],
+        "second": ratios[1],
+        "waited": [Outcome.TIMEOUT_FIRST_TOKEN.value, Outcome.CLIENT_CANCELLED.value],
+    }
+    return Question(sql=_SLOW, parameters=values, seconds_max=PAGE_S)
+
+
+_GAVE_UP = "n_out_events = 0 AND outcome IN {waited:Array(String)}"
+_LIMITED = Select(
+    columns=[
+        *("endpoint", "model"),
+        "toUnixTimestamp(toStartOfHour(ended_at)) AS t_unix_s",
+        "{base_us:Float64} + if({per_token_us:Float64} = 0, 0, {per_token_us:Float64} * tokens_in) AS limit_us",
+        "isNotNull(ttft_us) AS has_output",
+        "coalesce(ttft_us, elapsed_us) AS wait_us",
+    ],
+    source="inferometer.requests",
+    where=[
+        *ENDED_WITHIN,
+        "traffic = 'user'",
+        "eligible != 'excluded'",
+        "isNotNull(limit_us)",
+        f"(has_output OR {_GAVE_UP} AND wait_us > {{first:Float64}} * limit_us)",
+    ],
+)
+_SLOW = Select(
+    columns=[
+        *("endpoint", "model", "t_unix_s"),
+        "count() AS n",
+        "countIf(wait_us > {first:Float64} * limit_us) AS over_first",
+        "countIf(wait_us > {second:Float64} * limit_us) AS over_second",
+    ],
+    source=_LIMITED,
+    group_by=["endpoint", "model", "t_unix_s"],
+    order_by=["endpoint", "model", "t_unix_s"],
+).text()

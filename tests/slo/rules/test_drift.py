@@ -1,0 +1,133 @@
+"""`p99_drift` on a real store: A14, and what is no drift."""
+
+from collections.abc import Iterator
+
+import pytest
+from past_requests import DAY_S, HOUR_S, NOW_S, Change, found_by_endpoint, insert
+
+from slo.jump import Verdict
+from slo.rules.drift import P99DriftRule
+from slo.rules.rule import Found, Settings
+from telemetry.outcome import Eligibility, Outcome
+from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
+
+PER_DAY = 10 ** (1 / 14)  # A14: tenfold in 14 days, 17.9 % a day
+RULE = P99DriftRule(settings=Settings(options={"anchor_s": 0.8, "anchor_s_per_token": 0}))
+BY_LENGTH = P99DriftRule(settings=Settings(options={"anchor_s": 0.2, "anchor_s_per_token": 0.0002}))
+DAYS = range(2, 16)
+"""Those of A14 that are stored: the last one ends now."""
+
+
+def hour(back_s: float, ttft_s: float, n: int = 120, slow: int = 120, **change: object) -> Iterator[Change]:
+    for at in range(n):
+        us = round(ttft_s * 1e6) if at < slow else 400_000
+        yield NOW_S - back_s + at * HOUR_S / n, {"ttft_us": us, **change}
+
+
+def a14() -> Iterator[Change]:
+    for day in DAYS:
+        for at in (5, 24):
+            back_s = (DAYS[-1] + 1 - day) * DAY_S - (at - 1) * HOUR_S
+            yield from hour(back_s, 0.8 * PER_DAY**day, slow=6)
+
+
+def ended(outcome: Outcome, eligible: Eligibility, elapsed_s: float, n: int) -> Iterator[Change]:
+    change = {"ttft_us": None, "n_out_events": 0, "e2e_us": None, "outcome": outcome, "eligible": eligible}
+    for _ in range(n):
+        yield NOW_S - 60, {**change, "elapsed_us": round(elapsed_s * 1e6)}
+
+
+def six_hours(last_slow: int, others_slow: int) -> Iterator[Change]:
+    for at in range(6):
+        yield from hour((at + 1) * HOUR_S, 20.0, n=100, slow=others_slow if at else last_slow)
+
+
+def left() -> Iterator[Change]:
+    yield from hour(HOUR_S, 0.4)
+    yield from ended(Outcome.CLIENT_CANCELLED, Eligibility.CENSORED, 5, 10)
+    yield from ended(Outcome.CLIENT_CANCELLED, Eligibility.CENSORED, 0.1, 10)
+    yield from ended(Outcome.OVERLOADED, Eligibility.BAD, 5, 100)
+
+
+def longer() -> Iterator[Change]:
+    yield from hour(DAY_S + HOUR_S, 0.2, tokens_in=1_000)
+    yield from hour(HOUR_S, 3.0, tokens_in=20_000)
+    yield from hour(HOUR_S, 60.0, n=10, tokens_in=None)
+
+
+@pytest.fixture(scope="module")
+def store(process: StoreProcess) -> Iterator[Store]:
+    writer, reader = process.store("writer"), process.store("reader")
+    past = {
+        "a14": a14(),
+        "bad-hour": six_hours(100, 0),
+        "undone": six_hours(0, 100),
+        "longer": longer(),
+        "left": left(),
+        "few": hour(HOUR_S, 9.0, n=99),
+        "gone": hour(5 * HOUR_S, 9.0),
+        "long-gone": hour(3 * DAY_S, 9.0),
+    }
+    insert(writer, past)
+    yield reader
+    reader.close()
+    writer.close()
+
+
+@pytest.fixture(scope="module")
+def found(store: Store) -> dict[str, Found]:
+    return found_by_endpoint(store, RULE)
+
+
+def test_a14_a_drift_of_17_9_percent_a_day_is_told_though_no_day_is_much_worse_than_the_last(store: Store) -> None:
+    by_day = {day: found_by_endpoint(store, RULE, NOW_S - (15 - day) * DAY_S)["a14"] for day in (5, 6, 7, 10, 14, 15)}
+
+    # 0.8 s * 1.179^day is above 2.4 s from day 7 on, and above 8 s after day 14.
+    silent, ticket, page = Verdict.SILENT, Verdict.TICKET, Verdict.PAGE
+    assert [silent, silent, ticket, ticket, ticket, page] == [one.sound for one in by_day.values()]
+    assert {silent} == {one.naive for one in by_day.values()}
+    assert by_day[15].words == {
+        "summary": "a14 m: 12 of 240 first outputs took more than 3 times, 12 more than 10 times 0.8 s",
+        "naive": "P99 day over day: 1.19",  # of histograms, which err by 4.4 % at most
+        "trend": "+17.2% a day over 7 d, significant",  # the same error
+    }
+
+
+def test_one_terrible_hour_is_no_drift_and_a_drift_that_is_undone_ends_with_the_next_hour(
+    store: Store, found: dict[str, Found]
+) -> None:
+    before = found_by_endpoint(store, RULE, NOW_S - HOUR_S)
+
+    assert (Verdict.SILENT, True, 100) == (found["bad-hour"].sound, found["bad-hour"].is_known, found["bad-hour"].bad)
+    assert (Verdict.SILENT, True, 500) == (found["undone"].sound, found["undone"].is_known, found["undone"].bad)
+    assert Verdict.PAGE is before["undone"].sound
+
+
+def test_longer_prompts_are_no_drift_where_day_over_day_says_they_are(store: Store) -> None:
+    one = found_by_endpoint(store, BY_LENGTH)["longer"]
+
+    assert (Verdict.SILENT, Verdict.TICKET) == (one.sound, one.naive)
+    assert one.words["summary"].startswith("longer m: 0 of 120 first"), "without a length there is no limit"
+    assert one.words["summary"].endswith("0.2 s + 0.0002 s per input token")
+
+
+def test_who_left_waiting_counts_by_the_wait_and_who_was_refused_does_not(found: dict[str, Found]) -> None:
+    one = found["left"]
+
+    assert (Verdict.TICKET, 10) == (one.sound, one.bad)
+    assert one.words["summary"].startswith("left m: 10 of 130")
+
+
+def test_silence_and_too_few_requests_are_unknown_and_not_well(found: dict[str, Found]) -> None:
+    assert [False] * 3 == [found[name].is_known for name in ("few", "gone", "long-gone")]
+    assert "never-seen" not in found
+
+
+def test_other_numbers_may_be_set(store: Store) -> None:
+    options = {"anchor_s": 0.8, "anchor_s_per_token": 0.0, "page_ratio": 5.0}
+    strict = P99DriftRule(settings=Settings(threshold=2.5, min_events=50, options=options))
+    found = found_by_endpoint(store, strict)
+
+    assert (Verdict.PAGE, True) == (found["few"].sound, found["few"].is_known)
+    assert "more than 2.5 times, 99 more than 5 times" in found["few"].words["summary"]
