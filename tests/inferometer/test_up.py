@@ -203,9 +203,12 @@ def test_the_observer_gets_the_key_of_workflows_only_where_a_header_names_them(t
             Config.model_validate(keys | {"target": keys["target"] | target}), Options(embedded=False)
         ) as plan:
             told.append(up.observer_config(plan, []))
-            own = plan.data.root / "secrets" / "flows"
 
-    assert [one["workflow_key_file"] for one in told] == ["", str(own), str(tmp_path / "k")]
+    assert [one["workflow_key_file"] for one in told] == [
+        "",
+        str(tmp_path / "d" / "secrets" / "flows"),
+        str(tmp_path / "k"),
+    ]
     assert [one["workflow_header"] for one in told] == ["", "x-flow", "x-flow"]
 
 
