@@ -13,9 +13,10 @@ from query_store import SINCE_MS, UNTIL_MS, Stored
 from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome
-from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, told
+from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, told
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
+from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.spent import CountedGroup, series, spent
 
@@ -112,6 +113,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "slow by hour": slow_by_hour(0, 1, Anchor(base_us=1), (3.0, 10.0)),
     "request": queries.request(uuid7(SINCE_MS, 5)),
     "coverage": queries.coverage(0),
     "last probes": queries.last_probes(0, 1),
@@ -121,6 +123,9 @@ OTHERS = {
     "telemetry health": queries.telemetry_health(0, 1),
     "duplicates": queries.duplicates(),
     "identities": queries.identities(0, 1),
+    "still engines": engine_life.still(0),
+    "last answers": engine_life.answers(0),
+    "counters of engines": engine_life.increases(0, 1, 2),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
 
