@@ -26,6 +26,7 @@ TURNS_MAX = 1_000
 
 Positive = Annotated[float, Meta(gt=0)]
 NotNegative = Annotated[float, Meta(ge=0)]
+Shape = Annotated[float, Meta(ge=0.05, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Tokens = Annotated[int, Meta(ge=1, le=TOKENS_MAX)]
 
@@ -243,7 +244,7 @@ class PlanSpec(_Spec, frozen=True):
 
     seed: Annotated[int, Meta(ge=0)]
     process: Process = Process.POISSON
-    shape: Positive | None = None
+    shape: Shape | None = None
     rate: RateCurve | None = None
     trace: TraceSpec | None = None
     duration_s: Positive | None = None
