@@ -18,6 +18,7 @@ from slo.alert_moves import AlertState
 from slo.alert_states import Transition
 from slo.buckets import Bucket, between
 from slo.budget import Budget
+from slo.counts import Counts
 from slo.errors import CountsError
 from slo.evaluation import evaluate
 from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
@@ -51,6 +52,7 @@ _CLOCK_HOLD_S = 300
 Change = tuple[Alert, Transition]
 Explain = Callable[[Judged, Alert], Mapping[str, str]]
 """Returns what else is to be said of an alert that begins to fire; never raises."""
+Adjust = Callable[[int, Mapping[Key, Mapping[int, Counts]]], Mapping[Key, Budget]]
 Others = Callable[[int, Mapping[int, Alert]], Sequence[Watch]]
 """Returns alerts that no objective makes; speaks for each that is remembered and must not end; never raises."""
 
@@ -69,6 +71,7 @@ class Reach:
     channels: Callable[[Sequence[Notice]], Mapping[str, Sequence[Notice]]] = lambda _: {}
     quiet: Callable[[int], Quiet] = lambda _: Quiet()
     explain: Explain = lambda _judged, _alert: {}
+    adjust: Adjust = lambda _at_s, _windows: {}
     others: Others = lambda _at_s, _before: ()
 
 
@@ -118,24 +121,25 @@ class Engine:
             LedgerError: What was evaluated cannot be kept; nothing was said.
         """
         self._clocks, _ = read_clocks(self._clocks, wall_s, monotonic_s)
-        try:
-            coverage = self._reader.coverage(int(wall_s * 1000))
-            lag = lag_s(sight.lags_s(coverage))
-        except StoreError:
-            coverage, lag = None, float(LAG_S_MAX)
+        if not due(self.view.at_s, instant_s(wall_s, 0.0)).instants:
+            return 0  # whatever the lag is
+        lag = self._lag_s(wall_s)
         instants = due(self.view.at_s, instant_s(wall_s, lag)).instants
         for at_s in instants:
-            judged, cause = self._judged(at_s, wall_s, coverage)
+            judged, cause = self._judged(at_s, wall_s)
             self._keep(at_s, lag, judged, cause)
         return len(instants)
 
-    def _judged(self, at_s: int, wall_s: float, coverage: Sequence[sight.Row] | None) -> tuple[list[Judged], str]:
-        """Return every objective and group as it is at an instant, and why nothing is seen; empty if something is."""
-        if coverage is None:
-            return self._blind(at_s), BlindCause.STORE
+    def _lag_s(self, wall_s: float) -> float:
+        try:
+            return lag_s(sight.lags_s(self._reader.coverage(int(wall_s * 1000))))
+        except StoreError:
+            return float(LAG_S_MAX)
+
+    def _judged(self, at_s: int, wall_s: float) -> tuple[list[Judged], str]:
         try:
             self._count(at_s, wall_s)
-            seen = self._seen(at_s, coverage)
+            seen = self._seen(at_s)
         except StoreError:
             return self._blind(at_s), BlindCause.STORE
         except CountsError:
@@ -191,17 +195,19 @@ class Engine:
                 self._recent, self._recent_s = {}, 0
             self._looked = self._looked[-1:]
 
-    def _seen(self, at_s: int, coverage: Sequence[sight.Row]) -> Sight:
+    def _seen(self, at_s: int) -> Sight:
         self._look_ahead(at_s)
         lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
+        windows = self._reader.windows(at_s, sorted(lengths))
         return Sight(
             at_s=at_s,
-            windows=self._reader.windows(at_s, sorted(lengths)),
+            windows=windows,
             recent=self._recently(at_s),
-            heard=self._reader.heard(at_s * 1000, coverage),
+            heard=self._reader.heard(at_s * 1000),
             probes=self._reader.probes(at_s),
             expected=self._expected,
             budgets=self._sliced(at_s),
+            adjusted=self._reach.adjust(at_s, windows),
         )
 
     def _sliced(self, at_s: int) -> dict[Key, Budget]:

@@ -1,7 +1,7 @@
 """Knows from the heartbeats of the past who was not heard, and what waited too long; refuses to judge it.
 
 Error: an instant before the first heartbeat that is still kept is taken as seen: heartbeats are kept for a fortnight,
-counts for longer. An engine looked at who was heard at the time that it evaluated, up to two buckets after the instant.
+counts for longer. A heartbeat that came too late for the engine to see it is seen here.
 
 Source: spec/slo.md 3 (overdue), 7 (stale after 2 min, expected for a day), 15 (recorded lateness).
 """

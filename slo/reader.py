@@ -8,7 +8,7 @@ Source: spec/slo.md 8 (one query for all objectives, late rows); spec/store.md 4
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -75,9 +75,14 @@ class Reader:
         """
         return self._store.query(queries.coverage(at_ms))
 
-    def heard(self, at_ms: int, coverage: Iterable[Row]) -> dict[str, Heard]:
-        """Return what the telemetry of each endpoint says of itself."""
-        return sight.heard_of(coverage, self._store.query(queries.in_flight(at_ms)))
+    def heard(self, at_ms: int) -> dict[str, Heard]:
+        """Return what the telemetry of each endpoint said of itself at an instant: of that alone, whenever it is asked.
+
+        Error: a heartbeat that reaches the store after the instant was judged is not seen by who was early, and is by
+        who replays it later. The lag that instants wait for is that of the heartbeats themselves, so it is one of a
+        collector that was cut off for longer than `LAG_S_MAX`, or of one that nobody has heard before.
+        """
+        return sight.heard_of(self.coverage(at_ms), self._store.query(queries.in_flight(at_ms)))
 
     def probes(self, at_s: int) -> dict[str, list[tuple[float, bool]]]:
         """Return the last results of each target that is probed."""

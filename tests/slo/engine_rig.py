@@ -45,6 +45,7 @@ class Rig:
         self.said: list[tuple[str, str, str]] = []
         self.reach = Reach(channels=self.hear)
         self._n = 0
+        self.beat()  # so that the first instant, half a minute ago by then, has somebody who looks
         self.engine = self.started()
 
     def started(self, store: Store | None = None) -> Engine:

@@ -164,6 +164,22 @@ def test_two_replicas_count_every_bucket_once(rig: Made, reader: Store, writer: 
     assert judged.found.budget.judged == 80, "what ended in the last half minute is counted at the next instant"
 
 
+def test_who_replays_sees_what_was_heard_then(rig: Made, reader: Store, writer: Store, tmp_path: Path) -> None:
+    """The collector is silent for seven minutes; one engine lives through them, the other looks when all is well."""
+    one = rig()
+    other = Rig(reader, writer, tmp_path / "other.sqlite", one.name, NOW_S)
+    one.live(20, 0)
+    other.go(30)
+    for _ in range(14):
+        one.go(30)
+    one.live(20, 0, steps=4)
+    replayed = other.go(one.now_s - other.now_s)
+
+    assert replayed == 18
+    assert one.said == other.said == [("SLOBlind", "ticket", "firing")]
+    assert one.engine.view.alerts == other.engine.view.alerts
+
+
 def test_a_service_that_fails_pages_and_resolves_once_it_is_well(rig: Made, reader: Store) -> None:
     one = rig()
     one.live(20, 0, steps=4)
