@@ -65,6 +65,7 @@ class Reach:
         channels: Which notices go to which queue.
         quiet: Says what keeps notices back now.
         explain: Says more about an alert that begins to fire.
+        adjust: Returns what is left of the budgets out of whose period people took something.
         others: Says what it finds at an instant, given the alerts that are remembered.
     """
 

@@ -37,6 +37,7 @@ class Facts:
         windows: Length of each window that ends there to its counts.
         period: Counts of the period that the budget is of; None if that is the window of its length.
         budget: What is left, by slices; None of an objective whose budget is of requests.
+        adjusted: What is left without what people took out of the period; None if they took nothing. No rule sees it.
         run: Failures that the last buckets end with; None if the last request was good, or none came.
         recent: Buckets of the last `sequential.LOOK_BACK_S` that had requests, oldest first; without them no burn is
             proven before its windows are full.
@@ -51,6 +52,7 @@ class Facts:
     windows: Mapping[int, Counts]
     period: Counts | None = None
     budget: Budget | None = None
+    adjusted: Budget | None = None
     run: Run | None = None
     recent: Sequence[Bucket] = ()
     overdue: int = 0
@@ -91,7 +93,7 @@ class Evaluated:
     Attributes:
         facts: What is known.
         known: What it means for alerts.
-        budget: Of the period, by the objective's own method; what is in flight is no part of it.
+        budget: Of the period, by the objective's own method; what is in flight is no part of it. Rules look at it.
         burn: Window to burn rate.
         readings: Every rule.
         events: What each severity's alert is told; it is near if any rule is, though only one that spoke holds it.
@@ -105,6 +107,11 @@ class Evaluated:
     readings: tuple[Reading, ...]
     events: Mapping[Severity, AlertEvent]
     speaking: Mapping[Severity, tuple[Reading, ...]] = field(default_factory=dict[Severity, tuple[Reading, ...]])
+
+    @property
+    def left(self) -> Budget:
+        """The budget that holds: without what people took out of the period."""
+        return self.facts.adjusted or self.budget
 
 
 def evaluate(one: Watched, facts: Facts) -> Evaluated:

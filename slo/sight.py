@@ -57,6 +57,7 @@ class Sight:
         probes: Last results of each target, oldest first: unix time, and whether it was good.
         expected: Requests of the whole period, by objective and group.
         budgets: What is left of those that are judged slice by slice, by objective and group.
+        adjusted: What is left of those out of whose period people took something.
     """
 
     at_s: int
@@ -66,6 +67,7 @@ class Sight:
     probes: Mapping[str, Sequence[tuple[float, bool]]] = field(default_factory=dict[str, Sequence[tuple[float, bool]]])
     expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
     budgets: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
+    adjusted: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
 
 
 def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
@@ -89,6 +91,7 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
         windows=windows,
         period=windows.get(period_s),
         budget=sight.budgets.get(key),
+        adjusted=sight.adjusted.get(key),
         run=_run(recent, sight.at_s),
         recent=between(recent, sight.at_s - LOOK_BACK_S, sight.at_s),
         overdue=sum(all_overdue(one, of) for of in heard) if counts_users else 0,

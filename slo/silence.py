@@ -9,7 +9,7 @@ Source: spec/slo.md 10; Alertmanager, pkg/labels (anchored expressions), silence
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -91,11 +91,20 @@ def check(silence: Silence) -> None:
     _require(0 < length_s <= SILENCE_S_MAX, "ends_at", f"{length_s} s after starts_at", f"1 to {SILENCE_S_MAX} s")
     _require(bool(silence.author.strip()), "author", "nothing", "a name")
     _require(bool(silence.comment.strip()), "comment", "nothing", "a reason")
-    _require(0 < len(silence.matchers) <= MATCHERS_MAX, "matchers", str(len(silence.matchers)), f"1 to {MATCHERS_MAX}")
-    for matcher in silence.matchers:
-        _check_value(matcher)
-    narrow = any(not matches(matcher, {}) for matcher in silence.matchers)
-    _require(narrow, "matchers", "only such that match an empty value", "at least one that does not")
+    check_matchers(silence.matchers)
+
+
+def check_matchers(matchers: Sequence[Matcher], key: str = "matchers") -> None:
+    """Refuse matchers that are too many, too slow, or match everything.
+
+    Raises:
+        ObjectiveError: It names what is wrong, under a key.
+    """
+    _require(0 < len(matchers) <= MATCHERS_MAX, key, str(len(matchers)), f"1 to {MATCHERS_MAX}")
+    for matcher in matchers:
+        _check_value(matcher, key)
+    narrow = any(not matches(matcher, {}) for matcher in matchers)
+    _require(narrow, key, "only such that match an empty value", "at least one that does not")
 
 
 def matches(matcher: Matcher, labels: Mapping[str, str]) -> bool:
@@ -122,8 +131,8 @@ def hides_too_long(hidden_since_s: int, at_s: int) -> bool:
     return at_s - hidden_since_s > HIDDEN_PAGE_S
 
 
-def _check_value(matcher: Matcher) -> None:
-    key = f"matchers.{matcher.name or '(empty name)'}"
+def _check_value(matcher: Matcher, of: str) -> None:
+    key = f"{of}.{matcher.name or '(empty name)'}"
     _require(bool(matcher.name), key, "no name", "the name of a label")
     length = len(matcher.value)
     _require(length <= PATTERN_CHARS_MAX, key, f"{length} characters", f"up to {PATTERN_CHARS_MAX}")

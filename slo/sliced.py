@@ -4,6 +4,7 @@ Source: spec/slo.md 4 (timeslices, ratio timeslices); OpenSLO v1, budgetingMetho
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 from slo.buckets import Slice
@@ -16,6 +17,24 @@ SLICE_S = 60
 _NOTHING = Counts()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What adjustments take out of one slice.
+
+    Attributes:
+        weight: Share of its time, 0 to 1.
+        eligible: Requests, weighed by how much is taken out when they ended.
+        bad: The bad of them, weighed alike.
+    """
+
+    weight: Fraction = Fraction(0)
+    eligible: Fraction = Fraction(0)
+    bad: Fraction = Fraction(0)
+
+
+_NOTHING_TAKEN = Taken()
+
+
 def is_sliced(objective: Objective) -> bool:
     """Return whether an objective's budget is made of slices."""
     return objective.budgeting is not Budgeting.OCCURRENCES
@@ -26,7 +45,13 @@ def slice_s(objective: Objective) -> int:
     return objective.slice_s or SLICE_S
 
 
-def sliced_budget(objective: Objective, sums: Mapping[int, Counts], since_s: int, until_s: int) -> Budget:
+def sliced_budget(
+    objective: Objective,
+    sums: Mapping[int, Counts],
+    since_s: int,
+    until_s: int,
+    taken: Mapping[int, Taken] | None = None,
+) -> Budget:
     """Return what is left.
 
     Args:
@@ -34,14 +59,18 @@ def sliced_budget(objective: Objective, sums: Mapping[int, Counts], since_s: int
         sums: First second of each slice that had requests, to its counts.
         since_s: First second of the period, from which slices are laid.
         until_s: The instant; a slice that has not ended by then is not judged.
+        taken: First second of each slice of which adjustments take something, to what that is.
     """
-    length_s = slice_s(objective)
-    slices = [_slice(sums.get(start_s, _NOTHING)) for start_s in range(since_s, until_s - length_s + 1, length_s)]
+    length_s, out = slice_s(objective), taken or {}
+    starts = range(since_s, until_s - length_s + 1, length_s)
+    slices = [_slice(sums.get(at, _NOTHING), out.get(at, _NOTHING_TAKEN)) for at in starts]
     if objective.budgeting is Budgeting.RATIO_TIMESLICES:
         return ratio_timeslices(slices, objective.target)
     least = objective.target if objective.slice_target is None else objective.slice_target
     return timeslices(slices, objective.target, least, objective.empty_slice)
 
 
-def _slice(counts: Counts) -> Slice:
-    return Slice(weight=Fraction(1), eligible=Fraction(counts.eligible), bad=Fraction(counts.bad), blind=False)
+def _slice(counts: Counts, taken: Taken) -> Slice:
+    return Slice(
+        weight=1 - taken.weight, eligible=counts.eligible - taken.eligible, bad=counts.bad - taken.bad, blind=False
+    )

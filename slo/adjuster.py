@@ -1,0 +1,179 @@
+"""Knows what is left of budgets without the times that people took out; refuses to judge and to know who did.
+
+The counts of a time that is over do not change once late rows are not counted any more, so they are asked for once;
+asked again is only what goes on, and what the edge of a rolling window cuts.
+
+Error: none of budgets of requests; those of slices are renewed every few minutes.
+
+Source: spec/slo.md 4 (adjustments leave numerator and denominator; with and without), 8 (late rows).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from slo.adjustments import ALL_PERCENT, Agreed, Segment, segments, selects, spans
+from slo.budget import Budget, occurrences
+from slo.counts import Counts
+from slo.objective import Objective, Rolling
+from slo.periods import civil
+from slo.sight import Key, group_of
+from slo.sliced import Taken, is_sliced, slice_s, sliced_budget
+from slo.watched import Watched
+from slo.windows import BUCKET_S
+from telemetry import queries
+from telemetry.queries.counted import OBJECTIVES_MAX
+from telemetry.store import Store
+
+SETTLED_S = 2 * 3_600
+"""Counts that are older do not change: late rows are counted for an hour."""
+SLICED_EVERY_S = 300
+"""How often budgets that are made of slices are made again."""
+_NOTHING = Counts()
+
+Span = tuple[int, int]
+Windows = Mapping[Key, Mapping[int, Counts]]
+
+
+class Adjuster:
+    """Budgets of one engine's objectives, less what is taken out.
+
+    Args:
+        store: The store.
+        watched: The objectives.
+        agreed: Returns the times that count less, as they are now.
+    """
+
+    def __init__(self, store: Store, watched: Iterable[Watched], agreed: Callable[[], Sequence[Agreed]]) -> None:
+        self._store, self._agreed = store, agreed
+        self._watched = {one.objective.name: one for one in watched}
+        self._sums: dict[Span, dict[Key, Counts]] = {}
+        self._asked: dict[Span, frozenset[str]] = {}
+        self._sliced: dict[Key, Budget] = {}
+        self._sliced_of: tuple[Sequence[Agreed], int] = ((), 0)
+
+    def budgets(self, at_s: int, windows: Windows) -> dict[Key, Budget]:
+        """Return the budgets out of whose period something is taken, by objective and group.
+
+        Args:
+            at_s: The instant.
+            windows: The counts of the windows that end there; of each objective that of its period.
+
+        Raises:
+            StoreError: The store did not answer.
+            CountsError: Counts that cannot be.
+        """
+        agreed = self._agreed()
+        out = self._out(at_s, agreed, windows) if agreed else {}
+        plain = {key: parts for key, parts in out.items() if not is_sliced(self._objective(key))}
+        self._ask(at_s, plain)
+        found = {key: self._plain(key, at_s, parts, windows[key]) for key, parts in plain.items()}
+        sliced = {key: parts for key, parts in out.items() if key not in plain}
+        if self._sliced_of[0] != agreed or at_s - self._sliced_of[1] >= SLICED_EVERY_S:
+            self._sliced = self._of_slices(at_s, sliced)
+            self._sliced_of = (agreed, at_s)
+        return found | {key: budget for key, budget in self._sliced.items() if key in sliced}
+
+    def _objective(self, key: Key) -> Objective:
+        return self._watched[key[0]].objective
+
+    def _out(self, at_s: int, agreed: Sequence[Agreed], keys: Iterable[Key]) -> dict[Key, tuple[Segment, ...]]:
+        """Return what is taken out of the period of each objective and group out of which something is."""
+        made: dict[tuple[tuple[str, ...], int], tuple[Segment, ...]] = {}
+        found: dict[Key, tuple[Segment, ...]] = {}
+        for key in keys:
+            objective = self._objective(key)
+            labels = labels_of(objective, group_of(key[1]))
+            own = [one for one in agreed if selects(one, labels)]
+            since_s = period_start_s(objective, at_s)
+            of = (tuple(one.id for one in own), since_s)
+            if of not in made:
+                made[of] = segments(span for one in own for span in spans(one, since_s, at_s))
+            if made[of]:
+                found[key] = made[of]
+        return found
+
+    def _ask(self, at_s: int, out: Mapping[Key, Sequence[Segment]]) -> None:
+        """Have the counts of every span that is taken out of a budget of requests."""
+        wanted: dict[Span, set[str]] = {}
+        for (name, _), parts in out.items():
+            for first_s, last_s, _percent in parts:
+                wanted.setdefault((first_s, last_s), set()).add(name)
+        kept = {span for span in wanted if span[1] <= at_s - SETTLED_S}
+        self._sums = {span: sums for span, sums in self._sums.items() if span in kept}
+        self._asked = {span: names for span, names in self._asked.items() if span in kept}
+        for span, names in wanted.items():
+            missing = sorted(names - self._asked.get(span, frozenset()))
+            for first in range(0, len(missing), OBJECTIVES_MAX):
+                some = missing[first : first + OBJECTIVES_MAX]
+                for (key, _), counts in self._counts(some, *span, span[1] - span[0]).items():
+                    self._sums.setdefault(span, {})[key] = counts
+            self._asked[span] = self._asked.get(span, frozenset()) | names
+
+    def _plain(self, key: Key, at_s: int, parts: Sequence[Segment], windows: Mapping[int, Counts]) -> Budget:
+        objective = self._objective(key)
+        whole = windows.get(at_s - period_start_s(objective, at_s), _NOTHING)
+        eligible, bad = Fraction(whole.eligible), Fraction(whole.bad)
+        for first_s, last_s, percent in parts:
+            counts = self._sums.get((first_s, last_s), {}).get(key, _NOTHING)
+            eligible -= Fraction(counts.eligible * percent, ALL_PERCENT)
+            bad -= Fraction(counts.bad * percent, ALL_PERCENT)
+        eligible = max(Fraction(0), eligible)  # Subtle: a late row may be counted in between two questions
+        return occurrences(eligible, min(max(Fraction(0), bad), eligible), objective.target)
+
+    def _of_slices(self, at_s: int, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
+        found: dict[Key, Budget] = {}
+        for name in {name for name, _ in out}:
+            objective = self._watched[name].objective
+            since_s, length_s = period_start_s(objective, at_s), slice_s(objective)
+            sums: dict[Key, dict[int, Counts]] = {}
+            for (key, start_s), counts in self._counts([name], since_s, at_s, length_s).items():
+                sums.setdefault(key, {})[start_s] = counts
+            for key in (key for key in out if key[0] == name):
+                taken = self._taken(key, out[key], since_s, length_s)
+                found[key] = sliced_budget(objective, sums.get(key, {}), since_s, at_s, taken)
+        return found
+
+    def _taken(self, key: Key, parts: Sequence[Segment], since_s: int, length_s: int) -> dict[int, Taken]:
+        found: dict[int, Taken] = {}
+
+        def take(at_s: int, percent: int, share: Fraction, counts: Counts) -> None:
+            start_s = since_s + (at_s - since_s) // length_s * length_s
+            before, weight = found.get(start_s, Taken()), Fraction(percent, ALL_PERCENT)
+            found[start_s] = Taken(
+                weight=before.weight + weight * share,
+                eligible=before.eligible + weight * counts.eligible,
+                bad=before.bad + weight * counts.bad,
+            )
+
+        for first_s, last_s, percent in parts:
+            for at_s in range(since_s + (first_s - since_s) // length_s * length_s, last_s, length_s):
+                overlap_s = min(last_s, at_s + length_s) - max(first_s, at_s)
+                take(at_s, percent, Fraction(overlap_s, length_s), _NOTHING)
+            for (of, at_s), counts in self._counts([key[0]], first_s, last_s, BUCKET_S).items():
+                if of == key:
+                    take(at_s, percent, Fraction(0), counts)
+        return found
+
+    def _counts(self, names: Sequence[str], since_s: int, until_s: int, length_s: int) -> dict[tuple[Key, int], Counts]:
+        """Ask for the counts of the spans of equal length that [since, until) is made of."""
+        found: dict[tuple[Key, int], Counts] = {}
+        for row in self._store.query(queries.sums_by(names, since_s, until_s, length_s)):
+            name, eligible, good = str(row["slo"]), int(str(row["eligible"])), int(str(row["good"]))
+            if self._watched[name].definition_hash == int(str(row["definition_hash"])):
+                key = (name, str(row["group_key"]))
+                found[key, int(str(row["t_unix_s"]))] = Counts(eligible=eligible, bad=eligible - good)
+        return found
+
+
+def labels_of(objective: Objective, group: Mapping[str, str]) -> dict[str, str]:
+    """Return the labels of an objective and group that a selector may name."""
+    static = {label: values[0] for label, values in objective.labels.items() if len(values) == 1}
+    return {**static, **group, "slo": objective.name, "service": objective.service}
+
+
+def period_start_s(objective: Objective, at_s: int) -> int:
+    """Return where the period of a budget begins at an instant, in whole buckets before it, at least one."""
+    window = objective.window
+    if isinstance(window, Rolling):
+        return at_s - window.length_s
+    return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)

@@ -1,0 +1,207 @@
+"""Budgets without what people took out, over a real store and against the same made of single buckets."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from random import Random
+from typing import Any
+
+import pytest
+from engine_rig import objective
+
+from slo.adjuster import SETTLED_S, SLICED_EVERY_S, Adjuster, labels_of, period_start_s
+from slo.adjustments import Agreed, spans
+from slo.buckets import Adjustment, Bucket, adjusted, in_window, slices
+from slo.budget import Budget, occurrences, ratio_timeslices, timeslices
+from slo.counts import Counts
+from slo.objective import Budgeting, Objective, Rolling
+from slo.periods import Calendar, CalendarUnit
+from slo.recurrence import repeat
+from slo.sight import Key
+from slo.silence import Matcher, MatchOp
+from slo.watched import Watched, watched
+from telemetry.queries import Question
+from telemetry.schema.objectives import SLO_MINUTES
+from telemetry.store import Store
+
+AT_S = 1_790_000_010
+HOUR_S = 3_600
+PERIOD_S = 8 * HOUR_S
+TARGET = 0.9
+
+
+def one(name: str, **changes: Any) -> Watched:  # noqa: ANN401 -- fields of the objective
+    return watched(replace(objective(name, target=TARGET), window=Rolling(length_s=PERIOD_S), **changes))
+
+
+def agreed(name: str, start_s: int, end_s: int, percent: int = 100, **changes: Any) -> Agreed:  # noqa: ANN401 -- fields
+    return replace(
+        Agreed(
+            id=f"{name}-{start_s}", matchers=(Matcher(name="slo", op=MatchOp.EQUAL, value=name),), start_s=start_s,
+            end_s=end_s, excluded_percent=percent, reason="repair", author="ann", made_at_s=AT_S,
+        ),
+        **changes,
+    )  # fmt: skip
+
+
+def key_of(name: str, group: str = '{"endpoint":"a"}') -> Key:
+    return name, group
+
+
+def put(writer: Store, of: Watched, buckets: Sequence[Bucket], group: str = '{"endpoint":"a"}', again: int = 0) -> None:
+    rows: list[tuple[object, ...]] = []
+    for bucket in buckets:
+        counts = bucket.counts
+        values: dict[str, Any] = {
+            "t": bucket.start_s, "slo": of.objective.name, "group_key": group, "definition_hash": of.definition_hash,
+            "revision": again, "eligible": counts.eligible, "good": counts.good, "bad": {}, "censored_bad": 0,
+            "excluded": {}, "n_null": {}, "coverage": None, "computed_at": AT_S * 1000,
+        }  # fmt: skip
+        rows.append(tuple(values[column.name] for column in SLO_MINUTES.insert_columns))
+    writer.insert_rows(SLO_MINUTES, rows, f"adjuster-{of.objective.name}-{group}-{again}")
+
+
+def history(seed: str) -> list[Bucket]:
+    random = Random(seed)  # noqa: S311 -- seeded on purpose
+    starts = [AT_S - PERIOD_S + 30 * n for n in range(PERIOD_S // 30) if random.random() < 0.6]
+    made = [Counts(eligible=(n := random.randint(0, 20)), bad=random.randint(0, n)) for _ in starts]
+    return [Bucket(start_s=at, counts=counts) for at, counts in zip(starts, made, strict=True)]
+
+
+class Noted:
+    """A store that notes what it is asked."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self.asked = store, 0
+
+    def query(self, question: Question) -> Any:  # noqa: ANN401 -- as the store's
+        self.asked += 1
+        return self._store.query(question)
+
+
+METHODS = {
+    "occurrences": {},
+    "timeslices": {"budgeting": Budgeting.TIMESLICES, "slice_s": 120, "slice_target": 0.5},
+    "ratio timeslices": {"budgeting": Budgeting.RATIO_TIMESLICES, "slice_s": 300},
+}
+
+
+def reference(of: Objective, buckets: Sequence[Bucket], out: Sequence[Adjustment]) -> Budget:
+    if of.budgeting is Budgeting.OCCURRENCES:
+        return occurrences(*adjusted(buckets, out), TARGET)
+    parts = slices(buckets, AT_S - PERIOD_S, AT_S, of.slice_s or 60, out)
+    return ratio_timeslices(parts, TARGET) if of.slice_target is None else timeslices(parts, TARGET, of.slice_target)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_what_is_left_is_what_single_buckets_leave(reader: Store, writer: Store, method: str) -> None:
+    """slo.md 4: excluded minutes leave numerator and denominator, by every method."""
+    of = one(f"adjuster-{method.replace(' ', '-')}", **METHODS[method])
+    name, buckets = of.objective.name, history(method)
+    put(writer, of, buckets)
+    times = (
+        agreed(name, AT_S - PERIOD_S - HOUR_S, AT_S - PERIOD_S + 1_000),  # the edge of the window cuts it
+        agreed(name, AT_S - 5 * HOUR_S, AT_S - 4 * HOUR_S, 40),
+        agreed(name, AT_S - 4 * HOUR_S - 600, AT_S - 4 * HOUR_S + 45, 70),  # overlaps, and ends within a bucket
+        agreed(name, AT_S - 300, AT_S + HOUR_S),  # goes on
+        agreed("another", AT_S - PERIOD_S, AT_S),
+    )
+    key = key_of(name)
+    windows = {key: {PERIOD_S: in_window(buckets, AT_S, PERIOD_S)}}
+    found = Adjuster(reader, [of], lambda: times).budgets(AT_S, windows)
+
+    own = [span for time in times[:-1] for span in spans(time, AT_S - PERIOD_S, AT_S)]
+    assert found == {key: reference(of.objective, buckets, own)}
+    assert found[key] != reference(of.objective, buckets, []), "something was taken out"
+
+
+def test_a_daily_window_is_taken_out_of_a_calendars_period(reader: Store, writer: Store) -> None:
+    """A calendar's period begins at its civil start; the maintenance comes each day at 02:00 UTC."""
+    day = Calendar(start=datetime(2026, 1, 1), zone="UTC", count=7, unit=CalendarUnit.DAY)  # noqa: DTZ001 -- wall time
+    of = watched(replace(objective("adjuster-calendar", target=TARGET), window=day))
+    since_s = period_start_s(of.objective, AT_S)
+    two = since_s + 2 * HOUR_S
+    kept, out = Counts(eligible=10, bad=1), Counts(eligible=10, bad=10)
+    buckets = [Bucket(start_s=two + day_s, counts=out) for day_s in (0, 86_400)]
+    buckets += [Bucket(start_s=two + day_s + HOUR_S, counts=kept) for day_s in (0, 86_400)]
+    put(writer, of, sorted(buckets, key=lambda bucket: bucket.start_s))
+    time = agreed("adjuster-calendar", two, two + HOUR_S, repeat=repeat("FREQ=DAILY"))
+    key = key_of("adjuster-calendar")
+    windows = {key: {AT_S - since_s: in_window(buckets, AT_S, AT_S - since_s)}}
+
+    assert datetime.fromtimestamp(since_s, UTC).hour == 0
+    assert Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, windows) == {key: occurrences(20, 2, TARGET)}
+
+
+def test_what_is_over_is_asked_once_and_what_goes_on_each_time(reader: Store, writer: Store) -> None:
+    of = one("adjuster-asks")
+    put(writer, of, history("asks"))
+    key = key_of("adjuster-asks")
+    store, windows = Noted(reader), {key: {PERIOD_S: Counts(eligible=10**6)}}
+    over = agreed("adjuster-asks", AT_S - SETTLED_S - 600, AT_S - SETTLED_S)
+    going = agreed("adjuster-asks", AT_S - 60, AT_S + 60)
+    times: list[Agreed] = [over]
+    adjuster = Adjuster(store, [of], lambda: tuple(times))  # type: ignore[arg-type]  # it asks, and nothing else
+    first = adjuster.budgets(AT_S, windows)
+    asked = [store.asked]
+    again = adjuster.budgets(AT_S + 30, windows)
+    asked.append(store.asked)
+    times.append(going)
+    for at_s in (AT_S, AT_S + 30):
+        adjuster.budgets(at_s, windows)
+        asked.append(store.asked)
+    times.clear()
+
+    assert asked == [1, 1, 2, 3]
+    assert first == again
+    assert adjuster.budgets(AT_S, windows) == {}
+    assert store.asked == 3
+
+
+def test_slices_are_made_again_every_few_minutes_and_when_something_is_agreed(reader: Store, writer: Store) -> None:
+    of = one("adjuster-slow", **METHODS["timeslices"])
+    put(writer, of, history("slow"))
+    key = key_of("adjuster-slow")
+    store, windows = Noted(reader), {key: {PERIOD_S: Counts()}}
+    times = [agreed("adjuster-slow", AT_S - 4 * HOUR_S, AT_S - 3 * HOUR_S)]
+    adjuster = Adjuster(store, [of], lambda: tuple(times))  # type: ignore[arg-type]  # it asks, and nothing else
+    asked: list[int] = []
+    for at_s in (AT_S, AT_S + SLICED_EVERY_S - 30, AT_S + SLICED_EVERY_S):
+        adjuster.budgets(at_s, windows)
+        asked.append(store.asked)
+    times.append(agreed("adjuster-slow", AT_S - 2 * HOUR_S, AT_S - HOUR_S))
+    adjuster.budgets(AT_S + SLICED_EVERY_S + 30, windows)
+
+    assert asked == [2, 2, 4]
+    assert store.asked == 4 + 3
+
+
+def test_each_group_has_its_own_time(reader: Store, writer: Store) -> None:
+    of = one("adjuster-groups")
+    bad = [Bucket(start_s=AT_S - HOUR_S, counts=Counts(eligible=10, bad=10))]
+    groups = ('{"endpoint":"a"}', '{"endpoint":"b"}')
+    for group in groups:
+        put(writer, of, bad, group)
+    keys = [key_of("adjuster-groups", group) for group in groups]
+    windows = {key: {PERIOD_S: Counts(eligible=20, bad=10)} for key in keys}
+    only = (Matcher(name="endpoint", op=MatchOp.EQUAL, value="b"),)
+    time = agreed("x", AT_S - HOUR_S, AT_S - HOUR_S + 1, matchers=only)
+
+    assert Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, windows) == {keys[1]: occurrences(10, 0, TARGET)}
+
+
+def test_counts_that_are_late_in_one_answer_make_no_budget_that_cannot_be(reader: Store, writer: Store) -> None:
+    of = one("adjuster-late")
+    put(writer, of, [Bucket(start_s=AT_S - 600, counts=Counts(eligible=50, bad=40))])
+    key = key_of("adjuster-late")
+    time = agreed("adjuster-late", AT_S - 600, AT_S)
+    for whole in (Counts(eligible=40, bad=30), Counts(eligible=60, bad=60)):
+        (left,) = Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, {key: {PERIOD_S: whole}}).values()
+
+        assert left.sli is None or 0 <= left.sli <= 1
+
+
+def test_a_selector_may_name_slo_service_group_and_labels() -> None:
+    of = replace(objective("chat"), labels={"team": ("a",), "tags": ("x", "y")})
+
+    assert labels_of(of, {"endpoint": "e"}) == {"team": "a", "endpoint": "e", "slo": "chat", "service": "chat"}
