@@ -22,7 +22,6 @@ Source: spec/slo.md 13 (seeds S1 and S3); A12, A13.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 
 from slo.counts import Counts, exact
 from slo.special import betainc, proven_above
@@ -33,9 +32,11 @@ RATIO_TESTED = 2.0
 PEAK_RATIO = 0.003
 """Share of requests that may be bad in the busiest minutes."""
 
+RATE_RATIO = 0.005
+"""An error rate below this jumps nowhere."""
+
 _P_BELOW = 1e-4
 _BAD = 3
-_RATE = Fraction(5, 1000)
 _PAGE_RATIO = 5
 _SLOW_RATIO = 0.01
 
@@ -63,17 +64,18 @@ class Judgement:
     p: float | None = None
 
 
-def error_rate_jump(now: Counts, reference: Counts, deff: float = 1.0) -> Judgement:
+def error_rate_jump(now: Counts, reference: Counts, deff: float = 1.0, rate_ratio: float = RATE_RATIO) -> Judgement:
     """Judge whether an error rate jumped.
 
     Args:
         now: Counts of the window.
         reference: Counts of the 24 h before it; without any, nothing can be said.
         deff: Design effect, 1 or more.
+        rate_ratio: The least error rate of the window.
     """
     p = _chance(now, reference, deff)
     times_five = now.bad * reference.eligible >= _PAGE_RATIO * reference.bad * now.eligible
-    high = now.eligible > 0 and now.bad >= _RATE * now.eligible
+    high = now.eligible > 0 and now.bad >= exact(rate_ratio) * now.eligible
     sound = Verdict.SILENT
     if p < _P_BELOW and now.bad >= _BAD and high:
         sound = Verdict.PAGE if times_five else Verdict.TICKET

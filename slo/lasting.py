@@ -14,9 +14,9 @@ spec/measurement.md 11 (least n of a percentile).
 from dataclasses import dataclass, replace
 
 from slo.alert_states import Timers
-from slo.counts import Counts
+from slo.counts import Counts, exact
 from slo.gates import DEFAULT_GATES
-from slo.jump import Judgement, Verdict, error_rate_jump, in_both, p99_over_sla
+from slo.jump import RATE_RATIO, Judgement, Verdict, error_rate_jump, in_both, p99_over_sla
 from telemetry.percentile import P99, n_min
 
 LAST_S, SHORT_S, LONG_S, REFERENCE_S = 60, 300, 3_600, 86_400
@@ -26,8 +26,7 @@ FOR_S = 180
 TIMERS = Timers(for_s=FOR_S, keep_firing_s=120)
 """Of the pages of these rules."""
 
-_RATE_PERMILLE = 5
-_SLOW_PERMILLE = 10
+_SLOW_RATIO = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,9 @@ class Looked:
     long: Counts
 
 
-def error_rate(now: Looked, before_short: Counts, before_long: Counts, deff: float = 1.0) -> Judgement:
+def error_rate(
+    now: Looked, before_short: Counts, before_long: Counts, deff: float = 1.0, rate_ratio: float = RATE_RATIO
+) -> Judgement:
     """Judge whether an error rate jumped and goes on.
 
     Args:
@@ -53,9 +54,13 @@ def error_rate(now: Looked, before_short: Counts, before_long: Counts, deff: flo
         before_short: Of `REFERENCE_S` before the short window.
         before_long: Of `REFERENCE_S` before the long window.
         deff: Design effect, 1 or more.
+        rate_ratio: The least error rate of each window.
     """
-    both = in_both(error_rate_jump(now.short, before_short, deff), error_rate_jump(now.long, before_long, deff))
-    return both if _goes_on(now.last, _RATE_PERMILLE) else replace(both, sound=Verdict.SILENT)
+    both = in_both(
+        error_rate_jump(now.short, before_short, deff, rate_ratio),
+        error_rate_jump(now.long, before_long, deff, rate_ratio),
+    )
+    return both if _goes_on(now.last, rate_ratio) else replace(both, sound=Verdict.SILENT)
 
 
 def p99(now: Looked, deff: float = 1.0) -> Judgement:
@@ -69,9 +74,9 @@ def p99(now: Looked, deff: float = 1.0) -> Judgement:
         p99_over_sla(now.short.bad, now.short.eligible, deff), p99_over_sla(now.long.bad, now.long.eligible, deff)
     )
     enough = now.long.eligible >= n_min(P99) and now.long.bad >= DEFAULT_GATES.min_bad
-    return both if enough and _goes_on(now.last, _SLOW_PERMILLE) else replace(both, sound=Verdict.SILENT)
+    return both if enough and _goes_on(now.last, _SLOW_RATIO) else replace(both, sound=Verdict.SILENT)
 
 
-def _goes_on(last: Counts, permille: int) -> bool:
+def _goes_on(last: Counts, ratio: float) -> bool:
     """Return whether the last minute shows it as well; one without requests says nothing against it."""
-    return last.bad * 1_000 >= last.eligible * permille
+    return last.bad >= exact(ratio) * last.eligible

@@ -18,6 +18,8 @@ from telemetry.queries.bad_events import Scope
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
+from telemetry.queries.failures import failures
+from telemetry.queries.lengths import length_mix
 from telemetry.queries.spent import CountedGroup, series, spent
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -113,7 +115,9 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "lengths": length_mix(0, 1),
     "slow by hour": slow_by_hour(0, 1, Anchor(base_us=1), (3.0, 10.0)),
+    "failures": failures(((0, 60),), ((Outcome.OOM,),)),
     "request": queries.request(uuid7(SINCE_MS, 5)),
     "coverage": queries.coverage(0),
     "last probes": queries.last_probes(0, 1),
@@ -126,6 +130,8 @@ OTHERS = {
     "still engines": engine_life.still(0),
     "last answers": engine_life.answers(0),
     "counters of engines": engine_life.increases(0, 1, 2),
+    "queues of engines": engine_life.queues(0, 1),
+    "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
 
