@@ -5,6 +5,7 @@ A spec is a value: master, workers and a rerun years later build the same plan f
 Source: spec/loadtest.md 2 (arrivals), 8 (workloads), 9 (patience, retries, planned aborts), 10 (traces).
 """
 
+import math
 from enum import StrEnum
 from typing import Annotated
 
@@ -63,6 +64,10 @@ class Uniform(_Spec, frozen=True, tag="uniform", tag_field="kind"):
     low: Tokens
     high: Tokens
 
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        _ordered(self.low, self.high)
+
 
 class Lognormal(_Spec, frozen=True, tag="lognormal", tag_field="kind"):
     """A heavy tail: exp(ln(median) + sigma * z), held within [low, high]."""
@@ -72,12 +77,21 @@ class Lognormal(_Spec, frozen=True, tag="lognormal", tag_field="kind"):
     low: Tokens = 1
     high: Tokens = TOKENS_MAX
 
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        _ordered(self.low, self.high)
+
 
 class Histogram(_Spec, frozen=True, tag="histogram", tag_field="kind"):
     """Numbers of tokens with their weights, as counted somewhere."""
 
     tokens: Annotated[tuple[Tokens, ...], Meta(min_length=1, max_length=POINTS_MAX)]
     weights: Annotated[tuple[NotNegative, ...], Meta(min_length=1, max_length=POINTS_MAX)]
+
+    def __post_init__(self) -> None:
+        """Refuse weights that are no law."""
+        if len(self.tokens) != len(self.weights) or not 0 < sum(self.weights) < math.inf:
+            raise ValueError("one weight for each number of tokens is needed, with a sum above 0")
 
 
 Length = Fixed | Uniform | Lognormal | Histogram
@@ -124,6 +138,10 @@ class Conversations(_Spec, frozen=True):
     think_s: NotNegative
     think_sigma: NotNegative = 0.0
     tokens_in: Length = Fixed(tokens=64)
+
+    def __post_init__(self) -> None:
+        """Refuse an empty range."""
+        _ordered(*self.turns)
 
 
 class Patience(_Spec, frozen=True):
@@ -282,3 +300,8 @@ def decoded(data: bytes) -> PlanSpec:
         return msgspec.json.decode(data, type=PlanSpec)
     except (msgspec.DecodeError, RecursionError) as error:
         raise PlanError(f"not a plan: {error}") from error
+
+
+def _ordered(low: int, high: int) -> None:
+    if low > high:
+        raise ValueError(f"a range from {low} to {high} is empty")

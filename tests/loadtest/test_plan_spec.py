@@ -81,6 +81,14 @@ def test_the_least_that_is_needed() -> None:
     assert PlanSpec(seed=1, rate=RateCurve(points=((0, 1),)), duration_s=1) == decoded(json(""))
 
 
+def mix(one: str) -> str:
+    return f', "classes": [{{{one}}}]'
+
+
+def tokens_in(length: str) -> str:
+    return f'"lengths": {{"kind": "separate", "tokens_in": {{"kind": {length}}}, "tokens_out": {{"kind": "fixed"}}}}'
+
+
 REFUSED = [
     pytest.param(json(', "sed": 1'), "sed", id="an unknown key"),
     pytest.param(json(', "arms": 3'), "arms", id="three targets"),
@@ -95,6 +103,13 @@ REFUSED = [
     pytest.param(b'{"seed": 1, "rate": {"points": [[0, -1]]}, "count": 1}', "points", id="a negative rate"),
     pytest.param(b'{"seed": "1", "rate": {"points": [[0, 1]]}, "count": 1}', "seed", id="a number as text"),
     pytest.param(b'{"seed": 1, "trace": {"format": "azure", "sha256": "x"}}', "sha256", id="no digest"),
+    pytest.param(json(mix('"conversations": {"turns": [3, 2], "think_s": 0}')), "empty", id="no number of turns"),
+    pytest.param(json(mix(tokens_in('"uniform", "low": 3, "high": 2'))), "empty", id="no length"),
+    pytest.param(
+        json(mix(tokens_in('"lognormal", "median": 3, "sigma": 1, "low": 9, "high": 2'))), "empty", id="no tail"
+    ),
+    pytest.param(json(mix(tokens_in('"histogram", "tokens": [3], "weights": [1, 2]'))), "weight", id="a weight alone"),
+    pytest.param(json(mix(tokens_in('"histogram", "tokens": [3], "weights": [0]'))), "weight", id="no weight"),
     pytest.param(b"{", "not a plan", id="cut short"),
     pytest.param(b"[" * 100_000, "not a plan", id="deep brackets"),
     pytest.param(b"\xff", "not a plan", id="no UTF-8"),
