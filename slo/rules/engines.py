@@ -27,13 +27,12 @@ from dataclasses import dataclass, field
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.scraped import engine_found, is_fresh
 from telemetry.queries import engine_life
 from telemetry.queries.question import Question
 
 COUNTED_AS_MADE = frozenset({"vllm", "lmdeploy", "nim"})
 """Engines that count a token in the step that made it."""
-FRESH_S = 90
-"""An engine whose last answered scrape is older is not known."""
 STILL_S = 30
 """How long an engine may work without a token."""
 SCRAPES = 2
@@ -55,7 +54,7 @@ class StalledEngineRule:
 
     settings: Settings
     id: RuleId = field(default=RuleId.STALLED_ENGINE, init=False)
-    kind: Kind = field(default=Kind.THROUGHPUT, init=False)
+    kind: Kind = field(default=Kind.OTHER, init=False)
     every_s: int = field(default=30, init=False)
     for_s: int = field(default=0, init=False)
 
@@ -69,23 +68,24 @@ class StalledEngineRule:
         return [self._found(at_s, row, answered.get((row["endpoint"], row["replica"]))) for row in rows["still"]]
 
     def _found(self, at_s: int, row: Row, answered_ms: int | None) -> Found:
-        where = f"{row['endpoint']}/{row['replica']}"
         naive = Verdict.SILENT if row["up"] else Verdict.PAGE
-        if not _is_fresh(at_s, row):
-            return _found(row, f"{where} is not scraped", naive, is_known=False)
+        if not is_fresh(at_s, row):
+            return engine_found(row, "is not scraped", naive, is_known=False)
         if row["running"] is None:
-            return _found(row, f"{where} does not tell what it works on", naive, is_known=False)
+            return engine_found(row, "does not tell what it works on", naive, is_known=False)
         since_ms = int(row["since_unix_ms"] or row["heard_unix_ms"])
         still_s = (int(row["heard_unix_ms"]) - since_ms) / _MS
         limit_s = STILL_S if self.settings.threshold is None else self.settings.threshold
         if int(row["n_still"]) < SCRAPES or still_s < limit_s:
-            return _found(row, f"{where} makes tokens, or has nothing to do", naive)
+            return engine_found(row, "makes tokens, or has nothing to do", naive)
         if answered_ms is not None and answered_ms > since_ms:
-            return _found(row, f"{where} ended an answer while its counters stood", naive)
-        summary = f"{where} works on {row['running']} requests and made no token for {still_s:.0f} s"
+            return engine_found(row, "ended an answer while its counters stood", naive)
+        summary = f"works on {row['running']} requests and made no token for {still_s:.0f} s"
         if not row["is_counted"] or row["engine"] not in COUNTED_AS_MADE:
-            return _found(row, f"{summary}, as far as it counts them before a request ends", naive, is_known=False)
-        return _found(row, summary, naive, Verdict.PAGE)
+            return engine_found(
+                row, f"{summary}, as far as it counts them before a request ends", naive, is_known=False
+            )
+        return engine_found(row, summary, naive, Verdict.PAGE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,7 @@ class KvThrashRule:
 
     settings: Settings
     id: RuleId = field(default=RuleId.KV_THRASH, init=False)
-    kind: Kind = field(default=Kind.THROUGHPUT, init=False)
+    kind: Kind = field(default=Kind.OTHER, init=False)
     every_s: int = field(default=60, init=False)
     for_s: int = field(default=0, init=False)
 
@@ -113,24 +113,18 @@ class KvThrashRule:
         return self.settings.window_s or THRASH_S
 
     def _found(self, at_s: int, row: Row) -> Found:
-        where = f"{row['endpoint']}/{row['replica']}"
         used = row["kv_used_ratio"]
         naive = Verdict.TICKET if used is not None and float(used) >= FULL_RATIO else Verdict.SILENT
-        fresh = _is_fresh(at_s, row)
+        fresh = is_fresh(at_s, row)
         covered = min(float(row["seconds_old"]), float(row["seconds_new"])) >= _COVERED_RATIO * self._window_s / 2
         shares = [_again_ratio(row, half) for half in ("old", "new")] if fresh and covered else [None]
         known = [one for one in shares if one is not None]
         if len(known) < len(shares):
-            return _found(row, f"{where} does not tell what it computes again", naive, is_known=False)
+            return engine_found(row, "does not tell what it computes again", naive, is_known=False)
         limit = THRASH_RATIO if self.settings.threshold is None else self.settings.threshold
         full = "unknown" if used is None else f"{float(used):.0%} full"
-        summary = f"{where} computes {min(known):.0%} of its tokens again, its KV cache is {full}"
-        return _found(row, summary, naive, Verdict.TICKET if min(known) > limit else Verdict.SILENT)
-
-
-def _is_fresh(at_s: int, row: Row) -> bool:
-    heard_ms = row["heard_unix_ms"]
-    return heard_ms is not None and at_s * _MS - int(heard_ms) <= FRESH_S * _MS
+        summary = f"computes {min(known):.0%} of its tokens again, its KV cache is {full}"
+        return engine_found(row, summary, naive, Verdict.TICKET if min(known) > limit else Verdict.SILENT)
 
 
 def _again_ratio(row: Row, half: str) -> float | None:
@@ -144,8 +138,3 @@ def _again_ratio(row: Row, half: str) -> float | None:
         return None
     lost = (int(row["prompt"]) + int(row["output"]) / 2) / int(row["finished"])
     return int(preemptions) * lost / int(tokens)
-
-
-def _found(row: Row, summary: str, naive: Verdict, sound: Verdict = Verdict.SILENT, *, is_known: bool = True) -> Found:
-    labels = {"endpoint": str(row["endpoint"]), "replica": str(row["replica"])}
-    return Found(labels=labels, sound=sound, naive=naive, words={"summary": summary}, is_known=is_known)

@@ -51,6 +51,28 @@ def increases(since_ms: int, middle_ms: int, until_ms: int) -> Question:
     return Question(sql=_INCREASES, parameters=values, seconds_max=LIVE_S)
 
 
+def queues(since_ms: int, until_ms: int) -> Question:
+    """Ask how many requests wait in each engine, and how fast it ends them.
+
+    Rows: `endpoint`, `replica`, `model`, `heard_unix_ms`, `queued` (mean of the window; NULL if unread), `queued_last`
+    (of the last scrape that tells it), `seconds` (between scrapes of the window that can be compared), `finished`
+    (requests that ended in them; NULL if endings are not told).
+
+    Args:
+        since_ms: Start of the window, unix milliseconds.
+        until_ms: End, excluded.
+    """
+    return Question(sql=_QUEUES, parameters={"since": since_ms, **_hour(until_ms)}, seconds_max=LIVE_S)
+
+
+def good_answers(since_ms: int, until_ms: int) -> Question:
+    """Ask how many requests each replica ended well, whatever the traffic.
+
+    Rows: `endpoint`, `replica`, `good`.
+    """
+    return Question(sql=_GOOD, parameters={"since": since_ms, "until": until_ms}, seconds_max=LIVE_S)
+
+
 def _hour(until_ms: int) -> dict[str, object]:
     return {"first": until_ms - LOOK_BACK_MS, "until": until_ms}
 
@@ -94,11 +116,15 @@ _STILL = Select(
     order_by=["endpoint", "replica"],
 ).text()
 
+_GOOD = Select(
+    columns=["endpoint", "replica", "count() AS good"],
+    source="inferometer.requests",
+    where=[*ENDED_WITHIN, "outcome = 'ok'"],
+    group_by=["endpoint", "replica"],
+    order_by=["endpoint", "replica"],
+).text()
 _ANSWERS = Select(
-    columns=[
-        *("toString(endpoint) AS endpoint", "toString(replica) AS replica"),
-        "toUnixTimestamp64Milli(max(ended_at)) AS answered_unix_ms",
-    ],
+    columns=["endpoint", "replica", "toUnixTimestamp64Milli(max(ended_at)) AS answered_unix_ms"],
     source="inferometer.requests",
     where=[*(one.replace("{since:", "{first:") for one in ENDED_WITHIN), "outcome = 'ok'"],
     group_by=["endpoint", "replica"],
@@ -125,6 +151,7 @@ _STEPS = Select(
         f"{_MS} AS ms",
         # Over millionths as integers: a sum of floats depends on the order in which threads add them up.
         "toInt64(round(e.kv_used_ratio * 1000000)) AS kv_ppm",
+        "e.queued AS queued",
         _grown(_MS, "step_ms"),
         *(_grown(value, f"{name}_in") for name, value in _COUNTERS.items()),
     ],
@@ -147,6 +174,18 @@ _INCREASES = Select(
         *(f"sumIf({name}_in, ms >= {{since:Int64}}) AS {name}" for name in ("prompt", "output", "finished")),
     ],
     source=_STEPS,
+    group_by=["endpoint", "replica"],
+    order_by=["endpoint", "replica"],
+).text()
+_QUEUES = Select(
+    columns=[
+        *("endpoint", "replica", "argMax(model, ms) AS model", "max(ms) AS heard_unix_ms"),
+        "avgIf(s.queued, ms >= {since:Int64}) AS queued",
+        "argMax(s.queued, ms) AS queued_last",
+        "ifNull(sumIf(step_ms, ms >= {since:Int64}), 0) / 1000 AS seconds",
+        "sumIf(finished_in, ms >= {since:Int64}) AS finished",
+    ],
+    source=f"(\n{_STEPS.text()}\n) AS s",
     group_by=["endpoint", "replica"],
     order_by=["endpoint", "replica"],
 ).text()

@@ -8,8 +8,9 @@ import pytest
 from metrics_rig import NOW_S, ask, asked, insert, scrape
 
 from slo.jump import Verdict
-from slo.rules.engines import FRESH_S, KvThrashRule, StalledEngineRule
+from slo.rules.engines import KvThrashRule, StalledEngineRule
 from slo.rules.rule import Found, Rule, Settings
+from slo.rules.scraped import FRESH_S
 from telemetry.record import RequestBatch
 from telemetry.samples import EngineSample
 from telemetry.store import Store

@@ -1,5 +1,7 @@
 """What engines did by their counters, by hand: one that stands, one that loses requests, what cannot be compared."""
 
+from collections import Counter
+
 from query_store import SINCE_MS, Stored
 from test_around import engine
 
@@ -74,3 +76,27 @@ def test_counters_grow_within_halves_and_never_across_a_reset(stored: Stored) ->
     } == of(found, "counts")  # fmt: skip
     little = of(found, "tells little")
     assert (0, None, None) == (little["seconds_new"], little["preemptions_new"], little["finished"])
+
+
+def test_a_queue_is_a_mean_and_endings_are_counted_between_scrapes(stored: Stored) -> None:
+    at_ms = AT_MS - 6 * LOOK_BACK_MS
+    rows = [
+        engine(at_ms - 30_000 + 10_000 * n, "waits", queued=queued, success_total={"stop": 10 * n, "abort": n})
+        for n, queued in enumerate((9, 2, 4))
+    ]
+    stored.writer.insert_samples(rows, "queues")
+
+    assert {
+        "endpoint": "around", "replica": "waits", "model": "m", "heard_unix_ms": at_ms - 10_000,
+        "queued": 3, "queued_last": 4, "seconds": 20, "finished": 22,
+    } == of(stored.rows(engine_life.queues(at_ms - 25_000, at_ms)), "waits")  # fmt: skip
+
+
+def test_good_answers_are_counted_by_replica(stored: Stored) -> None:
+    since_ms, until_ms = SINCE_MS, SINCE_MS + LOOK_BACK_MS
+    good = [one for one in stored.records if one.outcome == "ok" and since_ms <= one.ended_at < until_ms]
+    rows = stored.rows(engine_life.good_answers(since_ms, until_ms))
+
+    assert Counter((one.endpoint, one.replica) for one in good) == {
+        (row["endpoint"], row["replica"]): row["good"] for row in rows if row["endpoint"] in {"chat", "code"}
+    }
