@@ -114,7 +114,7 @@ def counts(objectives: Sequence[Counted], since_ms: int, until_ms: int) -> Quest
         form = _Form(name=f"f{at}", objectives=alike)
         texts.append(form.text())
         values |= dict(form.parameters())
-    sql = _counted("\nUNION ALL\n".join(texts))
+    sql = tallied("\nUNION ALL\n".join(texts))
     if len(sql) > STATEMENT_CHARACTERS_MAX:
         raise ValueError(f"a statement of {len(sql)} characters; allowed are {STATEMENT_CHARACTERS_MAX}")
     # An evaluation that comes late is better than a blind one.
@@ -278,7 +278,8 @@ _PLACE = "transform(toString(outcome), {outcomes:Array(String)}, range(length({o
 _NO_NULLS = "CAST(map(), 'Map(String, UInt64)')"
 
 
-def _counted(source: str) -> str:
+def tallied(source: str) -> str:
+    """Return the sums of rows of `slo`, `group_key`, `t_unix_s`, `outcome`, `class`, `verdict`, `rows`, `n_null`."""
     return Select(
         columns=[
             *("slo", "group_key", "t_unix_s"),

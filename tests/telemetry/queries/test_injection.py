@@ -19,6 +19,7 @@ from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
+from telemetry.queries.flows import CountedFlows, flow_counts
 from telemetry.queries.lengths import length_mix
 from telemetry.queries.spent import CountedGroup, series, spent
 
@@ -105,6 +106,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     **{ask.__name__: beside(ask) for ask in AROUND},
     "baselines": lambda value: queries.baselines(0, (value,)),
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
+    "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
     "counted until": lambda value: queries.counted_until([value], 0),
     "buckets": lambda value: queries.counted_buckets([value], 0, 30),
