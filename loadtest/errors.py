@@ -3,6 +3,7 @@
     LoadError
     ├── PlanError          a plan's parameters cannot be; the message names key, found, allowed (exit 2)
     ├── PlanMismatchError  a worker built another plan than the master; nothing was sent (exit 1)
+    ├── TargetError        where load may not go, or no URL; nothing was sent (exit 2)
     └── TraceError         a trace file is not what its format says; the message names the line (exit 2)
 
 Source: spec/loadtest.md 1 (exit codes), 2 (the hash of a plan), 10 (traces).
@@ -19,6 +20,10 @@ class PlanError(LoadError):
 
 class PlanMismatchError(LoadError):
     """Two processes that must hold one plan hold two."""
+
+
+class TargetError(LoadError):
+    """A target that is refused."""
 
 
 class TraceError(LoadError):

@@ -15,6 +15,9 @@ STEP_MS_MAX = 500
 monotonic_ns = time.monotonic_ns
 """CLOCK_MONOTONIC, nanoseconds."""
 
+wall_ns = time.time_ns
+"""The wall clock in unix nanoseconds: what the kernel stamps packets by."""
+
 sleep = time.sleep
 """Wait for a number of seconds."""
 

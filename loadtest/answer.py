@@ -1,0 +1,93 @@
+"""Knows how one HTTP/1.1 response is read piece by piece and shown to the meter; refuses to own a socket or a clock.
+
+The parser is `httptools` (llhttp). Informational heads are passed over. A body without a length ends with the
+connection. What a coding hides is timed, not read: we ask for `identity`.
+
+Source: RFC 9112 6 and 9.3; spec/measurement.md 3; spec/loadtest.md 4; httptools 0.9, parser/parser.pyx.
+"""
+
+import httptools
+
+from telemetry.meter import StreamMeter
+from telemetry.outcome import AbortBy
+
+HEADERS_MAX = 256
+"""Most header fields of a response; one with more is no HTTP that we read."""
+_FINAL_MIN = 200
+
+
+class AnswerReader:
+    """Reads one response.
+
+    Attributes:
+        begun: A byte of it came.
+        complete: Its body is complete.
+        faulty: It is no HTTP; nothing more is read.
+        keeps_alive: Its connection may carry a further request; known once complete.
+    """
+
+    __slots__ = (
+        "_at_ns", "_feed_meter", "_has_length", "_head_done", "_headers", "_meter", "_parser", "begun", "complete",
+        "faulty", "keeps_alive",
+    )  # fmt: skip
+
+    def __init__(self, meter: StreamMeter) -> None:
+        """Show what comes to a meter that has begun."""
+        self._meter, self._feed_meter = meter, meter.feed
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_done = self._has_length = False
+        self._at_ns = 0
+        self.begun = self.complete = self.faulty = self.keeps_alive = False
+
+    def feed(self, data: bytes, at_ns: int) -> None:
+        """Take bytes that were received at once, before `complete`."""
+        self.begun, self._at_ns = True, at_ns
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.faulty = not self.complete  # bytes behind a complete answer are the connection's fault, not this one's
+            self.keeps_alive = False
+        except httptools.HttpParserUpgrade:
+            self.faulty = True
+
+    def closed(self, at_ns: int) -> None:
+        """Take the end of the connection: of the body too, if nothing else ends it."""
+        if self._head_done and not self._has_length and not self.faulty:
+            self.complete = True
+            self._meter.end(at_ns)
+        else:
+            self._meter.abort(AbortBy.UPSTREAM, at_ns)
+
+    # the parser's side
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header field."""
+        if len(self._headers) >= HEADERS_MAX:
+            raise ValueError("too many header fields")  # httptools makes it its own error
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Show the head to the meter, unless it is informational."""
+        status = self._parser.get_status_code()
+        if status < _FINAL_MIN:
+            return
+        told = {name.lower(): value for name, value in self._headers}
+        self._head_done = True
+        self._has_length = b"content-length" in told or b"transfer-encoding" in told
+        self._meter.headers(status, self._headers, self._at_ns)
+        if told.get(b"content-encoding", b"identity").lower() != b"identity":
+            self._meter.opaque()
+
+    def on_body(self, data: bytes) -> None:
+        """Show a piece of the body."""
+        self._feed_meter(data, self._at_ns)
+
+    def on_message_complete(self) -> None:
+        """Note the end of the message; that of an informational head is none."""
+        if not self._head_done:
+            self._headers.clear()
+            return
+        self.complete = True
+        self.keeps_alive = self._parser.should_keep_alive()
+        self._meter.end(self._at_ns)

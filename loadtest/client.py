@@ -1,0 +1,265 @@
+"""Knows how one request of a load test is sent and measured, on connections that are kept; never waits for a turn.
+
+Each exchange takes an idle connection or opens one, so so many requests in flight are so many connections. A kept
+connection that its peer had closed before the first byte of an answer is reopened, once. Stamps are the kernel's
+(`line`), the meter is the one of tee and probes, and it runs as the bytes come: the cost of an answer is spread over
+its time and not due at its end, where it would delay other requests. No text is kept.
+
+Where the machine's own bounds refuse a connection (descriptors, ports, memory) the request is `client_limit`: the fault
+is not the server's.
+
+It refuses to know threads: blocking calls wait, and under Locust gevent's patched sockets make that wait cooperative.
+
+Source: spec/loadtest.md 4, 9; spec/measurement.md 2, 3.
+"""
+
+import errno
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from loadtest.answer import AnswerReader
+from loadtest.line import Address, Got, Line, dial
+from loadtest.target import Target
+from loadtest.waits import ENDLESS, Deadlines, Patience, Waits
+from telemetry.clock import monotonic_ns
+from telemetry.dialects import RequestShape
+from telemetry.meter import MeterResult, StreamMeter
+from telemetry.outcome import AbortBy, TtftSource
+
+OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of a connection that say that this machine has reached a bound."""
+_NS = 1e9
+_ONE_CALL_BYTES = 64 * 1024
+_LEAST_WAIT_S = 1e-4  # 0 would make a socket non-blocking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One request as it is sent.
+
+    Attributes:
+        path: Path below the target's base, as `/v1/chat/completions`.
+        body: JSON.
+        shape: What it asks for.
+        t_sched_ns: Planned arrival, monotonic; None without a plan.
+        patience: When its user leaves.
+        abort_after: It is cut on purpose after so many output events; None never.
+        headers: Further header lines, each with its line end.
+    """
+
+    path: str
+    body: bytes
+    shape: RequestShape
+    t_sched_ns: int | None = None
+    patience: Patience = ENDLESS
+    abort_after: int | None = None
+    headers: bytes = b""
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What one request gave.
+
+    Attributes:
+        result: The measurement.
+        issue_ns: When it was put, monotonic.
+        sent_bytes: Request bytes.
+        received_bytes: Response bytes, heads and framing included.
+        lags_us: How late each read was against the kernel's stamp; empty if there are no stamps.
+        reads: Number of reads that gave bytes.
+        reconnected: A kept connection had to be reopened.
+        reused: A kept connection carried it.
+        cut_by_plan: It was aborted as planned.
+        own_fault: This machine refused a connection.
+    """
+
+    issue_ns: int
+    result: MeterResult | None = None
+    sent_bytes: int = 0
+    received_bytes: int = 0
+    lags_us: list[int] = field(default_factory=list[int])
+    reads: int = 0
+    reconnected: bool = False
+    reused: bool = False
+    cut_by_plan: bool = False
+    own_fault: bool = False
+
+    def note(self, got: Got) -> None:
+        """Count a read."""
+        self.reads += 1
+        self.received_bytes += len(got.data)
+        if got.lag_ns is not None:
+            self.lags_us.append(got.lag_ns // 1000)
+
+    @property
+    def measured(self) -> MeterResult:
+        """The measurement, once the exchange is over."""
+        assert self.result is not None  # noqa: S101 -- `Client.exchange` returns nothing else
+        return self.result
+
+
+Tap = Callable[[bytes, int], None]
+"""Sees each read with its stamp; only the null server's truth is checked this way."""
+
+
+class Client:
+    """Sends requests to one address.
+
+    Args:
+        target: Where to.
+        address: One of its addresses.
+        headers: Of every request, for example Authorization.
+        deadlines: Longest waits.
+        tap: Sees what comes.
+        ca_file: Authorities that are trusted; None: those of the system.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        address: Address,
+        *,
+        headers: Mapping[str, str] | None = None,
+        deadlines: Deadlines | None = None,
+        tap: Tap | None = None,
+        ca_file: str | None = None,
+    ) -> None:
+        """Start without a connection."""
+        self.opened = 0
+        """Connections that were opened."""
+        self._target, self._address = target, address
+        self._deadlines = deadlines or Deadlines()
+        self._tap = tap
+        self._tls = ssl.create_default_context(cafile=ca_file) if target.place.scheme == "https" else None
+        self._idle: list[Line] = []
+        self._busy: set[Line] = set()
+        self._is_cut = False
+        fixed = {"Host": target.place.authority, "Content-Type": "application/json", **_FIXED, **(headers or {})}
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in fixed.items()).encode("latin-1")
+
+    def exchange(self, ask: Ask) -> Exchange:
+        """Send one request and read its answer to the end; raises nothing for the network."""
+        issue_ns = monotonic_ns()
+        source = TtftSource.CLIENT if ask.t_sched_ns is None else TtftSource.SCHED
+        meter, seen = StreamMeter(ask.shape, ttft_source=source), Exchange(issue_ns=issue_ns)
+        meter.begin(issue_ns, ask.t_sched_ns)
+        if not self._tried(ask, meter, seen):
+            seen.reconnected = True
+            self._tried(ask, meter, seen)
+        seen.result = meter.result()
+        return seen
+
+    def cut(self) -> None:
+        """End every exchange in flight, and every later one at once, as its user's doing."""
+        self._is_cut = True
+        for line in tuple(self._busy):
+            line.shutdown()
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _tried(self, ask: Ask, meter: StreamMeter, seen: Exchange) -> bool:
+        """Return whether the exchange is over; it is not if its kept connection turned out to be closed."""
+        reader, line = AnswerReader(meter), None
+        try:
+            line = self._line(meter, seen)
+            self._busy.add(line)
+            self._converse(ask, line, reader, meter, seen)
+        except OSError as error:
+            is_late = isinstance(error, TimeoutError) or reader.begun
+            if seen.reused and not (is_late or seen.reconnected or self._is_cut):
+                return False
+            seen.own_fault = error.errno in OWN_FAULTS
+            meter.abort(AbortBy.CLIENT if self._is_cut else AbortBy.UPSTREAM, monotonic_ns())
+        finally:
+            if line is not None:
+                self._busy.discard(line)
+                self._put_back(line, is_usable=reader.complete and reader.keeps_alive and not self._is_cut)
+        return True
+
+    def _line(self, meter: StreamMeter, seen: Exchange) -> Line:
+        seen.reused = bool(self._idle) and not seen.reconnected
+        if seen.reused:
+            line = self._idle.pop()
+            meter.connected(seen.issue_ns)
+            return line
+        self.opened += 1
+        line = dial(self._address, self._deadlines.connect_s)
+        if self._tls is not None:
+            try:
+                line.secure(self._tls, self._target.place.host)
+            except BaseException:
+                line.close()
+                raise
+        meter.connected(monotonic_ns())
+        return line
+
+    def _put_back(self, line: Line, *, is_usable: bool) -> None:
+        if is_usable:
+            self._idle.append(line)
+        else:
+            line.close()
+
+    def _converse(self, ask: Ask, line: Line, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
+        head = f"POST {self._target.base}{ask.path} HTTP/1.1\r\n".encode("latin-1")
+        data = b"%b%b%bContent-Length: %d\r\n\r\n%b" % (head, self._head, ask.headers, len(ask.body), ask.body)
+        line.wait_s(self._deadlines.first_token_s)
+        # The kernel may stamp an answer before our clock is read behind the call: what one call takes is sent when it
+        # begins.
+        begun_ns = monotonic_ns()
+        line.send(data)
+        meter.sent(begun_ns if len(data) <= _ONE_CALL_BYTES else monotonic_ns())
+        seen.sent_bytes = len(data)
+        ref_ns = seen.issue_ns if ask.t_sched_ns is None else ask.t_sched_ns
+        waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
+        at_ns = seen.issue_ns
+        while not reader.complete:
+            due_ns, by = waits.next(at_ns, has_output=meter.has_output)
+            got = _received(line, due_ns)
+            if got is None:
+                meter.abort(by, due_ns)
+                return
+            if not got.data:
+                self._peer_ended(reader, meter, seen)
+                return
+            at_ns = got.at_ns
+            seen.note(got)
+            if self._tap is not None:
+                self._tap(got.data, at_ns)
+            reader.feed(got.data, at_ns)
+            if reader.faulty or _is_over(ask, meter, waits, seen):
+                meter.abort(AbortBy.UPSTREAM if reader.faulty else AbortBy.CLIENT, at_ns)
+                return
+
+    def _peer_ended(self, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
+        if self._is_cut:
+            meter.abort(AbortBy.CLIENT, monotonic_ns())
+        elif seen.reused and not reader.begun:
+            raise ConnectionResetError(errno.ECONNRESET, "closed before the first byte")
+        else:
+            reader.closed(monotonic_ns())
+
+
+def _received(line: Line, due_ns: int) -> Got | None:
+    """Return what came before an instant, None if nothing did."""
+    line.wait_s(max((due_ns - monotonic_ns()) / _NS, _LEAST_WAIT_S))
+    try:
+        return line.receive()
+    except TimeoutError:
+        return None
+
+
+def _is_over(ask: Ask, meter: StreamMeter, waits: Waits, seen: Exchange) -> bool:
+    """Return whether the request is to be aborted as planned; lets the waits know of a visible token."""
+    if waits.watches and meter.has_output and meter.result().ttfo_us is not None:
+        waits.seen()
+    if ask.abort_after is None:
+        return False
+    seen.cut_by_plan = meter.result().n_out_events >= ask.abort_after
+    return seen.cut_by_plan
+
+
+_FIXED = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-Agent": "inferometer-load"}

@@ -1,0 +1,223 @@
+"""Knows one TCP connection of the load client, plain or TLS, whose reads carry the kernel's receive stamp.
+
+A client that is late makes a server look slow, so the stamp is the kernel's (`SO_TIMESTAMPNS`), which a stalled process
+does not move. The stamp is wall time: it becomes monotonic by the age it has right after the read. One read that
+returns several segments carries the stamp of the last, so it is never earlier than the truth and never later than the
+read. Where the kernel gives none, the instant of the read stands, and the lag is unknown.
+
+It refuses to know HTTP, and which threads are below: the `socket` module is the blocking one, or gevent's where Locust
+has patched it.
+
+Source: spec/loadtest.md 4; socket(7), cmsg(3); linux/include/uapi/asm-generic/socket.h (SO_TIMESTAMPNS_OLD = 35, its
+message a struct timespec of two longs on 64-bit machines); `ssl.MemoryBIO`, `SSLContext.wrap_bio`.
+"""
+
+import errno
+import socket
+import ssl
+import struct
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from telemetry.clock import monotonic_ns, wall_ns
+
+READ_BYTES_MAX = 64 * 1024
+"""Most bytes of one read."""
+LAG_NS_MAX = 60_000_000_000
+"""A stamp older than this, or one of the future, is no stamp: the wall clock was stepped."""
+_SO_TIMESTAMPNS = 35
+_TIMESPEC = struct.Struct("@qq")
+_NOTES_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
+_NS = 1_000_000_000
+_CLOCK_TRIES = 2
+_CLOCK_SPAN_NS = 20_000
+
+
+class Got(NamedTuple):
+    """What one read gave.
+
+    Attributes:
+        data: Bytes; empty at the peer's end.
+        at_ns: When they had arrived, monotonic.
+        lag_ns: How much later they were read; None if the kernel gave no stamp.
+    """
+
+    data: bytes
+    at_ns: int
+    lag_ns: int | None
+
+
+Address = tuple[socket.AddressFamily, tuple[str, int]]
+
+
+def addresses(host: str, port: int) -> list[Address]:
+    """Ask for the addresses of a name, once.
+
+    Raises:
+        OSError: The name is unknown or the resolver did not answer.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [(entry[0], (str(entry[4][0]), port)) for entry in dict.fromkeys(found)]
+
+
+class Line:
+    """One connection; `dial` makes it."""
+
+    __slots__ = ("_recvmsg", "_sock", "_tls")
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Take a connected socket over."""
+        self._sock = sock
+        self._recvmsg = sock.recvmsg
+        self._tls: _Tls | None = None
+
+    def secure(self, context: ssl.SSLContext, host: str) -> None:
+        """Begin TLS.
+
+        Raises:
+            OSError: It failed (`ssl.SSLError` is one).
+        """
+        tls = _Tls(context, host)
+        while tls.handshake():
+            self._sock.sendall(tls.outgoing())
+            data = self._sock.recv(READ_BYTES_MAX)
+            if not data:
+                raise ConnectionResetError(errno.ECONNRESET, "closed during the TLS handshake")
+            tls.take(data)
+        self._sock.sendall(tls.outgoing())
+        self._tls = tls
+
+    def wait_s(self, longest_s: float) -> None:
+        """Set the longest wait of each later call."""
+        self._sock.settimeout(longest_s)
+
+    def send(self, data: bytes) -> None:
+        """Hand bytes to the kernel, all of them.
+
+        Raises:
+            OSError: The connection failed, or it took too long.
+        """
+        self._sock.sendall(data if self._tls is None else self._tls.sealed(data))
+
+    def receive(self) -> Got:
+        """Wait for bytes, or for the peer's end.
+
+        Raises:
+            OSError: The connection failed; `TimeoutError`: nothing came in time.
+        """
+        if self._tls is None:
+            return self._received()
+        while True:
+            got = self._received()
+            if not got.data:
+                return got
+            self._tls.take(got.data)
+            if data := self._tls.opened():
+                return Got(data, got.at_ns, got.lag_ns)
+            if self._tls.ended:
+                return Got(b"", got.at_ns, got.lag_ns)
+
+    def shutdown(self) -> None:
+        """End both directions; whoever waits for bytes gets the end."""
+        with suppress(OSError):  # the peer was faster
+            self._sock.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._sock.close()
+
+    def _received(self) -> Got:
+        data, notes, _, _ = self._recvmsg(READ_BYTES_MAX, _NOTES_BYTES)
+        now_ns, wall = _both_clocks()
+        lag_ns = kernel_lag_ns(notes, wall)
+        return Got(data, now_ns if lag_ns is None else now_ns - lag_ns, lag_ns)
+
+
+def dial(address: Address, longest_s: float) -> Line:
+    """Connect.
+
+    Raises:
+        OSError: Nobody listens, or nobody answers in time.
+    """
+    family, place = address
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.settimeout(longest_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.connect(place)
+    except BaseException:
+        sock.close()
+        raise
+    return Line(sock)
+
+
+def kernel_lag_ns(notes: Sequence[tuple[int, int, bytes]], wall: int) -> int | None:
+    """Return how old the kernel's stamp of a read is.
+
+    Args:
+        notes: What came beside the bytes, as `socket.recvmsg` gives it.
+        wall: The wall clock right after the read, unix nanoseconds.
+
+    Returns:
+        Nanoseconds; None without a stamp, or with one that the wall clock was stepped away from.
+    """
+    for level, kind, data in notes:
+        if kind == _SO_TIMESTAMPNS and level == socket.SOL_SOCKET and len(data) == _TIMESPEC.size:
+            seconds, rest_ns = _TIMESPEC.unpack(data)
+            lag_ns: int = wall - seconds * _NS - rest_ns
+            return lag_ns if 0 <= lag_ns <= LAG_NS_MAX else None
+    return None
+
+
+def _both_clocks() -> tuple[int, int]:
+    """Read the monotonic and the wall clock as one: again if the process was stopped between the two."""
+    for _ in range(_CLOCK_TRIES):
+        now_ns, wall = monotonic_ns(), wall_ns()
+        if monotonic_ns() - now_ns < _CLOCK_SPAN_NS:
+            return now_ns, wall
+    return monotonic_ns(), wall_ns()
+
+
+class _Tls:
+    """TLS over bytes, without a socket."""
+
+    def __init__(self, context: ssl.SSLContext, host: str) -> None:
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._object = context.wrap_bio(self._in, self._out, server_hostname=host)
+        self.ended = False
+
+    def handshake(self) -> bool:
+        """Go on with the handshake; returns whether bytes of the peer are needed."""
+        try:
+            self._object.do_handshake()
+        except ssl.SSLWantReadError:
+            return True
+        return False
+
+    def outgoing(self) -> bytes:
+        """Return what must be sent."""
+        return self._out.read()
+
+    def take(self, data: bytes) -> None:
+        """Take what came."""
+        self._in.write(data)
+
+    def sealed(self, data: bytes) -> bytes:
+        """Return bytes as they are sent."""
+        self._object.write(data)
+        return self._out.read()
+
+    def opened(self) -> bytes:
+        """Return all bytes that are complete."""
+        parts: list[bytes] = []
+        try:
+            while part := self._object.read(READ_BYTES_MAX):
+                parts.append(part)
+            self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.ended = True
+        return b"".join(parts)
