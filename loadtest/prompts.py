@@ -1,0 +1,152 @@
+"""Knows how to write prompts of a wanted length without a tokenizer; refuses to know who reads them.
+
+A prompt is made of words of four letters, which are a token each in most vocabularies. Two probe requests say how many
+tokens a word really is, and how many a prompt has besides (template, nonce): `calibrated`.
+
+    shared prefix   f(seed, class, prefix id), first, so that a cache can hold it
+    nonce           16 hexadecimal digits, so that nothing else is held by accident
+    filler          a slice of one long text, from a place that the nonce says
+    block           f(seed, block id): equal ids are equal text; it begins with a word that no other id has, so prompts
+                    that share k leading ids share k blocks of words and not one word more
+
+A salt keeps a run from what an earlier run of the same seed left in a cache.
+
+Error: with a calibration the prompt's tokens are meant to be within 2 % of those asked for; the report shows what came.
+
+Source: spec/loadtest.md 8 (exact length, uniqueness), 10 (block text), 21.10.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+from loadtest.errors import PlanError
+from loadtest.plan import Arrival
+from loadtest.random_streams import stream
+
+BLOCK_TOKENS = 512
+"""Tokens of a block of a trace."""
+PROBE_WORDS = (64, 1024)
+"""Words of the two prompts that calibrate."""
+
+_RING = 1 << 16
+_WIDTH = 5  # a word and its space
+_WORDS = (
+    "able acid aged also area army away baby back ball band bank base bath bear beat been beer bell belt best bill bird "
+    "blow blue boat body bomb bond bone book boom born boss both bowl bulk burn bush busy call calm came camp card care "
+    "case cash cast cell chat chip city club coal coat code cold come cook cool cope copy core cost crew crop dark data "
+    "date dawn days dead deal dean dear debt deep deny desk dial diet disc disk does done door dose down draw drew drop "
+    "drug dual duke dust duty each earn ease east easy edge else even ever evil exit face fact fail fair fall farm fast "
+    "fate fear feed feel feet fell felt file fill film find fine fire firm fish five flat flow food foot ford form fort "
+    "four free from fuel full fund gain game gate gave gear gene gift girl give glad goal goes gold golf gone good gray "
+    "grew grey grow gulf hair half hall hand hang hard harm hate have head hear heat held hell help here hero high hill "
+    "hire hold hole holy home hope host hour huge hung hunt hurt idea inch into iron item join jump jury just keen keep "
+    "kept kick kind king knee knew know lack lady laid lake land lane last late lead left less life lift like line link"
+).split()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """How words become tokens at one endpoint.
+
+    Attributes:
+        tokens_per_word: Above 0.
+        tokens_fixed: Of a prompt without a word: the model's template and the nonce.
+    """
+
+    tokens_per_word: float = 1.0
+    tokens_fixed: float = 0.0
+
+    def words(self, tokens: int) -> int:
+        """Return how many words make a prompt of so many tokens; at least one."""
+        return max(1, round((tokens - self.tokens_fixed) / self.tokens_per_word))
+
+    def words_within(self, tokens: int) -> int:
+        """Return how many words make so many tokens inside a prompt."""
+        return max(1, round(tokens / self.tokens_per_word))
+
+
+def calibrated(tokens_few: int, tokens_many: int) -> Calibration:
+    """Return the calibration that two prompts of `PROBE_WORDS` words show.
+
+    Args:
+        tokens_few: `usage.prompt_tokens` of the shorter one.
+        tokens_many: Of the longer one.
+
+    Raises:
+        PlanError: The longer one has not more tokens.
+    """
+    few, many = PROBE_WORDS
+    if tokens_many <= tokens_few:
+        raise PlanError(
+            f"prompts of {few} and {many} words: found {tokens_few} and {tokens_many} tokens, allowed: more"
+        )
+    per_word = (tokens_many - tokens_few) / (many - few)
+    return Calibration(tokens_per_word=per_word, tokens_fixed=tokens_few - few * per_word)
+
+
+class Writer:
+    """Writes the prompts of one plan.
+
+    Args:
+        seed: Of the plan.
+        calibration: Of the endpoint.
+        salt: Of the run; with an empty one the texts follow from the seed alone.
+    """
+
+    def __init__(self, seed: int, calibration: Calibration | None = None, salt: str = "") -> None:
+        """Make the long text that all filler is cut from."""
+        uniform = stream(seed, "text/ring")
+        words = [_WORDS[int(uniform() * len(_WORDS))] for _ in range(_RING)]
+        self._ring = " ".join(words) + " "
+        self._seed, self._salt = seed, salt
+        self._calibration = calibration or Calibration()
+
+    def prompt(self, arrival: Arrival) -> str:
+        """Return the prompt of a first turn."""
+        words = self._calibration.words(arrival.len_in)
+        if arrival.blocks:
+            return self._blocks(arrival.blocks, words)
+        before = min(self._calibration.words_within(arrival.prefix_len), words - 1) if arrival.prefix_len else 0
+        shared = self._text(f"prefix/{arrival.workload_class}/{arrival.prefix_id}", before)
+        return f"{shared}{self.unique(arrival.nonce, words - before)}"
+
+    def unique(self, nonce: int, words: int) -> str:
+        """Return a nonce and so many words, for a prompt that is like no other; probes are written so too."""
+        digest = self._digest(f"nonce/{nonce}")
+        head = f"{nonce:016x}" if not self._salt else digest[:8].hex()
+        return f"{head} {self._cut(digest, words)}"[:-1]
+
+    def follow_up(self, arrival: Arrival, turn: int, tokens: int) -> str:
+        """Return the new text of a further turn of the conversation that the arrival opens."""
+        return self._text(f"turn/{arrival.nonce}/{turn}", self._calibration.words_within(tokens))[:-1]
+
+    def _blocks(self, blocks: tuple[int, ...], words: int) -> str:
+        whole = self._calibration.words_within(BLOCK_TOKENS)
+        last = max(1, words - whole * (len(blocks) - 1))
+        sizes = [whole] * (len(blocks) - 1) + [min(last, whole)]
+        return "".join(map(self._block, blocks, sizes))[:-1]
+
+    def _block(self, block: int, words: int) -> str:
+        return f"{_numeral(block)} {self._text(f'block/{block}', words - 1)}"
+
+    def _text(self, name: str, words: int) -> str:
+        return self._cut(self._digest(name), words)
+
+    def _digest(self, name: str) -> bytes:
+        return sha256(f"{self._seed}/{self._salt}/{name}".encode()).digest()
+
+    def _cut(self, digest: bytes, words: int) -> str:
+        """Return so many words of the ring, from a place that a digest says, each with its space."""
+        start = int.from_bytes(digest[8:16], "big") % _RING
+        turns = (start + words) // _RING + 1
+        text = self._ring * turns if turns > 1 else self._ring
+        return text[start * _WIDTH : (start + words) * _WIDTH]
+
+
+def _numeral(number: int) -> str:
+    """Return a number as one word, its low digits first: all words are of one length, so no two numbers are alike."""
+    digits = _WORDS[number % len(_WORDS)]
+    while number >= len(_WORDS):
+        number //= len(_WORDS)
+        digits += _WORDS[number % len(_WORDS)]
+    return digits
