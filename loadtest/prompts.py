@@ -25,23 +25,20 @@ from loadtest.random_streams import stream
 
 BLOCK_TOKENS = 512
 """Tokens of a block of a trace."""
-PROBE_WORDS = (64, 1024)
-"""Words of the two prompts that calibrate."""
-
-_RING = 1 << 16
-_WIDTH = 5  # a word and its space
-_WORDS = (
-    "able acid aged also area army away baby back ball band bank base bath bear beat been beer bell belt best bill bird "
-    "blow blue boat body bomb bond bone book boom born boss both bowl bulk burn bush busy call calm came camp card care "
-    "case cash cast cell chat chip city club coal coat code cold come cook cool cope copy core cost crew crop dark data "
-    "date dawn days dead deal dean dear debt deep deny desk dial diet disc disk does done door dose down draw drew drop "
-    "drug dual duke dust duty each earn ease east easy edge else even ever evil exit face fact fail fair fall farm fast "
-    "fate fear feed feel feet fell felt file fill film find fine fire firm fish five flat flow food foot ford form fort "
-    "four free from fuel full fund gain game gate gave gear gene gift girl give glad goal goes gold golf gone good gray "
-    "grew grey grow gulf hair half hall hand hang hard harm hate have head hear heat held hell help here hero high hill "
-    "hire hold hole holy home hope host hour huge hung hunt hurt idea inch into iron item join jump jury just keen keep "
-    "kept kick kind king knee knew know lack lady laid lake land lane last late lead left less life lift like line link"
-).split()
+PROBE_LETTERS = 4
+_WIDTH = _LETTERS + 1  # a word and its space
+_WORDS = (  # 233, end to end
+    "thatwordableacidagedalsoareaarmyawaybabybackballbandbankbasebathbearbeatbeenbeerbellbeltbestbillbirdblowblueboat"
+    "bodybombbondbonebookboombornbossbothbowlbulkburnbushbusycallcalmcamecampcardcarecasecashcastcellchatchipcityclub"
+    "coalcoatcodecoldcomecookcoolcopecopycorecostcrewcropdarkdatadatedawndaysdeaddealdeandeardebtdeepdenydeskdialdiet"
+    "discdiskdoesdonedoordosedowndrawdrewdropdrugdualdukedustdutyeachearneaseeasteasyedgeelseeveneverevilexitfacefact"
+    "failfairfallfarmfastfatefearfeedfeelfeetfellfeltfilefillfilmfindfinefirefirmfishfiveflatflowfoodfootfordformfort"
+    "fourfreefromfuelfullfundgaingamegategavegeargenegiftgirlgivegladgoalgoesgoldgolfgonegoodgraygrewgreygrowgulfhair"
+    "halfhallhandhanghardharmhatehaveheadhearheatheldhellhelphereherohighhillhireholdholeholyhomehopehosthourhugehung"
+    "hunthurtideainchintoironitemjoinjumpjuryjustkeenkeepkeptkickkindkingkneeknewknowlackladylaidlakelandlanelastlate"
+    "leadleftlesslifeliftlikelinelinklive"
+)
+_WORDS_N = len(_WORDS) // _LETTERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +93,7 @@ class Writer:
     def __init__(self, seed: int, calibration: Calibration | None = None, salt: str = "") -> None:
         """Make the long text that all filler is cut from."""
         uniform = stream(seed, "text/ring")
-        words = [_WORDS[int(uniform() * len(_WORDS))] for _ in range(_RING)]
-        self._ring = " ".join(words) + " "
+        self._ring = "".join(f"{_word(int(uniform() * _WORDS_N))} " for _ in range(_RING))
         self._seed, self._salt = seed, salt
         self._calibration = calibration or Calibration()
 
@@ -145,8 +141,12 @@ class Writer:
 
 def _numeral(number: int) -> str:
     """Return a number as one word, its low digits first: all words are of one length, so no two numbers are alike."""
-    digits = _WORDS[number % len(_WORDS)]
-    while number >= len(_WORDS):
-        number //= len(_WORDS)
-        digits += _WORDS[number % len(_WORDS)]
+    digits = _word(number % _WORDS_N)
+    while number >= _WORDS_N:
+        number //= _WORDS_N
+        digits += _word(number % _WORDS_N)
     return digits
+
+
+def _word(at: int) -> str:
+    return _WORDS[at * _LETTERS : (at + 1) * _LETTERS]

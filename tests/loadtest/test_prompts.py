@@ -13,7 +13,7 @@ from loadtest.prompts import BLOCK_TOKENS, PROBE_WORDS, Calibration, Writer, cal
 WRITER = Writer(7)
 
 
-def arrival(  # noqa: PLR0913 -- what a prompt depends on
+def arrival(
     *,
     nonce: int = 1,
     len_in: int = 100,
