@@ -25,10 +25,14 @@ from loadtest.random_streams import stream
 
 BLOCK_TOKENS = 512
 """Tokens of a block of a trace."""
-PROBE_LETTERS = 4
+PROBE_WORDS = (64, 1024)
+"""Words of the two prompts that calibrate."""
+
+_RING = 1 << 16
+_LETTERS = 4
 _WIDTH = _LETTERS + 1  # a word and its space
 _WORDS = (  # 233, end to end
-    "thatwordableacidagedalsoareaarmyawaybabybackballbandbankbasebathbearbeatbeenbeerbellbeltbestbillbirdblowblueboat"
+    "ableacidagedalsoareaarmyawaybabybackballbandbankbasebathbearbeatbeenbeerbellbeltbestbillbirdblowblueboat"
     "bodybombbondbonebookboombornbossbothbowlbulkburnbushbusycallcalmcamecampcardcarecasecashcastcellchatchipcityclub"
     "coalcoatcodecoldcomecookcoolcopecopycorecostcrewcropdarkdatadatedawndaysdeaddealdeandeardebtdeepdenydeskdialdiet"
     "discdiskdoesdonedoordosedowndrawdrewdropdrugdualdukedustdutyeachearneaseeasteasyedgeelseeveneverevilexitfacefact"
@@ -36,7 +40,7 @@ _WORDS = (  # 233, end to end
     "fourfreefromfuelfullfundgaingamegategavegeargenegiftgirlgivegladgoalgoesgoldgolfgonegoodgraygrewgreygrowgulfhair"
     "halfhallhandhanghardharmhatehaveheadhearheatheldhellhelphereherohighhillhireholdholeholyhomehopehosthourhugehung"
     "hunthurtideainchintoironitemjoinjumpjuryjustkeenkeepkeptkickkindkingkneeknewknowlackladylaidlakelandlanelastlate"
-    "leadleftlesslifeliftlikelinelinklive"
+    "leadleftlesslifeliftlikelinelinkliveload"
 )
 _WORDS_N = len(_WORDS) // _LETTERS
 
