@@ -26,6 +26,8 @@ class Kind(StrEnum):
 
     BURN = "burn"
     ERRORS = "errors"
+    ERROR_CLASS = "error_class"
+    """One class of errors, of which `ERRORS` counts all."""
     LATENCY = "latency"
     THROUGHPUT = "throughput"
     OOM = "oom"
@@ -66,6 +68,7 @@ class Inhibition:
         equal: Labels that both must have alike; the first must be there, the others may be missing in both.
         needs_higher: Whether the speaker's severity must be higher, not just as high.
         needs_wider: Whether the speaker's group must contain the other's, and count most of its bad requests.
+        needs_most: The same of a speaker of another kind, which may have the same group, and a service beside it.
     """
 
     name: str
@@ -74,9 +77,10 @@ class Inhibition:
     equal: tuple[str, ...]
     needs_higher: bool = False
     needs_wider: bool = False
+    needs_most: bool = False
 
 
-DERIVED = frozenset({Kind.BURN, Kind.ERRORS, Kind.LATENCY, Kind.THROUGHPUT})
+DERIVED = frozenset({Kind.BURN, Kind.ERRORS, Kind.ERROR_CLASS, Kind.LATENCY, Kind.THROUGHPUT})
 """Kinds that are computed from requests, and say little while not all of them are seen."""
 RULED = DERIVED - {Kind.BURN}
 """Those of them that belong to a built-in rule, and so to an endpoint, not to an objective."""
@@ -95,8 +99,26 @@ INHIBITIONS = (
     Inhibition(name="blind endpoint", by=frozenset({Kind.BLIND}), of=RULED, equal=("endpoint",)),
     Inhibition(name="wider group", by=None, of=None, equal=("slo",), needs_wider=True),
     Inhibition(
-        name="out of memory", by=frozenset({Kind.OOM}), of=frozenset({Kind.ERRORS}), equal=("endpoint", "service")
+        name="out of memory",
+        by=frozenset({Kind.OOM}),
+        of=frozenset({Kind.ERRORS, Kind.ERROR_CLASS}),
+        equal=("endpoint", "service"),
     ),
+    Inhibition(
+        name="all errors",
+        by=frozenset({Kind.ERRORS}),
+        of=frozenset({Kind.ERROR_CLASS}),
+        equal=("endpoint", "model"),
+    ),
+    # A failed request is slower than any limit, and bad to any objective: one fault wakes one person once.
+    Inhibition(
+        name="errors, not slowness",
+        by=frozenset({Kind.ERRORS}),
+        of=frozenset({Kind.LATENCY}),
+        equal=("endpoint",),
+        needs_most=True,
+    ),
+    Inhibition(name="burning objective", by=frozenset({Kind.BURN}), of=RULED, equal=("endpoint",), needs_most=True),
 )
 """The default rules; the first that holds is named."""
 
@@ -191,13 +213,18 @@ def _applies(rule: Inhibition, speaker: Firing, other: Firing) -> bool:
         return False
     by, of = _rank(speaker.severity), _rank(other.severity)
     high = by < of if rule.needs_higher else by <= of
-    return high and (not rule.needs_wider or _explains(speaker, other))
+    wide = not rule.needs_wider or _is_wider(speaker, other)
+    return high and wide and (not rule.needs_most or _counts_most(speaker, other, _GROUP[1:]))
 
 
-def _explains(wide: Firing, narrow: Firing) -> bool:
-    """Return whether a group contains another, and its alert counts most of the other's bad requests."""
-    contains = all(wide.labels.get(name, value) == value for name, value in narrow.labels.items() if name in _GROUP)
-    contains = contains and all(narrow.labels.get(name) == wide.labels[name] for name in _GROUP if name in wide.labels)
-    if not contains or wide.kind is not narrow.kind or _width(wide.labels) <= _width(narrow.labels):
+def _is_wider(wide: Firing, narrow: Firing) -> bool:
+    """Return whether a group contains another of its kind, and its alert counts most of the other's bad requests."""
+    wider = wide.kind is narrow.kind and _width(wide.labels) > _width(narrow.labels)
+    return wider and _counts_most(wide, narrow, _GROUP)
+
+
+def _counts_most(wide: Firing, narrow: Firing, names: Sequence[str]) -> bool:
+    """Return whether a group contains another, or is it, and its alert counts most of the other's bad requests."""
+    if any(narrow.labels.get(name) != wide.labels[name] for name in names if name in wide.labels):
         return False
     return wide.bad is not None and narrow.bad is not None and wide.bad >= EXPLAINS_RATIO * narrow.bad

@@ -21,6 +21,8 @@ from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
 from telemetry.queries.flows import CountedFlows, flow_counts
 from telemetry.queries.lengths import length_mix
+from telemetry.queries.peaks import peaks
+from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.spent import CountedGroup, series, spent
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -114,11 +116,16 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "spent": lambda value: spent(CountedGroup(slo=value, definition_hash=1, group={value: value}), 0, 30),
     "series": lambda value: series(CountedGroup(slo=value, definition_hash=1, group={"a": value}), 0, 30, 30),
     "alert changes": lambda value: told.alert_changes(0, 1, slo=value, severity=value),
+    "blind spells": lambda value: told.blind_spells(value, 0, 1),
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "cache hits around markers": hits_around_marks(0, 1),
+    "adjustments": told.adjustments(0, 1),
+    "acts": told.acts(0, 1),
     "lengths": length_mix(0, 1),
     "slow by hour": slow_by_hour(0, 1, Anchor(base_us=1), (3.0, 10.0)),
+    "peaks": peaks(0, 60),
     "failures": failures(((0, 60),), ((Outcome.OOM,),)),
     "request": queries.request(uuid7(SINCE_MS, 5)),
     "coverage": queries.coverage(0),
