@@ -1,16 +1,25 @@
 """Rows of engines and GPUs, and a rule that is asked about them on a real store."""
 
+import json
 from collections.abc import Sequence
+from itertools import count
+from uuid import UUID
 
 import msgspec
 
 from slo.rules.rule import Found, Rule
 from telemetry.clock import wall_ms
-from telemetry.samples import EngineSample
+from telemetry.record import RequestBatch, RequestRecord
+from telemetry.samples import EngineSample, GpuRow
+from telemetry.schema.loads import SCALING_PROFILES
 from telemetry.store import Store
+from telemetry.testing.memory_store import sample_request
 
 NOW_S = wall_ms() // 3_600_000 * 3_600
 """A whole hour, from which the tests count back: all that they insert is kept."""
+
+
+_NUMBERS = count(1_000_000)
 
 
 def scrape(endpoint: str, replica: str, at_s: float, **known: object) -> EngineSample:
@@ -20,8 +29,34 @@ def scrape(endpoint: str, replica: str, at_s: float, **known: object) -> EngineS
     )  # fmt: skip
 
 
-def insert(writer: Store, rows: list[EngineSample]) -> None:
-    writer.insert_samples(rows, f"{rows[0].endpoint}-{hash(str(msgspec.to_builtins(rows)))}")
+def gpu(endpoint: str, at_s: float, util: float | None, sm: float | None = None, index: int = 0) -> GpuRow:
+    return GpuRow(
+        ts=round(at_s * 1000), node="n1", gpu_uuid=f"GPU-{endpoint}-{index}", mig_uuid="", gpu_name="H100",
+        endpoint=endpoint, replica="r0", gpu_index=index, gpu_util_ratio=util, sm_ratio=sm,
+    )  # fmt: skip
+
+
+def request(endpoint: str, at_s: float, **known: object) -> RequestRecord:
+    """A request that ended well, unlike any other of its endpoint."""
+    at_ms, number = round(at_s * 1000), next(_NUMBERS)
+    named = {"endpoint": endpoint, "record_id": UUID(int=number), "replica": "r0"}
+    return msgspec.structs.replace(sample_request(number, at_ms), **named | known)
+
+
+def send(writer: Store, records: Sequence[RequestRecord]) -> None:
+    number = next(_NUMBERS)
+    seqs = tuple(range(len(records)))
+    writer.insert_requests(RequestBatch(collector=f"rig/{number}", seqs=seqs, records=tuple(records)), f"rig-{number}")
+
+
+def profile(writer: Store, target: str, mu_star_per_s: float | None, **told: object) -> None:
+    """Publish a scaling profile, for ever."""
+    row = (target, "", mu_star_per_s, 1_000, 4_102_444_800_000, json.dumps(told))
+    writer.insert_rows(SCALING_PROFILES, [row], f"profile-{next(_NUMBERS)}")
+
+
+def insert(writer: Store, rows: Sequence[EngineSample] | Sequence[GpuRow]) -> None:
+    writer.insert_samples(rows, f"rig-{next(_NUMBERS)}")
 
 
 def asked(reader: Store, rule: Rule, at_s: int) -> Sequence[Found]:

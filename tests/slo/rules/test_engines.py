@@ -139,7 +139,7 @@ WORK: dict[str, tuple[list[EngineSample], Judged]] = {
     "loses some since a minute": (busy("loses", [*[0] * 14, 9]), (SILENT, SILENT, True)),
     "tells no preemptions": (busy("untold", THRASHING, preemptions_total=None), (SILENT, SILENT, False)),
     "tells no endings": (busy("endless", THRASHING, success_total={}), (SILENT, SILENT, False)),
-    "has just begun": (busy("new", [1] * 4), (SILENT, SILENT, False)),
+    "has just begun": (busy("begun", [1] * 4), (SILENT, SILENT, False)),
 }
 
 

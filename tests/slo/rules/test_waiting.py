@@ -42,7 +42,7 @@ QUEUES: dict[str, tuple[list[EngineSample], tuple[Verdict, Verdict, bool]]] = {
     "nothing waits, and nothing ends": (queued("calm", 0, 0), (SILENT, SILENT, True)),
     "endings are not told, nor seen": (queued("untold", 80, None), (SILENT, TICKET, False)),
     "waiting is not told": (queued("mute", None, 3), (SILENT, SILENT, False)),
-    "two scrapes are too few for a rate": (queued("new", 75, 3.243, 2), (SILENT, TICKET, False)),
+    "two scrapes are too few for a rate": (queued("young", 75, 3.243, 2), (SILENT, TICKET, False)),
 }
 
 

@@ -20,9 +20,11 @@ from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
 from telemetry.queries.flows import CountedFlows, flow_counts
+from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.lengths import length_mix
 from telemetry.queries.peaks import peaks
 from telemetry.queries.prefix_cache import hits_around_marks
+from telemetry.queries.profiles import profiles
 from telemetry.queries.spent import CountedGroup, series, spent
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -140,6 +142,8 @@ OTHERS = {
     "last answers": engine_life.answers(0),
     "counters of engines": engine_life.increases(0, 1, 2),
     "queues of engines": engine_life.queues(0, 1),
+    "peaks of GPUs": gpu_peaks(0, 1),
+    "profiles": profiles(0),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
