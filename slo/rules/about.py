@@ -1,0 +1,181 @@
+"""Knows what people may read and set of every built-in rule, as data; refuses to know how a rule works.
+
+Light on purpose: the configuration checks its keys against it.
+
+Source: spec/slo.md 13, 14 (seeds S0 to S3 of the reading list; what the plain threshold says and where it misleads).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """One rule, for people.
+
+    Attributes:
+        seed: Where the rule comes from: S0 to S3, or `slo.md 14`.
+        default: When it is true, and what it raises.
+        misleads: What the plain threshold says, and where that is wrong.
+        threshold: What the setting `threshold` is, with its default; empty if the rule has none.
+        options: More numbers that may be set: name to meaning, with its default.
+    """
+
+    seed: str
+    default: str
+    misleads: str
+    threshold: str = ""
+    options: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+_CLASS = "HTTP status share >= 0.5 % and 5 times the day before; errors in a stream and time-outs ride on 200"
+
+
+def _class(of: str, what: str, severity: str, misleads: str = _CLASS) -> About:
+    return About(
+        seed=of,
+        default=f"error_rate_jump of {what}; {severity}",
+        misleads=misleads,
+        threshold="least share of requests, 0.005",
+    )
+
+
+ABOUT: Mapping[str, About] = {
+    "p99_over_sla": About(
+        seed="S3",
+        default="more than 1 % of requests proven slower than 1.1 times the SLA over 5 m and 1 h; page",
+        misleads="P99 of 5 m > 1.1 SLA; of 60 requests the P99 is the slowest, so one slow call pages",
+        threshold="multiple of the SLA, 1.1",
+        options={
+            "sla_s": "longest duration of a request, seconds; 0.8 for answers of up to 200 tokens, else it must be set",
+            "ttft_s": "longest time to the first token, seconds; without it that time is not looked at",
+        },
+    ),
+    "p99_drift": About(
+        seed="S0",
+        default="P99 of the time to first token proven 3 times its limit for most of a day (ticket), 10 times (page)",
+        misleads="P99 day over day > 1.2; tenfold in 14 days is 18 % a day and never fires",
+        threshold="multiple that is a ticket, 3",
+        options={
+            "page_ratio": "multiple that is a page, 10",
+            "anchor_s": "limit, seconds, 1.0",
+            "anchor_s_per_token": "more of it for each input token, seconds, 0.0002",
+        },
+    ),
+    "ttft_p99_load_triple": About(
+        seed="S1",
+        default="P99 of the time to first token at load 3 times that off it, within equal prompts; page",
+        misleads="P99 at peak / off peak >= 3; prompts are longer at the peak, and samples few",
+        threshold="multiple, 3",
+    ),
+    "tail_spread": About(
+        seed="S1",
+        default="P99/P50 of time to first token beyond its prompt, and of time per token, 1.5 times usual; ticket",
+        misleads="P99/P50 of whole requests > 2; answers of different lengths make it wide by nature",
+        threshold="multiple of the usual spread, 1.5",
+    ),
+    "error_rate_jump": About(
+        seed="S3",
+        default="error rate proven above twice the day before and >= 0.5 %, over 5 m and 1 h; page (5 times) or ticket",
+        misleads="rate >= 0.5 % and 5 times the day before; of 60 requests one error fires, 17 times a day",
+        threshold="least error rate, 0.005",
+    ),
+    "error_rate_5xx": _class("S3", "server_error, overloaded, unavailable, engine_dead", "page"),
+    "error_rate_timeout": _class("S3", "timeout_first_token, timeout_stream", "page"),
+    "error_rate_oom": _class("S3", "oom", "page"),
+    "error_rate_stream": _class("S3", "stream_error, stream_truncated", "page"),
+    "error_rate_connect": _class("S3", "connect_error", "page"),
+    "error_rate_auth": _class("slo.md 3", "auth, of all requests", "ticket", "no objective counts them"),
+    "error_rate_not_found": _class("slo.md 3", "not_found, of all requests", "ticket", "no objective counts them"),
+    "error_rate_peak": About(
+        seed="S1",
+        default="error rate proven above 0.3 % in the busiest tenth of minutes; page",
+        misleads="share in the busiest hour; of 100 requests one error is 1 %",
+        threshold="error rate, 0.003",
+    ),
+    "oom": About(
+        seed="S3",
+        default="any request that ended for want of memory within 10 m (ticket), 3 at one endpoint (page)",
+        misleads="the same; it is told beside the error rates, which it explains",
+        threshold="requests that are a page, 3",
+    ),
+    "abandonment": _class(
+        "slo.md 14", "requests left before any output, of all", "ticket", "gateways count them as success"
+    ),
+    "throughput_below_expected": About(
+        seed="S3",
+        default="speed at the same load 20 % (ticket) or 40 % (page) below the baseline",
+        misleads="tokens/s under a preset for the model and GPU; tokens/s follow demand",
+        threshold="share below the baseline that is a ticket, 0.2",
+    ),
+    "gpu_band": About(
+        seed="S3",
+        default="GPUs at peak load pinned, over-subscribed, over-provisioned or saturated unseen; ticket",
+        misleads="mean utilisation at peak outside 70-90 %; NVML shows 100 % with one request",
+    ),
+    "cost_jump": About(
+        seed="S3",
+        default="cost per token 30 % above the median of 7 nights by more than traffic explains; ticket",
+        misleads="today / yesterday > 1.3; a quiet night dilutes fixed cost",
+        threshold="share above usual, 0.3",
+    ),
+    "wasting_compute": About(
+        seed="S3",
+        default="P99 proven 10 % up within equal prompts, cost per token flat, cost per token in time up; ticket",
+        misleads="P99 +10 % and cost within 5 %; longer inputs raise P99 honestly",
+    ),
+    "queue_depth": About(
+        seed="S3",
+        default="what waits takes longer than it may to be worked off; ticket",
+        misleads="75 waiting (50 to 100 are safe); a count is no time: at 3.24 requests/s it is 23 s",
+        threshold="requests waiting of the naive reading, 75",
+        options={"tau_q_s": "longest time that the queue may take, seconds"},
+    ),
+    "stalled_engine": About(
+        seed="slo.md 14",
+        default="requests run and no token came for 30 s over 2 scrapes; page",
+        misleads="/health stays 200, and nothing is logged",
+        threshold="seconds without a token, 30",
+    ),
+    "kv_thrash": About(
+        seed="slo.md 14",
+        default="more than 10 % of tokens are computed again after preemptions, for 10 m; ticket",
+        misleads="the use of the KV cache looks fine",
+        threshold="share of tokens, 0.1",
+    ),
+    "prefix_cache_collapse": About(
+        seed="slo.md 14",
+        default="hit ratio halved within 60 m of a change, in equal prompts; ticket",
+        misleads="hit ratio over all prompts; other lengths hit otherwise",
+        threshold="relative fall, 0.5",
+    ),
+    "length_mix_shift": About(
+        seed="slo.md 14",
+        default="lengths of inputs or outputs are others than in the last 7 d (stability index > 0.25); ticket",
+        misleads="mean length; it hides two kinds of requests that trade places",
+        threshold="population stability index, 0.25",
+    ),
+    "quality_canary": About(
+        seed="slo.md 14",
+        default="repetition, NaN outputs, empty answers, or outputs 40 % shorter; ticket",
+        misleads="status 200 and good latencies",
+    ),
+    "replica_outlier": About(
+        seed="slo.md 14",
+        default="speed or error rate of a replica beyond 3 robust deviations of its peers, 4 replicas or more; ticket",
+        misleads="the mean over replicas hides one",
+        threshold="robust deviations, 3",
+    ),
+    "telemetry_self": About(
+        seed="slo.md 14",
+        default="drops > 0.1 %, watermark lag > 30 s, unclassified outcomes > 1 %, or a step of a clock; ticket",
+        misleads="figures that look calm because rows are missing",
+    ),
+    "anomaly": About(
+        seed="S3",
+        default="6 robust deviations and 30 % from the weekday hours of 4 weeks, 3 times on end; ticket, from 7 d on",
+        misleads="mean and standard deviation of the last hour; a daily rhythm fires it every morning",
+        threshold="robust deviations, 6",
+    ),
+}
+"""Every rule by its name."""

@@ -1,0 +1,35 @@
+"""The list of rules: made, documented, and asking what a store can answer."""
+
+from pathlib import Path
+
+import pytest
+
+from slo.rules.catalogue import CATALOGUE, about, page, rules
+from slo.rules.rule import Mode, Rule, RuleId, Settings
+from telemetry.store import Store
+
+ROOT = Path(__file__).parents[3]
+AT_S = 1_790_000_000 // 86_400 * 86_400
+
+
+def test_the_page_in_the_repository_is_the_generated_one() -> None:
+    # To make it so: inferometer config rules > docs/rules.md
+    assert page() == (ROOT / "docs" / "rules.md").read_text()
+
+
+def test_settings_reach_the_rule_that_they_name() -> None:
+    naive = Settings(mode=Mode.NAIVE)
+    made = {rule.id: rule for rule in rules({RuleId.OOM: naive})}
+
+    assert made.keys() == CATALOGUE.keys()
+    assert [one for one, rule in made.items() if rule.settings == naive] == [RuleId.OOM]
+
+
+@pytest.mark.parametrize("rule", rules({}), ids=lambda rule: rule.id)
+def test_a_rule_is_asked_at_instants_of_the_engine_and_the_store_answers(rule: Rule, reader: Store) -> None:
+    assert rule.every_s % 30 == 0
+    assert rule.for_s % 30 == 0
+    assert about(rule.id).default
+    rows = {name: reader.query(question) for name, question in rule.questions(AT_S).items()}
+
+    assert all(set(found.labels) for found in rule.judge(AT_S, rows))
