@@ -1,0 +1,121 @@
+from collections.abc import Callable
+
+import pytest
+
+from loadtest.dispatch import LEAD_NS, SLEEP_NS_MAX, Dispatcher, Pacer
+from loadtest.plan import Arrival
+
+MS = 1_000_000
+
+
+class Hands:
+    """A clock that sleeps move, each ending late; yields cost a microsecond."""
+
+    def __init__(self, late_ns: int = 0) -> None:
+        self.now_ns = 0
+        self.late_ns = late_ns
+        self.sleeps: list[float] = []
+
+    def read(self) -> int:
+        return self.now_ns
+
+    def sleep(self, wait_s: float) -> None:
+        self.sleeps.append(wait_s)
+        self.now_ns += round(wait_s * 1e9) + (self.late_ns if wait_s else 1000)
+
+
+def arrival(j: int, at_ms: float) -> Arrival:
+    return Arrival(j=j, t_sched_ns=round(at_ms * MS), workload_class="default", len_in=1, len_out=1, nonce=j)
+
+
+def never() -> bool:
+    return False
+
+
+def nothing(one: Arrival, t_sched_ns: int) -> None:
+    del one, t_sched_ns
+
+
+def dispatched(
+    times_ms: list[float], hands: Hands, cap: int = 100, stopped: Callable[[], bool] = never
+) -> tuple[Dispatcher, list[tuple[int, float]], list[int]]:
+    begun: list[tuple[int, float]] = []
+    shed: list[int] = []
+    dispatcher = Dispatcher(
+        cap,
+        lambda one, t_sched_ns: begun.append((one.j, (hands.now_ns - t_sched_ns) / MS)),
+        lambda one, _: shed.append(one.j),
+        hands.read,
+    )
+    arrivals = [arrival(j, at_ms) for j, at_ms in enumerate(times_ms)]
+    dispatcher.run(arrivals, 0, Pacer(hands.read, hands.sleep, stopped))
+    return dispatcher, begun, shed
+
+
+def test_a_sleep_that_ends_late_delays_nothing() -> None:
+    _, begun, _ = dispatched([10, 30, 70], Hands(late_ns=LEAD_NS - 1))
+
+    assert [0, 1, 2] == [j for j, _ in begun]
+    assert max(lag_ms for _, lag_ms in begun) <= 0.001
+
+
+def test_a_long_wait_is_slept_in_pieces() -> None:
+    hands = Hands()
+    dispatched([1000], hands)
+
+    assert max(hands.sleeps) == SLEEP_NS_MAX / 1e9
+
+
+def test_arrivals_that_are_late_are_sent_at_once_and_in_order() -> None:
+    hands = Hands()
+    hands.now_ns = 50 * MS  # a worker that was stopped
+    _, begun, _ = dispatched([10, 20, 60], hands)
+
+    assert [(0, 40.0), (1, 30.0)] == begun[:2]
+    assert 2 == begun[2][0]
+
+
+def test_answers_that_never_come_delay_nothing() -> None:
+    dispatcher, begun, _ = dispatched([float(ms) for ms in range(1, 60)], Hands())
+
+    assert 59 == len(begun) == dispatcher.in_flight
+
+
+@pytest.mark.parametrize(("cap", "n_shed"), [(2, 3), (5, 0), (6, 0)])
+def test_an_arrival_above_the_cap_is_shed_and_never_delayed(cap: int, n_shed: int) -> None:
+    dispatcher, begun, shed = dispatched([1, 2, 3, 4, 5], Hands(), cap)
+
+    assert (n_shed, n_shed, 5 - n_shed) == (dispatcher.shed, len(shed), dispatcher.sent)
+    assert max(lag_ms for _, lag_ms in begun) <= 0.001
+
+
+def test_an_end_makes_room() -> None:
+    hands = Hands()
+    dispatcher = Dispatcher(1, nothing, nothing, hands.read)
+    for j in range(3):
+        dispatcher.begin(arrival(j, 0), 0)
+        dispatcher.ended()
+
+    assert (3, 0, 0) == (dispatcher.sent, dispatcher.shed, dispatcher.in_flight)
+
+
+def test_requests_in_flight_are_summed_over_time() -> None:
+    hands = Hands()
+    dispatcher = Dispatcher(9, nothing, nothing, hands.read)
+    dispatcher.begin(arrival(0, 0), 0)
+    hands.now_ns = 10 * MS
+    dispatcher.begin(arrival(1, 0), 0)
+    hands.now_ns = 15 * MS
+    dispatcher.ended()
+    dispatcher.ended()
+    hands.now_ns = 99 * MS
+
+    assert 20_000 == dispatcher.in_flight_us  # 15 ms and 5 ms
+
+
+def test_a_run_that_is_told_to_stop_stops_within_a_sleep() -> None:
+    hands = Hands()
+    dispatcher, begun, _ = dispatched([10, 5000], hands, stopped=lambda: hands.now_ns > 400 * MS)
+
+    assert (1, 1) == (dispatcher.sent, len(begun))
+    assert hands.now_ns <= 400 * MS + SLEEP_NS_MAX
