@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from slo.objective import Objective, Rolling
 from slo.reach import BAD_RATIOS, Reach, reaches
 from slo.terms import written
+from slo.wholes import events, words
 
 REACH_NAMES = (
-    *("slo", "severity", "burn", "long_s", "short_s", "reach_ratio", "state"),
+    *("slo", "counts", "severity", "burn", "long_s", "short_s", "reach_ratio", "state"),
     *(f"detect_{ratio:g}_s".replace(".", "_") for ratio in BAD_RATIOS),
 )
-REACH_BRIEF = ("slo", "severity", "burn", "long_s", "reach_ratio", "state", "detect_1_s")
+REACH_BRIEF = ("slo", "counts", "severity", "burn", "long_s", "reach_ratio", "state", "detect_1_s")
 """What fits a terminal."""
 LIST_NAMES = ("slo", "service", "target", "window", "budgeting", "good", "filter", "template", "hash")
 
@@ -22,7 +23,9 @@ Row = dict[str, object]
 
 def reach_rows(objectives: Sequence[Objective]) -> list[Row]:
     """Return one row for each burn rule: what it needs, and how soon it sees a share of bad requests."""
-    return [_reach(one) for objective in objectives for one in reaches(objective)]
+    return [
+        {"counts": events(objective.whole), **_reach(one)} for objective in objectives for one in reaches(objective)
+    ]
 
 
 def list_rows(objectives: Sequence[Objective], hashes: Sequence[int]) -> list[Row]:
@@ -39,7 +42,7 @@ def list_rows(objectives: Sequence[Objective], hashes: Sequence[int]) -> list[Ro
             "target": one.target,
             "window": window(one),
             "budgeting": one.budgeting.value,
-            "good": "outcome is good" if one.indicator.good is None else written(one.indicator.good),
+            "good": _good(one),
             "filter": "" if one.indicator.only is None else written(one.indicator.only),
             "template": one.template,
             "hash": f"{number:016x}",
@@ -56,6 +59,13 @@ def window(objective: Objective) -> str:
     return f"calendar {given.count}{given.unit.value} from {given.start:%Y-%m-%d %H:%M} {given.zone}"
 
 
+def _good(one: Objective) -> str:
+    if one.whole is not None:
+        return words(one.whole)
+    return "outcome is good" if one.indicator.good is None else written(one.indicator.good)
+
+
 def _reach(one: Reach) -> Row:
+    names = [name for name in REACH_NAMES if name != "counts"]
     values = (one.objective, one.severity, one.rule.burn, one.rule.long_s, one.rule.short_s, one.ratio, one.can_fire)
-    return dict(zip(REACH_NAMES, (*values, *one.detect_s), strict=True))
+    return dict(zip(names, (*values, *one.detect_s), strict=True))

@@ -15,6 +15,7 @@ from slo.burn_catalogue import FIXED_WINDOWS
 from slo.judging import Verdict, stored, verdict
 from slo.periods import Calendar, CalendarUnit
 from slo.terms import Condition, figures, written
+from slo.wholes import Whole, facts
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.queries.asked import Dim
 from telemetry.queries.counted import Counted, Left
@@ -128,7 +129,7 @@ class AlertPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Objective:
-    """A share of requests that is to be good over a window.
+    """A share of requests, or of what they make up, that is to be good over a window.
 
     Attributes:
         name: Unique; the name of its SLO, with the name of the objective where an SLO has several.
@@ -145,6 +146,7 @@ class Objective:
         catalogue: Name of that catalogue.
         labels: Of the SLO's metadata.
         template: Template that it was made from; empty if none.
+        whole: What several requests together are, where the objective counts that; None where it counts requests.
         peak_only: Whether only minutes with load at or above the P90 of the last 7 d count.
         description: For people.
         where: File and line.
@@ -164,6 +166,7 @@ class Objective:
     catalogue: str = FIXED_WINDOWS.name
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     template: str = ""
+    whole: Whole | None = None
     peak_only: bool = False
     description: str = ""
     where: str = ""
@@ -258,4 +261,5 @@ def _definition(objective: Objective) -> dict[str, object]:
         "traffic": indicator.traffic,
         "left": indicator.left.name,
         "classes": [sorted(indicator.also_bad), sorted(indicator.also_excluded)],
+        **({} if objective.whole is None else {"whole": facts(objective.whole)}),
     }

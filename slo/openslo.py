@@ -172,12 +172,21 @@ class _Slo:
         if self.foreign:
             return []
         return [
-            replace(common, name=f"{common.name}/{stage}" if stage else common.name, indicator=indicator)
+            replace(
+                common,
+                name=f"{common.name}/{stage}" if stage else common.name,
+                indicator=indicator,
+                whole=use.wholes.get(stage),
+            )
             for stage, indicator in use.indicators.items()
         ]
 
     def _look_at_template(self, use: Use) -> None:
-        if use.template.counts in {Counts.FLOWS, Counts.ITEMS}:
+        if use.template.counts is Counts.FLOWS and not use.wholes:
+            self.foreign = True
+            missing = "nothing says which step is the last of a flow (`last` in parameters, or stages)"
+            self._spec.lint("template", f"{missing}: accepted, and not evaluated here")
+        if use.template.counts is Counts.ITEMS:
             self.foreign = True
             self._spec.lint("template", f"it counts {use.template.counts}: accepted, and not evaluated here")
         if use.template.peak_only:

@@ -2,16 +2,17 @@
 
     template: endpoint_interactive
     parameters: {preset: 70b, tpot_s: 0.1, filter: "endpoint == 'chat'", group_by: [model]}
-    stages: [{name: voiceover, match: "endpoint == 'tts'", budget_s: 5}]      # of a flow
+    stages: [{name: voiceover, match: "endpoint == 'tts'", budget_s: 5}]      # of a flow, in their order
 
 `template`, `parameters` and `stages` are ours; OpenSLO has no such keys. A number that is set wins over the preset, and
-the preset over the template.
+the preset over the template. The last step of a flow is the last stage that is not optional, or what the parameter
+`last` says.
 
 Source: spec/slo.md 2 (every number can be overridden; stages).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from slo import templates
 from slo.documents import Section
@@ -19,9 +20,14 @@ from slo.errors import ObjectiveError
 from slo.expression import parse
 from slo.objective import Indicator
 from slo.openslo_sli import counted_requests
+from slo.openslo_whole import made_up
 from slo.stages import MEDIA_PIPELINE, STAGES_MAX, Stage, notes
 from slo.templates import TEMPLATES, Counts, Template
 from slo.terms import Both, Condition
+from slo.wholes import Whole
+
+FLOW = "flow"
+"""Name of the objective of the flow itself, beside those of its stages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +37,15 @@ class Use:
     Attributes:
         name: Of the template.
         template: The template.
-        indicators: What is counted, by the name of the stage; the name is empty where there are no stages.
+        indicators: What is counted, by the name of the stage, or `FLOW`; empty where there is one objective.
+        wholes: What the requests of an indicator make up, by the same names.
         stages: Stages of a flow.
     """
 
     name: str
     template: Template
     indicators: Mapping[str, Indicator]
+    wholes: Mapping[str, Whole] = field(default_factory=dict[str, Whole])
     stages: tuple[Stage, ...] = ()
 
 
@@ -49,21 +57,30 @@ def used(spec: Section) -> Use | None:
     if template is None:
         spec.wrong("template", ", ".join(TEMPLATES))
         return None
-    numbers = _numbers(parameters, template) if parameters else {}
-    base = counted_requests(parameters, templates.good(template, numbers)) if parameters else _plain(template, numbers)
+    if stages and template.counts not in {Counts.STAGES, Counts.FLOWS}:
+        spec.wrong("stages", "stages only where the template counts them")
+    given = _numbers(parameters, template) if parameters else {}
+    base = counted_requests(parameters, templates.good(template, given)) if parameters else _plain(template, given)
     if template.group_by and not base.group_by:
         base = replace(base, group_by=template.group_by)
+    chosen = stages or (MEDIA_PIPELINE if template.counts is Counts.STAGES else ())
+    whole = made_up(template, {**template.numbers, **given}, parameters, chosen)
     if parameters:
         parameters.end()
-    if template.counts is not Counts.STAGES:
-        if stages:
-            spec.wrong("stages", "stages only where the template counts them")
-        return Use(name=name, template=template, indicators={"": base})
-    chosen = stages or MEDIA_PIPELINE
-    for note in notes(chosen, {**template.numbers, **numbers}["budget_s"]):
-        spec.lint("stages" if stages else "template", note)
-    indicators = {one.name: _of_stage(one, base, template) for one in chosen}
-    return Use(name=name, template=template, indicators=indicators, stages=chosen)
+    wholes = {} if whole is None else {"": whole}
+    use = Use(name=name, template=template, indicators={"": base}, wholes=wholes, stages=chosen)
+    return _staged(use, spec, {**template.numbers, **given}) if template.counts is Counts.STAGES else use
+
+
+def _staged(use: Use, spec: Section, numbers: Mapping[str, float]) -> Use:
+    """Return a use with an objective for each stage, and one for the flow itself."""
+    for note in notes(use.stages, numbers["budget_s"]):
+        spec.lint("stages" if "stages" in spec else "template", note)
+    base, flow = use.indicators[""], use.wholes.get("")
+    indicators = {one.name: _of_stage(one, base, use.template) for one in use.stages}
+    if flow is None:
+        return replace(use, indicators=indicators)
+    return replace(use, indicators={**indicators, FLOW: replace(base, good=None)}, wholes={FLOW: flow})
 
 
 def _plain(template: Template, numbers: Mapping[str, float]) -> Indicator:
@@ -88,8 +105,8 @@ def _stages(spec: Section) -> tuple[Stage, ...]:
     found: list[Stage] = []
     for section in spec.sections("stages"):
         stage = _stage(section)
-        if any(one.name == stage.name for one in found):
-            section.wrong("name", "each name once")
+        if stage.name == FLOW or any(one.name == stage.name for one in found):
+            section.wrong("name", f"each name once, and not {FLOW}")
         found.append(stage)
     if len(found) > STAGES_MAX:
         spec.wrong("stages", f"at most {STAGES_MAX}", f"{len(found)} stages")

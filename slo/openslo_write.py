@@ -9,6 +9,7 @@ from slo.objective import AlertCondition, AlertPolicy, Budgeting, Indicator, Obj
 from slo.openslo_index import API_VERSION
 from slo.openslo_sli import SOURCE_TYPE, Censor
 from slo.terms import written
+from slo.wholes import parameters
 from telemetry.queries.counted import Left
 
 Document = dict[str, object]
@@ -19,7 +20,7 @@ def document(objective: Objective) -> Document:
     """Return an objective as an SLO of its own, complete: nothing in it refers to another document."""
     spec: Document = {
         "service": objective.service,
-        "indicator": {"metadata": {"name": f"{name(objective)[:59]}-sli"}, "spec": _sli(objective.indicator)},
+        **_counted(objective),
         "timeWindow": [_window(objective)],
         "budgetingMethod": objective.budgeting.value,
         "objectives": [_target(objective)],
@@ -41,6 +42,14 @@ def document(objective: Objective) -> Document:
 def name(objective: Objective) -> str:
     """Return the name of an objective as one that a document may have."""
     return objective.name.replace("/", "-")
+
+
+def _counted(objective: Objective) -> Document:
+    if objective.whole is not None:
+        template, given = parameters(objective.whole)
+        return {"template": template, "parameters": {**given, **_total(objective.indicator)}}
+    sli = {"metadata": {"name": f"{name(objective)[:59]}-sli"}, "spec": _sli(objective.indicator)}
+    return {"indicator": sli}
 
 
 def _sli(indicator: Indicator) -> Document:

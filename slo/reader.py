@@ -15,6 +15,7 @@ from typing import Any, cast
 from slo import sight
 from slo.alert import Alert
 from slo.alert_states import Transition
+from slo.asking import own_questions
 from slo.buckets import Bucket
 from slo.budget import Budget
 from slo.counts import Counts
@@ -65,7 +66,9 @@ class Reader:
         self._hashes = {name: one.definition_hash for name, one in self._watched.items()}
         self._names = list(self._watched)
         self._counted = {one.name: one for one in counted([one.objective for one in watched])}
-        self._parts = list(_parts(self._names, self._counted))
+        self._own = own_questions([one.objective for one in watched])
+        alike = [name for name in self._names if name not in self._own]
+        self._parts = [*_parts(alike, self._counted), *([name] for name in self._own)]
 
     def coverage(self, at_ms: int) -> list[dict[str, Any]]:
         """Return who is heard, by endpoint, model and class.
@@ -112,8 +115,7 @@ class Reader:
         return sum(self._count(part, since_s, until_s, now_ms, revision) for part in parts if part)
 
     def _count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int) -> int:
-        objectives = [self._counted[name] for name in names]
-        rows = self._store.query(counts(objectives, since_s * 1000, until_s * 1000))
+        rows = self._store.query(self._asked(names, since_s * 1000, until_s * 1000))
         if not rows:
             return 0
         told = self._store.query(queries.counted_buckets(names, since_s, until_s))
@@ -125,6 +127,11 @@ class Reader:
         if values:
             self._writer.insert_rows(SLO_MINUTES, values, self._token(names, since_s, until_s, revision, len(values)))
         return len(values)
+
+    def _asked(self, names: Sequence[str], since_ms: int, until_ms: int) -> Question:
+        """Return the question that counts objectives: many that count requests, or one that does not."""
+        own = self._own.get(names[0])
+        return own(since_ms, until_ms) if own else counts([self._counted[one] for one in names], since_ms, until_ms)
 
     def late(self, since_ms: int, at_s: int) -> list[int]:
         """Return the buckets, by their start, that got rows after `since_ms` of the store's clock."""

@@ -24,7 +24,7 @@ class WorkloadClass(StrEnum):
 
 
 class Counts(StrEnum):
-    """What an objective counts; the store counts requests, stages are requests with a filter."""
+    """What an objective counts; stages are requests with a filter, and the flow that they make up."""
 
     REQUESTS = "requests"
     STAGES = "stages"
@@ -81,6 +81,7 @@ class Template:
         group_by: Dimensions of which each value is counted by itself.
         budgeting: What the budget is made of.
         counts: What it counts.
+        may_resume: Whether a flow that was resumed after a failure with its context is good.
         peak_only: Whether only minutes with load at or above the P90 of the last 7 d count.
     """
 
@@ -94,6 +95,7 @@ class Template:
     group_by: tuple[Dim, ...] = ()
     budgeting: Budgeting = Budgeting.OCCURRENCES
     counts: Counts = Counts.REQUESTS
+    may_resume: bool = False
     peak_only: bool = False
 
 
@@ -168,7 +170,10 @@ TEMPLATES: Mapping[str, Template] = {
         target=0.99,
         source="S0",
         meaning="flow reached its last step, or resumed after a failure with its context",
+        # Not the budget of its users, which is another objective: by then nobody waits for it any more.
+        numbers={"budget_s": 300.0},
         counts=Counts.FLOWS,
+        may_resume=True,
     ),
     "batch_deadline": Template(
         workload_class=WorkloadClass.BATCH,
@@ -189,7 +194,7 @@ TEMPLATES: Mapping[str, Template] = {
         workload_class=WorkloadClass.WORKFLOW,
         target=0.95,
         source="S2",
-        meaning="each stage within its budget; stages are named by their filter",
+        meaning="each stage within its budget, and the flow within its own; stages are named by their filter",
         good="ok and e2e_s <= {budget_s}",
         numbers={"budget_s": 50.0},
         counts=Counts.STAGES,

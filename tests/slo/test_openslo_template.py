@@ -4,9 +4,12 @@ import pytest
 from slo_texts import loaded, slo
 
 from slo.errors import ObjectiveError
+from slo.expression import parse
 from slo.openslo import Loaded
+from slo.openslo_template import FLOW
 from slo.stages import STAGES_MAX
 from slo.terms import written
+from slo.wholes import Flow
 from telemetry.queries.asked import Dim
 
 
@@ -43,7 +46,7 @@ def test_availability_of_one_region_is_counted_by_region() -> None:
     assert (False, True, 0.997) == (multi.peak_only, peak.peak_only, peak.target)
 
 
-def test_each_stage_of_a_flow_is_an_objective() -> None:
+def test_each_stage_of_a_flow_is_an_objective_and_so_is_the_flow() -> None:
     image = "{name: image, match: \"endpoint == 'i'\", budget_s: 4, p50_s: 2, p95_s: 4}"
     video = "{name: video, match: stream, budget_s: 40, optional: true}"
     found = of("media_pipeline", stages=f"[{image}, {video}]", parameters="{filter: \"region == 'eu'\"}")
@@ -53,20 +56,45 @@ def test_each_stage_of_a_flow_is_an_objective() -> None:
         ("chat/video", "ok and (e2e_s <= 40)", "(region == 'eu') and stream"),
     ] == [
         (one.name, written(one.indicator.good or False), written(one.indicator.only or False))
-        for one in found.objectives
+        for one in found.objectives[:-1]
     ]
+    flow = found.objectives[-1]
+    assert (flow.name, flow.indicator.good, written(flow.indicator.only or False)) == (
+        "chat/flow",
+        None,
+        "region == 'eu'",
+    )
+    assert flow.whole == Flow(last=parse("endpoint == 'i'"), budget_s=50.0), "the last stage that is not optional"
     assert [(2.0, False), (None, True)] == [(one.p50_s, one.optional) for one in found.flows["chat"]]
-    assert ["chat/text-to-image", "chat/image-to-video", "chat/voiceover"] == [
+    assert ["chat/text-to-image", "chat/image-to-video", "chat/voiceover", "chat/flow"] == [
         one.name for one in of("media_pipeline").objectives
     ]
 
 
-@pytest.mark.parametrize("name", ["workflow_latency", "workflow_completion", "batch_deadline"])
-def test_what_counts_no_requests_is_accepted_and_not_evaluated(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "missing"),
+    [
+        ("workflow_latency", "the last of a flow (`last` in parameters, or stages)"),
+        ("workflow_completion", "the last of a flow (`last` in parameters, or stages)"),
+        ("batch_deadline", "it counts items"),
+    ],
+)
+def test_what_says_too_little_is_accepted_and_not_counted_and_the_line_is_named(name: str, missing: str) -> None:
     found = of(name)
 
     assert ((), ("chat",)) == (found.objectives, found.foreign)
-    assert "accepted, and not evaluated here" in found.lints[0]
+    assert found.lints[0].startswith("f0.yaml:7: spec.template: ")
+    assert missing in found.lints[0]
+
+
+def test_a_workflow_says_by_an_expression_or_by_stages_which_step_is_the_last() -> None:
+    stages = "[{name: plan, match: \"model == 'p'\", budget_s: 5}, {name: write, match: stream, budget_s: 9}]"
+    (said,) = of("workflow_latency", parameters="{last: \"model == 'w'\", budget_s: 20}", stages=stages).objectives
+    (staged,) = of("workflow_completion", stages=stages).objectives
+
+    assert said.whole == Flow(last=parse("model == 'w'"), budget_s=20.0)
+    assert staged.whole == Flow(last=parse("stream"), budget_s=300.0, may_resume=True)
+    assert (said.name, said.indicator.good, said.template) == ("chat", None, "workflow_latency")
 
 
 @pytest.mark.parametrize(
@@ -100,6 +128,11 @@ def test_what_counts_no_requests_is_accepted_and_not_evaluated(name: str) -> Non
             {"stages": "[{name: a, match: ok, budget_s: 1}, {name: a, match: ok, budget_s: 1}]"},
             "stages[1].name: found 'a', allowed each name once",
         ),
+        (
+            "media_pipeline",
+            {"stages": f"[{{name: {FLOW}, match: ok, budget_s: 1}}]"},
+            "stages[0].name: found 'flow', allowed each name once, and not flow",
+        ),
     ],
 )
 def test_a_mistake_in_a_template(template: str, keys: dict[str, str], expected: str) -> None:
@@ -115,7 +148,7 @@ def test_stages_are_bounded_and_budgets_looked_at() -> None:
 
     found = of("media_pipeline", stages=stages(STAGES_MAX))
 
-    assert STAGES_MAX == len(found.objectives)
+    assert STAGES_MAX + 1 == len(found.objectives), "and the flow"
     assert "the budgets of the stages add up to 200 s, more than the 50 s of the flow" in found.lints[0]
     with pytest.raises(ObjectiveError, match="found 21 stages, allowed at most 20"):
         of("media_pipeline", stages=stages(STAGES_MAX + 1))

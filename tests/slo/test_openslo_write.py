@@ -19,6 +19,7 @@ TOTAL = (
 @pytest.mark.parametrize(
     "text",
     [
+        slo(indicator="", template="workflow_completion", parameters="{last: stream, filter: ok, group_by: [region]}"),
         slo(),
         slo(description="words", burnWindows="scaled_windows").replace(
             "{name: chat}", "{name: chat, labels: {a: b, c: [d, e]}}"
@@ -37,7 +38,7 @@ TOTAL = (
         slo().replace("{eligible: default}", TOTAL % "bad"),
         slo().replace("{eligible: default}", TOTAL % "excluded").replace('"ok"', '"e2e_s - ttft_s <= 0.05*tokens_out"'),
     ],
-    ids=["plain", "words", "policy", "calendar", "slices", "ratio slices", "all keys", "censor"],
+    ids=["flows", "plain", "words", "policy", "calendar", "slices", "ratio slices", "all keys", "censor"],
 )
 def test_an_objective_is_written_and_read_back(text: str) -> None:
     (one,) = loaded(text).objectives

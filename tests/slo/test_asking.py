@@ -1,0 +1,71 @@
+"""Which question counts an objective, over a real store: flows reach the same counts as requests do."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from uuid import UUID
+
+import msgspec
+import pytest
+from engine_rig import objective
+
+from slo.asking import counted_flows, own_questions
+from slo.counts import Counts
+from slo.expression import parse
+from slo.objective import Objective, definition_hash
+from slo.reader import Reader
+from slo.watched import watched
+from slo.wholes import Flow
+from telemetry.clock import wall_ms
+from telemetry.outcome import Eligibility, Outcome
+from telemetry.record import RequestBatch, RequestRecord
+from telemetry.store import Store
+from telemetry.testing.memory_store import sample_request
+
+NOW_S = wall_ms() // 1000 // 30 * 30 - 7_200
+
+
+def step(name: str, n: int, end_s: float, model: str, *, flow: int, ok: bool = True) -> RequestRecord:
+    failed = {} if ok else {"outcome": Outcome.SERVER_ERROR, "eligible": Eligibility.BAD}
+    return msgspec.structs.replace(
+        sample_request(n, round((NOW_S + end_s) * 1000)), record_id=UUID(int=n), endpoint=name, model=model,
+        elapsed_us=5_000_000, flow_id=flow, **failed,
+    )  # fmt: skip
+
+
+def flows_of(name: str, budget_s: float = 60.0) -> Objective:
+    return replace(objective(name), whole=Flow(last=parse("model == 'last'"), budget_s=budget_s))
+
+
+def insert(writer: Store, name: str, rows: Sequence[RequestRecord]) -> None:
+    writer.insert_requests(RequestBatch(collector=name, seqs=tuple(range(len(rows))), records=tuple(rows)), name)
+
+
+def test_flows_are_counted_beside_requests_and_once(reader: Store, writer: Store) -> None:
+    name = "asking-flows"
+    rows = [
+        step(name, 1, 10, "first", flow=1),
+        step(name, 2, 50, "last", flow=1),
+        step(name, 3, 11, "first", flow=2),
+        step(name, 4, 20, "last", flow=2, ok=False),
+    ]
+    insert(writer, name, rows)
+    both = [watched(objective(name)), watched(replace(flows_of(name), name=f"{name}/flow"))]
+    asks = Reader(reader, writer, both, "r")
+    names = [one.objective.name for one in both]
+    times = [asks.count(names, NOW_S, NOW_S + 120, wall_ms()) for _ in range(2)]
+    group = f'{{"endpoint":"{name}"}}'
+    found = asks.windows(NOW_S + 120, (120,))
+
+    assert times == [4, 0], "two buckets of requests, two of flows"
+    assert found[name, group] == {120: Counts(eligible=4, bad=1)}
+    assert found[f"{name}/flow", group] == {120: Counts(eligible=2, bad=1)}
+
+
+def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
+    plain, flow = objective("asking-plain"), flows_of("asking-flow")
+
+    assert set(own_questions([plain, flow])) == {"asking-flow"}
+    assert counted_flows(flow).budget_s == 60.0
+    assert len({definition_hash(one) for one in (plain, flow, flows_of("asking-flow", 61))}) == 3
+    with pytest.raises(TypeError, match="asking-plain"):
+        counted_flows(plain)
