@@ -15,9 +15,10 @@ from typing import Any, cast
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 
-from inferometer.config_schema import Allowed, Config
+from inferometer.config_schema import Config
 from inferometer.config_sources import CONFIG_VARIABLE, Flags, Found, Key, from_environment, from_flags, from_yaml
 from inferometer.errors import ConfigurationError
+from inferometer.keys import Allowed
 
 FILE_BYTES_MAX = 1 << 20
 """Largest configuration file."""
@@ -32,6 +33,7 @@ class _Field:
     allowed: str
     listed: bool
     secret: bool
+    flag: bool
 
 
 def load(
@@ -118,8 +120,8 @@ def _text(path: Path, bytes_max: int = FILE_BYTES_MAX, prefix: str = "") -> str:
 
 
 def _typed(found: Found, field: _Field, key: Key) -> object:
-    # pydantic would read `port: yes`, a boolean in YAML, as the number 1; no key of ours is a boolean.
-    if isinstance(found.value, bool):
+    # pydantic would read `port: yes`, a boolean in YAML, as the number 1.
+    if isinstance(found.value, bool) and not field.flag:
         raise ConfigurationError(f"{found.where}: {'.'.join(key)}: found {found.value}; allowed: {field.allowed}")
     if field.listed and found.text and isinstance(found.value, str):
         return [word.strip() for word in found.value.split(",") if word.strip()]
@@ -186,7 +188,7 @@ def _walk(model: type[BaseModel], above: Key = ()) -> Iterator[tuple[Key, FieldI
 def _field(field: FieldInfo) -> _Field:
     allowed = next(item.words for item in field.metadata if isinstance(item, Allowed))
     text = str(field.annotation)
-    return _Field(allowed=allowed, listed="tuple" in text, secret="SecretStr" in text)
+    return _Field(allowed=allowed, listed="tuple" in text, secret="SecretStr" in text, flag="bool" in text)
 
 
 _FIELDS = {key: _field(field) for key, field, section in _walk(Config) if not section}

@@ -3,14 +3,15 @@
 Source: design.md (ports), spec/ui.md 10 (keys), spec/reliability.md 4.1 and 10 (limits, binds).
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 
 from inferometer import defaults
 from inferometer.address import target_address
+from inferometer.keys import Allowed, Section
+from inferometer.rule_keys import RuleKeys
 
 TEXT_CHARACTERS_MAX = 256
 """Longest name that becomes a label (spec/store.md 11.6)."""
@@ -23,13 +24,6 @@ DAYS_MAX = 36_500
 PATHS_MAX = 64
 """Most files and folders of SLOs that are named."""
 _STORE_SCHEMES = ("http://", "https://")
-
-
-@dataclass(frozen=True, slots=True)
-class Allowed:
-    """What a key may hold, in words for a message; stands in the key's annotation."""
-
-    words: str
 
 
 def _checked_target(url: str | None) -> str | None:
@@ -93,11 +87,7 @@ Models = Annotated[
 ]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Target(_Section):
+class Target(Section):
     """The engine that is watched, and the names that its rows carry."""
 
     url: TargetUrl = Field(default=None, description="Engine to watch.")
@@ -120,7 +110,7 @@ class Target(_Section):
     api_key_file: Path = Field(default=None, description="File that holds that key.")
 
 
-class Tee(_Section):
+class Tee(Section):
     """The port that clients use instead of the engine's."""
 
     bind: Host = Field(default=defaults.LOOPBACK, description="Address that the tee listens on.")
@@ -134,14 +124,14 @@ class Tee(_Section):
     )
 
 
-class Serve(_Section):
+class Serve(Section):
     """Our own metrics page."""
 
     bind: Host = Field(default=defaults.LOOPBACK, description="Address of our own /metrics.")
     port: Port = Field(default=defaults.SERVE_PORT, description="Port of our own /metrics.")
 
 
-class SpoolKeys(_Section):
+class SpoolKeys(Section):
     """Rows on their way to the store, on disk."""
 
     bytes_max: SpoolBytes = Field(
@@ -150,7 +140,7 @@ class SpoolKeys(_Section):
     )
 
 
-class ProbeKeys(_Section):
+class ProbeKeys(Section):
     """What the prober asks beside the traffic."""
 
     file: Path = Field(default=None, description="File of synthetic probes; empty: none are sent.")
@@ -163,18 +153,19 @@ class ProbeKeys(_Section):
     )
 
 
-class SloKeys(_Section):
+class SloKeys(Section):
     """Objectives, and who hears of them."""
 
     objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: none is evaluated.")
     channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
+    rules: RuleKeys = RuleKeys()
 
 
 def _kept(days: int, of: str) -> Any:  # noqa: ANN401 -- the type of pydantic's own Field
     return Field(default=days, description=f"Days for which {of} stay; 0: for ever.")
 
 
-class Retention(_Section):
+class Retention(Section):
     """How long each table keeps its rows.
 
     Those that questions and shipping count on are never kept for a shorter time than the schema says; `store prune`
@@ -213,7 +204,7 @@ class Retention(_Section):
     dlq: Days = _kept(90, "entries of dead letters")
 
 
-class StoreKeys(_Section):
+class StoreKeys(Section):
     """Where rows are kept: the embedded store, or a ClickHouse server when `url` is set."""
 
     url: StoreUrl = Field(default=None, description="ClickHouse server; empty: the embedded store.")
@@ -224,7 +215,7 @@ class StoreKeys(_Section):
     retention: Retention = Retention()
 
 
-class Config(_Section):
+class Config(Section):
     """Every key of the configuration file; the environment variable of a key `a.b` is INFEROMETER_A__B."""
 
     data: Path = Field(default=None, description="Data directory; empty: $XDG_DATA_HOME/inferometer.")
