@@ -15,6 +15,7 @@ from threading import Event, Thread
 from inferometer import channel_file, slo_files
 from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
+from slo.adjuster import Adjuster
 from slo.burn_catalogue import CATALOGUES
 from slo.channels import Channel, routed
 from slo.desk import Desk
@@ -123,7 +124,8 @@ class Control:
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
         explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
-        reach = Reach(channels=partial(routed, self._channels), quiet=self.desk.quiet, explain=explain)
+        adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
+        reach = Reach(channels=partial(routed, self._channels), quiet=self.desk.quiet, explain=explain, adjust=adjust)
         reader = Reader(self._reader, self._writer, watching, self._settings.replica)
         return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
 

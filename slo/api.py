@@ -14,6 +14,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from slo.api_adjustments import AdjustmentRoutes
 from slo.api_alerts import AlertRoutes, HistoryShown, MarkersShown, SilencesShown
 from slo.api_document import document
 from slo.api_gate import GateRoutes, OverridesShown
@@ -25,6 +26,7 @@ from slo.errors import DeskFullError, LedgerError, ObjectiveError
 from slo.gate import Gate, OverrideShown
 from slo.problem import Mistake, ProblemCode
 from slo.shown import SlosShown
+from slo.shown_adjustments import AdjustmentShown, AdjustmentsShown, AuditShown
 from slo.shown_alerts import AckShown, AlertShown, AlertsShown, MarkerShown, SilenceShown
 from slo.shown_incidents import IncidentsShown, MaturityShown
 from slo.shown_rules import RulesShown
@@ -86,6 +88,23 @@ ROUTES: tuple[Route, ...] = (
         model=SilenceShown,
         scope=Scope.ADMIN,
     ),
+    Route(method="GET", path="/v1/adjustments", of=AdjustmentRoutes.adjustments, model=AdjustmentsShown),
+    Route(
+        method="POST",
+        path="/v1/adjustments",
+        of=AdjustmentRoutes.agree,
+        model=AdjustmentShown,
+        scope=Scope.ADMIN,
+        status=201,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/adjustments/{adjustment_id}",
+        of=AdjustmentRoutes.withdraw,
+        model=AdjustmentShown,
+        scope=Scope.ADMIN,
+    ),
+    Route(method="GET", path="/v1/audit", of=AdjustmentRoutes.audit, model=AuditShown, scope=Scope.ADMIN),
     Route(method="GET", path="/v1/markers", of=AlertRoutes.markers, model=MarkersShown),
     Route(method="POST", path="/v1/markers", of=AlertRoutes.mark, model=MarkerShown, scope=Scope.ADMIN, status=201),
     Route(method="GET", path="/v1/gate", of=GateRoutes.gate, model=Gate),
@@ -121,7 +140,7 @@ def application(parts: Parts, hosts: frozenset[str], version: str) -> FastAPI:
         version: Of the program.
     """
     app = FastAPI(title="inferometer", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
-    handlers: Sequence[object] = (SloRoutes(parts), AlertRoutes(parts), GateRoutes(parts))
+    handlers: Sequence[object] = (SloRoutes(parts), AlertRoutes(parts), AdjustmentRoutes(parts), GateRoutes(parts))
     for route in ROUTES:
         _add(app, route, handlers)
     kinds = (ProblemError, ObjectiveError, RequestValidationError, HTTPException, *(kind for kind, _ in _CODES))

@@ -12,8 +12,8 @@ from fastapi import Body, Path, Query, Request, Response
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alertmanager_body import rfc3339
-from slo.api_asked import AckBody, AlertsAsked, HistoryAsked, MarkerBody, Nothing, SilenceBody, TimesAsked
-from slo.api_parts import DAY_S, Parts, identity, invalid, seconds, span_s
+from slo.api_asked import AckBody, AlertsAsked, EndAsked, HistoryAsked, MarkerBody, Nothing, SilenceBody, TimesAsked
+from slo.api_parts import DAY_S, Parts, by, identity, invalid, seconds, span_s
 from slo.api_reply import ProblemError, reply
 from slo.desk_records import Ack, Marker
 from slo.problem import ProblemCode
@@ -111,7 +111,7 @@ class AlertRoutes:
             raise invalid("body.until", "must be later than now")
         at_s = max(now_s, alert.record.fired_at_s or 0)
         ack = Ack(fingerprint=alert.fingerprint, who=body.who, at_s=at_s, until_s=until_s)
-        self._parts.desk.acknowledge(ack)
+        self._parts.desk.acknowledge(ack, by(request, self._parts, body.who))
         return reply(request, ack_shown(ack), 201)
 
     def silences(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:
@@ -132,11 +132,11 @@ class AlertRoutes:
         )
         if made.ends_at_s <= self._parts.now_s():
             raise invalid("body.ends_at", "must be later than now")
-        self._parts.desk.silence(made)
+        self._parts.desk.silence(made, by(request, self._parts, body.author))
         (shown,) = self._shown([made])
         return reply(request, shown, 201)
 
-    def end_silence(self, request: Request, silence_id: SilencePath) -> Response:
+    def end_silence(self, request: Request, silence_id: SilencePath, asked: Annotated[EndAsked, Query()]) -> Response:
         """End a silence now."""
         silence = self._parts.desk.silences().get(silence_id)
         if silence is None:
@@ -144,7 +144,7 @@ class AlertRoutes:
         now_s = self._parts.now_s()
         if silence.ends_at_s > now_s:
             silence = replace(silence, ends_at_s=now_s, starts_at_s=min(silence.starts_at_s, now_s))
-            self._parts.desk.end_silence(silence)
+            self._parts.desk.end_silence(silence, by(request, self._parts, asked.who, asked.reason))
         (shown,) = self._shown([silence])
         return reply(request, shown)
 
@@ -172,7 +172,7 @@ class AlertRoutes:
             automated=body.automated,
             text=body.text,
         )
-        self._parts.desk.mark(self._parts.new_id(), made)
+        self._parts.desk.mark(self._parts.new_id(), made, by(request, self._parts, body.actor))
         return reply(request, markers_shown([made])[0], 201)
 
     def _shown(self, silences: Sequence[Silence]) -> list[SilenceShown]:

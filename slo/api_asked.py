@@ -10,9 +10,11 @@ from typing import Annotated, Literal
 import msgspec
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
+from slo.adjustments import ALL_PERCENT, SPAN_S_MAX
 from slo.alert_moves import AlertState
 from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX, MarkerKind
 from slo.gate import MIN_REMAINING
+from slo.recurrence import RULE_CHARS_MAX
 from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX, MatchOp
 
 GROUP_CHARS_MAX = 2_000
@@ -38,7 +40,7 @@ class _Asked(BaseModel):
 
 
 class _Timed(_Asked):
-    @field_validator("since", "until", "starts_at", "ends_at", "at", "end", mode="after", check_fields=False)
+    @field_validator("since", "until", "starts_at", "ends_at", "at", "start", "end", mode="after", check_fields=False)
     @classmethod
     def _year(cls, value: datetime | None) -> datetime | None:
         return _within_reach(value)
@@ -141,6 +143,41 @@ class SilenceBody(_Timed):
     ends_at: AwareDatetime = Field(description="Until here, at most seven days after its start.")
     author: Said = Field(description="Who asks for it.")
     comment: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+
+
+class AdjustmentBody(_Timed):
+    """A time that counts less, once or again and again."""
+
+    selector: list[MatcherBody] = Field(
+        min_length=1,
+        max_length=MATCHERS_MAX,
+        description="Which objectives and groups: `slo`, `service`, what they are grouped by, labels; all must match.",
+    )
+    start: AwareDatetime = Field(description="When it begins; with `rrule` the earliest occurrence.")
+    end: AwareDatetime | None = Field(default=None, description="When that occurrence ends; or `duration_s`.")
+    duration_s: int | None = Field(default=None, ge=1, le=SPAN_S_MAX, description="How long an occurrence lasts.")
+    rrule: str = Field(
+        default="",
+        max_length=RULE_CHARS_MAX,
+        description="FREQ=DAILY or FREQ=WEEKLY, and BYDAY, UNTIL, TZID: FREQ=WEEKLY;BYDAY=SU;TZID=Europe/Berlin.",
+    )
+    percent_excluded: int = Field(default=ALL_PERCENT, ge=1, le=ALL_PERCENT, description="How much is taken out.")
+    reason: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+    author: Said = Field(description="Who enters it.")
+
+
+class EndAsked(_Asked):
+    """Who ends something."""
+
+    who: Name = Field(default="", description="Who.")
+    reason: Text = Field(default="", description="Why.")
+
+
+class WithdrawAsked(_Asked):
+    """Who takes something back."""
+
+    who: Said = Field(description="Who.")
+    reason: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
 
 
 class MarkerBody(_Timed):

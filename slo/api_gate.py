@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Body, Query, Request, Response
 
 from slo.api_asked import GateAsked, Nothing, OverrideBody
-from slo.api_parts import Parts, seconds
+from slo.api_parts import Parts, by, seconds
 from slo.api_reply import ProblemError, reply
 from slo.desk_records import Override
 from slo.gate import Asked, OverrideShown, gate, override_shown
@@ -72,7 +72,7 @@ class GateRoutes:
             at_s=self._parts.now_s(),
             until_s=seconds(body.until),
         )
-        self._parts.desk.let_pass(self._parts.new_id(), made)
+        self._parts.desk.let_pass(self._parts.new_id(), made, by(request, self._parts, body.who))
         return reply(request, override_shown(made), 201)
 
     def incidents(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:

@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from fastapi import Request
+
 from slo.alarms import Judged
 from slo.api_asked import GroupAsked
 from slo.api_reply import ProblemError
+from slo.audit import By
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.lookback import Lookback
@@ -85,6 +88,12 @@ def span_s(since: datetime | None, until: datetime | None, now_s: int, length_s:
     if since_s >= until_s:
         raise invalid("query.from", "must be before `to`")
     return max(0, since_s), until_s
+
+
+def by(request: Request, parts: Parts, who: str, reason: str = "") -> By:
+    """Return who asks for a change, for the trail."""
+    address = "" if request.client is None else request.client.host
+    return By(who=who, at_s=parts.now_s(), address=address, reason=reason)
 
 
 def seconds(at: datetime) -> int:

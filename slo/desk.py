@@ -1,19 +1,24 @@
-"""Knows what people decided that the engine must heed: silences, acknowledgements, markers, overrides, freezes.
+"""Knows what people decided that the engine must heed: silences, acks, adjustments, markers, overrides, freezes.
 
 Refuses to know how they are asked for. What is put on the desk is on disk before anybody is told that it holds, so it
-survives a restart and needs no store. It is copied to the store, where replicas find it: `refresh`, once per
-instant, copies what is new, reads what others put there, and clears away what is over.
+survives a restart and needs no store; in the same write stands who did it (`slo.audit`). It is copied to the store,
+where replicas find it: `refresh`, once per instant, copies what is new, reads what others put there, and clears away
+what is over.
 
-Source: spec/slo.md 10 (silences, acks), 16 (freeze, override), 17 (markers); design.md (SQLite as write-ahead).
+Source: spec/slo.md 4 (adjustments), 10 (silences, acks), 16 (freeze, override), 17 (markers); design.md (SQLite as
+write-ahead).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from slo import freeze
+from slo import adjustments, audit, freeze
+from slo.adjustments import Agreed
 from slo.alarms import Quiet
 from slo.alert_moves import AlertState
+from slo.audit import Act, By, Deed
 from slo.desk_records import Ack, Marker, Override, check_override
 from slo.desk_store import DeskStore
 from slo.errors import DeskFullError
@@ -31,6 +36,10 @@ MARKERS_MAX = 1_000
 """Markers that wait for the store."""
 OVERRIDES_MAX = 100
 """Overrides that hold."""
+ADJUSTMENTS_MAX = 500
+"""Adjustments that are not forgotten yet, those that were withdrawn among them."""
+ACTS_MAX = 10_000
+"""Acts that wait for the store; without a trail nothing more is changed."""
 FORGOTTEN_S = SILENCE_S_MAX
 """How long after its end a silence can be looked at."""
 _NEVER_S = 1 << 62
@@ -53,17 +62,33 @@ class Desk:
         self._acks: Shelf[Ack] = Shelf(ledger, "ack", Ack)
         self._markers: Shelf[Marker] = Shelf(ledger, "marker", Marker)
         self._overrides: Shelf[Override] = Shelf(ledger, "override", Override)
+        self._adjustments: Shelf[Agreed] = Shelf(ledger, "adjustment", Agreed)
+        self._acts: Shelf[Act] = Shelf(ledger, "act", Act)
         self._actions: Shelf[tuple[Action, ...]] = Shelf(ledger, "action", tuple[Action, ...])
         self._lock = Lock()
         self._fired_s: Mapping[int, int] | None = None
 
     def quiet(self, at_s: int) -> Quiet:
         """Return what keeps notices back at an instant; asks nobody."""
-        return Quiet(silences=tuple(self._silences.items().values()), acknowledged=frozenset(self.acks(at_s)))
+        silences = (*self._silences.items().values(), *adjustments.muting(self.agreed(), at_s))
+        return Quiet(silences=silences, acknowledged=frozenset(self.acks(at_s)))
 
     def silences(self) -> Mapping[str, Silence]:
         """Return all silences that are not forgotten, by id."""
         return self._silences.items()
+
+    def adjustments(self) -> Mapping[str, Agreed]:
+        """Return all adjustments that are not forgotten, by id."""
+        return self._adjustments.items()
+
+    def agreed(self) -> Sequence[Agreed]:
+        """Return the adjustments that were not withdrawn."""
+        return tuple(one for one in self._adjustments.items().values() if one.excluded_percent)
+
+    def acts(self, since_s: int, until_s: int) -> list[Act]:
+        """Return what was changed here in [since, until), as far as it is not forgotten, newest first."""
+        own = [one for one in self._acts.items().values() if since_s * 1000 <= one.at_ms < until_s * 1000]
+        return own[::-1]
 
     def acks(self, at_s: int) -> dict[int, Ack]:
         """Return who took on which alert that fires, by fingerprint."""
@@ -93,7 +118,7 @@ class Desk:
         holding = [one for one in self._overrides.items().values() if one.at_s <= at_s < one.until_s]
         return sorted(holding, key=lambda one: -one.at_s)
 
-    def silence(self, silence: Silence) -> None:
+    def silence(self, silence: Silence, by: By) -> None:
         """Make a silence.
 
         Raises:
@@ -104,29 +129,53 @@ class Desk:
         check(silence)
         with self._lock:
             _refuse_full(self._silences, SILENCES_MAX, "silences")
-            self._silences.put({silence.id: silence})
+            self._keep(self._silences, silence.id, silence, Deed.SILENCE_MADE, by)
 
-    def end_silence(self, silence: Silence) -> None:
+    def end_silence(self, silence: Silence, by: By) -> None:
         """Replace a silence by one that ends sooner.
 
         Raises:
             LedgerError: It cannot be written down.
         """
         with self._lock:
-            self._silences.put({silence.id: silence})
+            self._keep(self._silences, silence.id, silence, Deed.SILENCE_ENDED, by)
 
-    def acknowledge(self, ack: Ack) -> None:
+    def agree(self, agreed: Agreed, by: By) -> None:
+        """Let a time count less.
+
+        Raises:
+            ObjectiveError: It is too long, too far away, too wide, or unexplained.
+            DeskFullError: There are too many.
+            LedgerError: It cannot be written down, so it does not hold.
+        """
+        adjustments.check(agreed)
+        with self._lock:
+            _refuse_full(self._adjustments, ADJUSTMENTS_MAX, "adjustments")
+            self._keep(self._adjustments, agreed.id, agreed, Deed.ADJUSTMENT_MADE, by)
+
+    def withdraw(self, agreed: Agreed, by: By) -> Agreed:
+        """Let a time count again, as if nothing had been agreed; returns what is kept of it.
+
+        Raises:
+            LedgerError: It cannot be written down.
+        """
+        gone = replace(agreed, excluded_percent=0)
+        with self._lock:
+            self._keep(self._adjustments, agreed.id, gone, Deed.ADJUSTMENT_WITHDRAWN, by)
+        return gone
+
+    def acknowledge(self, ack: Ack, by: By) -> None:
         """Take an alert on.
 
         Raises:
             LedgerError: It cannot be written down.
         """
         with self._lock:
-            self._acks.put({f"{ack.fingerprint:016x}": ack})
+            self._keep(self._acks, f"{ack.fingerprint:016x}", ack, Deed.ALERT_TAKEN_ON, by)
             if self._fired_s is not None:
                 self._fired_s = {ack.fingerprint: ack.at_s, **self._fired_s}
 
-    def mark(self, name: str, marker: Marker) -> None:
+    def mark(self, name: str, marker: Marker, by: By) -> None:
         """Keep a marker until the store has it.
 
         Raises:
@@ -135,9 +184,9 @@ class Desk:
         """
         with self._lock:
             _refuse_full(self._markers, MARKERS_MAX, "markers that wait for the store")
-            self._markers.put({name: marker})
+            self._keep(self._markers, name, marker, Deed.MARKER_MADE, by)
 
-    def let_pass(self, name: str, override: Override) -> None:
+    def let_pass(self, name: str, override: Override, by: By) -> None:
         """Let releases pass the gate for a while.
 
         Raises:
@@ -148,7 +197,17 @@ class Desk:
         check_override(override)
         with self._lock:
             _refuse_full(self._overrides, OVERRIDES_MAX, "overrides")
-            self._overrides.put({name: override})
+            self._keep(self._overrides, name, override, Deed.GATE_OVERRIDDEN, by)
+
+    def note(self, deed: Deed, of: str, by: By, after: object = None) -> None:
+        """Write down something that was done and changes nothing here.
+
+        Raises:
+            DeskFullError: Too many acts wait for the store.
+            LedgerError: It cannot be written down.
+        """
+        with self._lock:
+            self._acts.put(self._act(deed, of, by, (None, after)))
 
     def refresh(self, view: EngineView, now_s: int) -> str:
         """Copy to the store what it does not have, read what others put there, and clear away what is over.
@@ -175,10 +234,24 @@ class Desk:
             self._ask(view)
         return trouble
 
+    def _keep(self, shelf: Shelf[T], name: str, record: T, deed: Deed, by: By) -> None:
+        """Put a record on its shelf, and who did it into the trail, both or none."""
+        act = self._act(deed, name, by, (shelf.items().get(name), record))
+        shelf.put({name: record}, (self._acts, act))
+
+    def _act(self, deed: Deed, of: str, by: By, states: tuple[object, object]) -> dict[str, Act]:
+        acts = self._acts.items()
+        _refuse_full(self._acts, ACTS_MAX, "acts that wait for the store")
+        last = max(acts, default="0")
+        before = acts[last].hash if last in acts else audit.FIRST_HASH
+        return {f"{int(last) + 1:012}": audit.act(deed, of, by, states, before)}
+
     def _copy(self, now_s: int) -> None:
         self._send(self._silences, self._store.put_silences, now_s)
         self._send(self._acks, self._store.put_acks, now_s)
         self._send(self._markers, self._store.put_markers, now_s)
+        self._send(self._adjustments, self._store.put_adjustments, now_s)
+        self._send(self._acts, self._store.put_acts, now_s)
 
     def _send(self, shelf: Shelf[T], put: Callable[[Mapping[str, T], int], None], now_s: int) -> None:
         if waiting := shelf.waiting():
@@ -188,11 +261,16 @@ class Desk:
 
     def _read(self, now_s: int) -> None:
         silences = self._store.silences(now_s - FORGOTTEN_S - SILENCE_S_MAX, now_s)
+        known = self._store.adjustments(now_s - adjustments.BACK_S_MAX, now_s + adjustments.AHEAD_S_MAX)
         fired_s = self._fired_s or {}
         acks = self._store.acks(min(fired_s.values(), default=now_s), now_s)
         with self._lock:
             kept = {name: one for name, one in silences.items() if not _is_forgotten(one, now_s)}
             self._silences.put_copies(kept)
+            own = self._adjustments.items()
+            self._adjustments.put_copies(
+                {n: adjustments.last_state([own.get(n, one), one]) for n, one in known.items()}
+            )
             held = {n: one for n, one in acks.items() if one.at_s >= fired_s.get(one.fingerprint, _NEVER_S)}
             self._acks.put_copies(held)
 
@@ -202,6 +280,10 @@ class Desk:
         self._silences.drop(over)
         self._markers.drop(name for name in self._markers.items() if self._markers.is_copied(name))
         self._overrides.drop(name for name, one in self._overrides.items().items() if now_s >= one.until_s)
+        agreed = self._adjustments.items().items()
+        self._adjustments.drop(name for name, one in agreed if now_s - one.over_s > adjustments.BACK_S_MAX)
+        *acts, _newest = sorted(self._acts.items()) or [""]  # the next act follows the newest
+        self._acts.drop(name for name in acts if self._acts.is_copied(name))
         holding = self.acks(now_s)
         gone = [name for name, one in self._acks.items().items() if one.fingerprint not in holding]
         self._acks.drop(name for name in gone if self._acks.is_copied(name))
@@ -214,13 +296,13 @@ class Desk:
         now: dict[str, tuple[Action, ...]] = {}
         for one in known(view):
             key = _key(one.watched.objective.name, one.group)
-            remaining = one.found.budget.remaining if one.found else None
+            remaining = one.found.left.remaining if one.found else None
             now[key] = tuple(sorted(freeze.actions(self._policy, remaining, frozenset(before.get(key, ())))))
         self._actions.put({key: asked for key, asked in now.items() if asked and before.get(key) != asked})
         self._actions.drop(key for key in before if not now.get(key))
 
 
-def _refuse_full(shelf: Shelf[Silence] | Shelf[Marker] | Shelf[Override], most: int, what: str) -> None:
+def _refuse_full(shelf: Shelf[Any], most: int, what: str) -> None:
     if len(shelf.items()) >= most:
         raise DeskFullError(f"there are {most} {what}, and no more are taken")
 

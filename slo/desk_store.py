@@ -1,6 +1,9 @@
-"""Knows how silences, acknowledgements and markers stand in the store; refuses to know who decided them.
+"""Knows how what people decided stands in the store; refuses to know who decided it.
 
-Source: spec/store.md 3 (`silences`: the last state holds; `alert_acks`; `markers`), 10 (tokens).
+An adjustment's selector is JSON: its id, when it was made, and its matchers. One that is withdrawn has a second row,
+which takes out nothing; whichever is read first, it stays withdrawn.
+
+Source: spec/store.md 3 (`silences`: the last state counts; `alert_acks`, `markers`, `adjustments`, `audit`), 10.
 """
 
 import hashlib
@@ -8,17 +11,29 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from slo.adjustments import Agreed
+from slo.audit import Act
 from slo.desk_records import Ack, Marker, MarkerKind
+from slo.recurrence import repeat, rule
 from slo.shown_alerts import state_of
 from slo.silence import Matcher, MatchOp, Silence
 from telemetry.queries import told
 from telemetry.schema import Table
-from telemetry.schema.details import MARKERS
+from telemetry.schema.details import ADJUSTMENTS, MARKERS
+from telemetry.schema.ledger import AUDIT
 from telemetry.schema.objectives import ALERT_ACKS, SILENCES
 from telemetry.store import Store
 
 _SOON_S = 3_600
 """Clocks of replicas differ; what another one wrote a little ahead of ours is read, too."""
+
+
+class _Selector(msgspec.Struct, frozen=True):
+    """What the column `selector` of an adjustment holds."""
+
+    id: str
+    made_at_unix_s: int
+    matchers: tuple[Matcher, ...]
 
 
 class DeskStore:
@@ -50,6 +65,14 @@ class DeskStore:
         """Write markers."""
         self._put(MARKERS, [_marker_row(one) for one in markers.values()], markers)
 
+    def put_adjustments(self, agreed: Mapping[str, Agreed], _now_s: int) -> None:
+        """Write times that count less."""
+        self._put(ADJUSTMENTS, [_adjustment_row(one) for one in agreed.values()], agreed)
+
+    def put_acts(self, acts: Mapping[str, Act], _now_s: int) -> None:
+        """Write acts of the audit trail."""
+        self._put(AUDIT, [_act_row(one) for one in acts.values()], acts)
+
     def silences(self, since_s: int, now_s: int) -> dict[str, Silence]:
         """Return the silences that were made or changed since, by id."""
         rows = self._reader.query(told.last_silences(since_s * 1000, (now_s + _SOON_S) * 1000))
@@ -63,6 +86,15 @@ class DeskStore:
     def markers(self, since_s: int, until_s: int) -> list[Marker]:
         """Return what happened in [since, until), newest first."""
         return [_marker(row) for row in self._reader.query(told.markers(since_s * 1000, until_s * 1000))]
+
+    def adjustments(self, since_s: int, until_s: int) -> dict[str, Agreed]:
+        """Return the times that count less which begin in [since, until), by id."""
+        found = map(_agreed, self._reader.query(told.adjustments(since_s * 1000, until_s * 1000)))
+        return {one.id: one for one in found}
+
+    def acts(self, since_s: int, until_s: int) -> list[Act]:
+        """Return what was changed in [since, until), newest first."""
+        return [_act(row) for row in self._reader.query(told.acts(since_s * 1000, until_s * 1000))]
 
     def _put(self, table: Table, rows: Sequence[tuple[object, ...]], of: Mapping[str, object]) -> None:
         body = msgspec.json.encode([sorted(of), rows])
@@ -125,6 +157,48 @@ def _marker(row: Mapping[str, object]) -> Marker:
         automated=bool(row["automated"]),
         text=str(row["text"]),
     )
+
+
+def _adjustment_row(one: Agreed) -> tuple[object, ...]:
+    selector = _Selector(id=one.id, made_at_unix_s=one.made_at_s, matchers=one.matchers)
+    values: dict[str, object] = {
+        "at": one.start_s * 1000,
+        "end": one.end_s * 1000,
+        "selector": msgspec.json.encode(selector).decode(),
+        "rrule": "" if one.repeat is None else rule(one.repeat),
+        "percent_excluded": float(one.excluded_percent),
+        "reason": one.reason,
+        "author": one.author,
+    }
+    return tuple(values[column.name] for column in ADJUSTMENTS.insert_columns)
+
+
+def _agreed(row: Mapping[str, object]) -> Agreed:
+    selector, text = msgspec.json.decode(str(row["selector"]), type=_Selector), str(row["rrule"])
+    return Agreed(
+        id=selector.id,
+        matchers=selector.matchers,
+        start_s=_s(row["at_unix_ms"]) or 0,
+        end_s=_s(row["end_unix_ms"]) or 0,
+        repeat=repeat(text) if text else None,
+        excluded_percent=round(float(str(row["percent_excluded"]))),
+        reason=str(row["reason"]),
+        author=str(row["author"]),
+        made_at_s=selector.made_at_unix_s,
+    )
+
+
+def _act_row(one: Act) -> tuple[object, ...]:
+    values: dict[str, object] = {
+        "at": one.at_ms,
+        **{name: getattr(one, name) for name in ("actor", "action", "object", "before", "after", "source_ip")},
+        **{name: bytes.fromhex(getattr(one, name)) for name in ("prev_hash", "hash")},
+    }
+    return tuple(values[column.name] for column in AUDIT.insert_columns)
+
+
+def _act(row: Mapping[str, object]) -> Act:
+    return msgspec.convert({**row, "at_ms": int(str(row["at_unix_ms"]))}, Act)
 
 
 def _ms(at_s: int | None) -> int | None:

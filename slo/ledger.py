@@ -137,7 +137,11 @@ class Ledger:
 
     def note(self, kind: str, notes: Iterable[Note]) -> None:
         """Keep notes; one of the same name is replaced. Durable when it returns."""
-        rows = [(kind, one.name, one.body, one.is_copied) for one in notes]
+        self.note_all({kind: notes})
+
+    def note_all(self, notes: Mapping[str, Iterable[Note]]) -> None:
+        """Keep notes of several kinds, all or none."""
+        rows = [(kind, one.name, one.body, one.is_copied) for kind, some in notes.items() for one in some]
         with self._transaction() as db:
             db.executemany("INSERT OR REPLACE INTO note VALUES (?, ?, ?, ?)", rows)
 

@@ -72,6 +72,13 @@ def repeat(text: str) -> Repeat:
     )
 
 
+def rule(of: Repeat) -> str:
+    """Return the text of a rule; `repeat` reads it back."""
+    until = "" if of.until_s is None else f"{datetime.fromtimestamp(of.until_s, UTC):{_UNTIL_FORM}}"
+    values = {"FREQ": of.frequency.value, "BYDAY": ",".join(of.days), "UNTIL": until, "TZID": of.zone}
+    return ";".join(f"{name}={value}" for name, value in values.items() if value)
+
+
 def occurrences(of: Repeat, start_s: int, since_s: int, until_s: int) -> Iterator[int]:
     """Yield when the occurrences of [since, until) begin, unix time, oldest first.
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from slo import budget
 from slo.alarms import Judged
 from slo.alertmanager_body import rfc3339
+from slo.budget import Budget
 from slo.evaluation import Evaluated
 from slo.objective import Objective, Rolling
 from slo.telemetry_state import State
@@ -89,6 +90,23 @@ class DefinitionShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnadjustedShown:
+    """A budget with everything that people took out of it; alerts look at this one.
+
+    Attributes:
+        sli: Share that was good.
+        n: Requests that count, or slices.
+        bad: The bad of them; None where the method has no such number.
+        remaining: Share of the budget that is left.
+    """
+
+    sli: float | None
+    n: float
+    bad: float | None
+    remaining: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SloShown:
     """One objective and group at the last instant.
 
@@ -111,6 +129,7 @@ class SloShown:
         state: How it stands.
         method: How it was counted.
         coverage: Share of the expected collectors that is heard.
+        unadjusted: The same with what people took out of the period; None if they took nothing.
         as_of: The instant.
     """
 
@@ -132,6 +151,7 @@ class SloShown:
     state: ShownState = ShownState.UNKNOWN
     method: str = METHOD
     coverage: float | None = None
+    unadjusted: UnadjustedShown | None = None
     as_of: str | None = None
 
 
@@ -223,10 +243,11 @@ def spans(burn: Mapping[int, float]) -> dict[str, float]:
 
 
 def _judged(named: SloShown, objective: Objective, found: Evaluated) -> SloShown:
-    left, facts = found.budget, found.facts
+    left, facts = found.left, found.facts
     bad = int(left.bad or 0)
     end = budget.exhaustion(left, objective.target, objective.period_s, found.burn.get(HOUR_S, 0.0))
-    expected = None if facts.expected is None else max(facts.expected, left.judged)
+    taken = found.budget.judged - left.judged
+    expected = None if facts.expected is None else max(facts.expected - taken, left.judged)
     seen = left.sli is not None or not found.known.is_blind
     return replace(
         named,
@@ -240,7 +261,12 @@ def _judged(named: SloShown, objective: Objective, found: Evaluated) -> SloShown
         exhaustion_at=None if end is None else rfc3339(min(facts.at_s + round(end.minutes * 60), _LATEST_S)),
         state=_state(found),
         coverage=facts.coverage_ratio,
+        unadjusted=_unadjusted(found.budget) if facts.adjusted else None,
     )
+
+
+def _unadjusted(whole: Budget) -> UnadjustedShown:
+    return UnadjustedShown(sli=whole.sli, n=whole.judged, bad=whole.bad, remaining=whole.remaining)
 
 
 _LATEST_S = 253_402_300_799
@@ -257,7 +283,7 @@ def _state(found: Evaluated) -> ShownState:
     state = found.known.state
     if state in _STATES:
         return _STATES[state]
-    if found.budget.remaining is not None and found.budget.remaining <= 0:
+    if found.left.remaining is not None and found.left.remaining <= 0:
         return ShownState.EXHAUSTED
     return ShownState.BURNING if found.speaking else _QUIET_STATES[state]
 

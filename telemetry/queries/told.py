@@ -1,6 +1,7 @@
-"""Knows the questions about what people and alerts did: changes, silences, acknowledgements, markers; refuses to judge.
+"""Knows the questions about what people and alerts did: changes, silences, markers, acts; refuses to judge.
 
-Source: spec/slo.md 10, 17, 18; spec/store.md 3 (`alert_events`, `silences`, `alert_acks`, `markers`).
+Source: spec/slo.md 4, 10, 17, 18; spec/store.md 3 (`alert_events`, `silences`, `alert_acks`, `markers`, `adjustments`,
+`audit`).
 """
 
 from telemetry.queries.question import PAGE_S, Question, Select
@@ -58,6 +59,33 @@ def markers(since_ms: int, until_ms: int) -> Question:
     `text`; newest first.
     """
     return _asked(_MARKERS, since_ms, until_ms)
+
+
+def adjustments(since_ms: int, until_ms: int) -> Question:
+    """Ask which times that count less begin in [since, until).
+
+    Rows: `at_unix_ms`, `end_unix_ms` (may be NULL), `selector`, `rrule`, `percent_excluded` (the least of its rows: one
+    that was withdrawn has a row of 0), `reason`, `author`; newest first.
+    """
+    return _asked(_ADJUSTMENTS, since_ms, until_ms)
+
+
+def acts(since_ms: int, until_ms: int) -> Question:
+    """Ask what people changed in [since, until).
+
+    Rows: `at_unix_ms`, `actor`, `action`, `object`, `before`, `after`, `source_ip`, `prev_hash`, `hash` (hexadecimal);
+    newest first.
+    """
+    return _asked(_ACTS, since_ms, until_ms)
+
+
+def blind_spells(slo: str, since_ms: int, until_ms: int) -> Question:
+    """Ask when nobody looked at an objective in [since, until), by the alerts that said so.
+
+    Rows: `labels`, `begun_unix_ms` (the first instant at which nobody was heard; NULL if that was earlier),
+    `ended_unix_ms` (when its alert ended; NULL if it has not); oldest first.
+    """
+    return _asked(_BLIND, since_ms, until_ms, slo=slo)
 
 
 def tokens_out(since_ms: int, until_ms: int) -> Question:
@@ -148,6 +176,47 @@ _MARKERS = Select(
     source="inferometer.markers AS m",
     where=_within("m"),
     order_by=["m.at DESC", "kind", "text"],
+    tail=_LIMIT,
+).text()
+_ADJUSTMENTS = Select(
+    columns=[
+        _ms("j.at"),
+        _ms("j.end"),
+        *("selector", "rrule", "min(j.percent_excluded) AS percent_excluded", "reason", "author"),
+    ],
+    source="inferometer.adjustments AS j",
+    where=_within("j"),
+    group_by=["j.at", "j.end", "selector", "rrule", "reason", "author"],
+    order_by=["j.at DESC", "selector"],
+    tail=_LIMIT,
+).text()
+_ACTS = Select(
+    columns=[
+        _ms("u.at"),
+        *("actor", "action", "object", "before", "after", "source_ip"),
+        *(f"lower(hex(u.{name})) AS {name}" for name in ("prev_hash", "hash")),
+    ],
+    source="inferometer.audit AS u",
+    where=_within("u"),
+    order_by=["u.at DESC", "hash"],
+    tail=f"LIMIT 1 BY u.hash\n{_LIMIT}",
+).text()
+_BLIND = Select(
+    columns=[
+        "any(e.labels) AS labels",
+        _ms("minIf(e.active_at, to_state = 'firing')", "begun"),
+        _ms("maxIf(toNullable(e.at), from_state = 'firing')", "ended"),
+    ],
+    source="inferometer.alert_events AS e",
+    where=[
+        *_within("e"),
+        "alertname = 'SLOBlind'",
+        "severity = 'ticket'",
+        "slo = {slo:String}",
+        "'firing' IN (from_state, to_state)",
+    ],
+    group_by=["fingerprint", "occurrence"],
+    order_by=["min(e.at)", "fingerprint"],
     tail=_LIMIT,
 ).text()
 _TOKENS = Select(

@@ -1,6 +1,6 @@
 """The API over a real engine and store, asked through ASGI; time is the test's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -8,6 +8,8 @@ from typing import Any, cast
 import httpx
 from engine_rig import Rig
 
+from slo.adjuster import Adjuster
+from slo.adjustments import Agreed
 from slo.alarms import Quiet
 from slo.api import application
 from slo.api_guard import hosts_of
@@ -37,7 +39,8 @@ class ApiRig:
     def __init__(self, reader: Store, writer: Store, folder: Path, name: str, at_s: int) -> None:
         self.reader, self._ids = reader, count(1)
         self.rig = Rig(reader, writer, folder / "slo.sqlite", name, at_s)
-        self.rig.reach = Reach(channels=self.rig.hear, quiet=self._quiet)
+        adjuster = Adjuster(reader, self.rig.watched, self._agreed)
+        self.rig.reach = Reach(channels=self.rig.hear, quiet=self._quiet, adjust=adjuster.budgets)
         self.restart()
 
     def restart(self, store: Store | None = None) -> None:
@@ -67,6 +70,9 @@ class ApiRig:
     def view(self) -> EngineView:
         """What the engine saw last."""
         return self.rig.engine.view
+
+    def _agreed(self) -> Sequence[Agreed]:
+        return self.desk.agreed()
 
     def _quiet(self, at_s: int) -> Quiet:
         return self.desk.quiet(at_s)  # of the desk that there is now

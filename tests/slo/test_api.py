@@ -20,6 +20,10 @@ SILENCE: dict[str, Any] = {
     "matchers": [{"name": "slo", "value": "chat"}], "ends_at": "2026-09-21T15:00:00Z", "author": "ann", "comment": "c",
 }  # fmt: skip
 MARKER: dict[str, Any] = {"kind": "deploy", "actor": "ci"}
+TIME: dict[str, Any] = {
+    "selector": [{"name": "slo", "value": "chat"}], "start": "2026-09-21T14:00:00Z", "end": "2026-09-21T15:00:00Z",
+    "reason": "repair", "author": "ann",
+}  # fmt: skip
 OVERRIDE: dict[str, Any] = {"who": "ann", "reason": "a fix", "until": "2026-09-21T15:00:00Z"}
 
 
@@ -72,6 +76,9 @@ READS = [
     pytest.param("/v1/alerts/0000000000000001", 404, id="no alert"),
     pytest.param("/v1/alerts/0x", 404, id="no fingerprint"),
     pytest.param("/v1/silences", 200, id="silences"),
+    pytest.param("/v1/adjustments", 200, id="adjustments"),
+    pytest.param("/v1/audit", 503, id="the trail, without the store"),
+    pytest.param("/v1/audit?from=x", 400, id="the trail of no time"),
     pytest.param("/v1/markers", 503, id="markers, without the store"),
     pytest.param("/v1/gate", 200, id="the gate"),
     pytest.param("/v1/gate?slo=no", 404, id="the gate of no objective"),
@@ -107,6 +114,22 @@ WRITES = [
     pytest.param("POST", "/v1/silences", [1], 400, id="a list"),
     pytest.param("POST", "/v1/silences", None, 415, id="nothing at all"),
     pytest.param("DELETE", "/v1/silences/no", None, 404, id="no silence to end"),
+    pytest.param("DELETE", "/v1/silences/no?x=1", None, 400, id="an end with an unknown parameter"),
+    pytest.param("POST", "/v1/adjustments", TIME, 201, id="an adjustment"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "end": None, "duration_s": 60}, 201, id="a time of a length"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "rrule": "FREQ=DAILY"}, 201, id="an adjustment that comes again"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "rrule": "FREQ=HOURLY"}, 400, id="each hour"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "end": None}, 400, id="an adjustment without an end"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "duration_s": 60}, 400, id="an adjustment of two ends"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "end": TIME["start"]}, 400, id="an adjustment of no length"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "start": "2020-01-01T00:00:00Z"}, 400, id="one of years ago"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "start": "0001-01-01T00:00:00Z"}, 400, id="before all clocks"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "percent_excluded": 0}, 400, id="an adjustment of nothing"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "percent_excluded": 50.5}, 400, id="half a percent"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "selector": []}, 400, id="an adjustment of everything"),
+    pytest.param("POST", "/v1/adjustments", {**TIME, "reason": " "}, 400, id="an adjustment without a reason"),
+    pytest.param("DELETE", "/v1/adjustments/no?who=a&reason=b", None, 404, id="no adjustment to withdraw"),
+    pytest.param("DELETE", "/v1/adjustments/no?who=a", None, 400, id="withdrawn for no reason"),
     pytest.param("PUT", "/v1/silences", SILENCE, 405, id="a method that there is not"),
     pytest.param("POST", "/v1/slos", {}, 405, id="objectives are not made here"),
     pytest.param("POST", "/v1/markers", MARKER, 201, id="a marker"),
@@ -272,7 +295,10 @@ async def test_an_alert_that_fires_can_be_taken_on_and_a_calm_one_not(told: Told
 
 
 def test_every_route_has_a_scope_and_changes_need_the_higher_one() -> None:
-    assert {(one.method == "GET", one.scope) for one in ROUTES} == {(True, Scope.READ), (False, Scope.ADMIN)}
+    others = [one for one in ROUTES if one.path != "/v1/audit"]
+
+    assert {(one.method == "GET", one.scope) for one in others} == {(True, Scope.READ), (False, Scope.ADMIN)}
+    assert [one.scope for one in ROUTES if one not in others] == [Scope.ADMIN], "who changed what is for few"
     assert len({(one.method, one.path) for one in ROUTES}) == len(ROUTES)
 
 

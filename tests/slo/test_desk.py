@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from views import NOBODY, NOW_S, judged, labels, seen, silence
 
-from slo.desk import FORGOTTEN_S, MARKERS_MAX, OVERRIDES_MAX, SILENCES_MAX, Desk
+from slo.adjustments import BACK_S_MAX, Agreed
+from slo.audit import FIRST_HASH, Act, By, Deed, broken_at
+from slo.desk import ACTS_MAX, ADJUSTMENTS_MAX, FORGOTTEN_S, MARKERS_MAX, OVERRIDES_MAX, SILENCES_MAX, Desk
 from slo.desk_records import Ack, Marker, MarkerKind, Override
 from slo.desk_store import DeskStore
 from slo.errors import DeskFullError, ObjectiveError
@@ -20,6 +22,7 @@ from slo.view import EngineView
 from telemetry.clock import wall_ms
 from telemetry.store import Store
 
+BY = By(who="ann", at_s=NOW_S, address="10.0.0.1")
 CHAT = (Matcher(name="slo", op=MatchOp.EQUAL, value="chat"),)
 FIRING = seen(judged(bad=1_000))
 CALM = seen(judged())
@@ -51,17 +54,27 @@ def override(n: int = 0, service: str = "", slo: str = "") -> Override:
     return Override(service=service, slo=slo, who="ann", reason=str(n), at_s=NOW_S + n, until_s=NOW_S + 100)
 
 
+def agreed(name: str = "a", start_s: int = NOW_S, **changes: object) -> Agreed:
+    made = Agreed(
+        id=name, matchers=CHAT, start_s=start_s, end_s=start_s + 600, reason="repair", author="ann", made_at_s=start_s
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]  # fields of the record
+
+
 def test_what_was_decided_survives_a_restart_without_the_store(desk: Desk, ledger: Ledger) -> None:
     quiet = silence("q", CHAT)
-    desk.silence(quiet)
-    desk.acknowledge(ack())
-    desk.mark("m", Marker(at_s=NOW_S, kind=MarkerKind.DEPLOY, service="chat", actor="ci"))
-    desk.let_pass("o", override())
+    desk.silence(quiet, BY)
+    desk.acknowledge(ack(), BY)
+    desk.mark("m", Marker(at_s=NOW_S, kind=MarkerKind.DEPLOY, service="chat", actor="ci"), BY)
+    desk.let_pass("o", override(), BY)
+    desk.agree(agreed(), BY)
     trouble = desk.refresh(FIRING, NOW_S)
     again = alone(ledger)
 
     assert trouble.startswith("silences and acknowledgements are not shared now")
-    assert (again.quiet(NOW_S).silences, again.quiet(NOW_S).acknowledged) == ((quiet,), {PAGE})
+    assert again.silences() == {"q": quiet}
+    assert again.quiet(NOW_S).acknowledged == {PAGE}
+    assert again.agreed() == (agreed(),)
     assert [one.actor for one in again.waiting_markers()] == ["ci"]
     assert again.override(NOW_S, "", "") == override()
     assert again.frozen() == again.frozen(Action.FREEZE_SCALE_DOWN) == {"chat"}
@@ -69,10 +82,10 @@ def test_what_was_decided_survives_a_restart_without_the_store(desk: Desk, ledge
 
 def test_an_acknowledgement_holds_for_its_occurrence_and_its_time(desk: Desk) -> None:
     """slo.md 10: it stops renotification only while this occurrence fires."""
-    desk.acknowledge(ack(until_s=NOW_S + 60))
+    desk.acknowledge(ack(until_s=NOW_S + 60), BY)
     assert desk.quiet(NOW_S).acknowledged == {PAGE}
     assert desk.quiet(NOW_S + 60).acknowledged == frozenset()
-    desk.acknowledge(ack())
+    desk.acknowledge(ack(), BY)
     desk.refresh(FIRING, NOW_S)
     assert desk.quiet(NOW_S + 60).acknowledged == {PAGE}
 
@@ -82,13 +95,13 @@ def test_an_acknowledgement_holds_for_its_occurrence_and_its_time(desk: Desk) ->
     later = replace(alert, record=replace(alert.record, fired_at_s=NOW_S + 100, occurrence=2))
     desk.refresh(replace(FIRING, alerts={PAGE: later}), NOW_S + 120)
     assert desk.quiet(NOW_S + 120).acknowledged == frozenset(), "what fires anew is told anew"
-    desk.acknowledge(ack(NOW_S + 130))
+    desk.acknowledge(ack(NOW_S + 130), BY)
     assert desk.quiet(NOW_S + 130).acknowledged == {PAGE}
 
 
 def test_an_override_is_found_for_what_it_covers_until_it_ends(desk: Desk) -> None:
-    desk.let_pass("a", override(1, service="chat"))
-    desk.let_pass("b", override(2, slo="one"))
+    desk.let_pass("a", override(1, service="chat"), BY)
+    desk.let_pass("b", override(2, slo="one"), BY)
     at_s = NOW_S + 50
 
     assert desk.override(at_s, "", "") is None
@@ -113,9 +126,9 @@ def test_a_freeze_ends_when_the_budget_has_recovered(desk: Desk) -> None:
 
 def test_what_is_refused_is_not_kept(desk: Desk) -> None:
     with pytest.raises(ObjectiveError):
-        desk.silence(silence("q"))
+        desk.silence(silence("q"), BY)
     with pytest.raises(ObjectiveError):
-        desk.let_pass("o", replace(override(), who=""))
+        desk.let_pass("o", replace(override(), who=""), BY)
 
     assert (desk.silences(), desk.overrides(NOW_S)) == ({}, [])
 
@@ -128,17 +141,22 @@ def test_the_desk_has_room_for_so_much(ledger: Ledger) -> None:
     markers.put({str(n): marker for n in range(MARKERS_MAX - 1)})
     overrides: Shelf[Override] = Shelf(ledger, "override", Override)
     overrides.put({str(n): override() for n in range(OVERRIDES_MAX - 1)})
+    times: Shelf[Agreed] = Shelf(ledger, "adjustment", Agreed)
+    times.put({str(n): agreed(str(n)) for n in range(ADJUSTMENTS_MAX - 1)})
     desk = alone(ledger)
-    desk.silence(quiet)
-    desk.mark("last", marker)
-    desk.let_pass("last", override())
+    desk.agree(agreed("last"), BY)
+    desk.silence(quiet, BY)
+    desk.mark("last", marker, BY)
+    desk.let_pass("last", override(), BY)
 
     with pytest.raises(DeskFullError):
-        desk.silence(silence("one more", CHAT))
+        desk.silence(silence("one more", CHAT), BY)
     with pytest.raises(DeskFullError):
-        desk.mark("one more", marker)
+        desk.agree(agreed("one more"), BY)
     with pytest.raises(DeskFullError):
-        desk.let_pass("one more", override())
+        desk.mark("one more", marker, BY)
+    with pytest.raises(DeskFullError):
+        desk.let_pass("one more", override(), BY)
 
 
 def test_replicas_share_what_was_decided(tmp_path: Path, reader: Store, writer: Store) -> None:
@@ -148,18 +166,110 @@ def test_replicas_share_what_was_decided(tmp_path: Path, reader: Store, writer: 
     alert = FIRING.alerts[PAGE]
     firing = replace(FIRING, alerts={PAGE: replace(alert, record=replace(alert.record, fired_at_s=now_s - 5))})
     quiet = silence("shared", CHAT, since_s=now_s)
-    one.silence(quiet)
-    one.acknowledge(ack(now_s))
-    one.mark("m", Marker(at_s=now_s, kind=MarkerKind.DEPLOY, service="chat", actor="ci"))
+    one.silence(quiet, BY)
+    one.acknowledge(ack(now_s), BY)
+    one.mark("m", Marker(at_s=now_s, kind=MarkerKind.DEPLOY, service="chat", actor="ci"), BY)
     assert [one.refresh(firing, now_s), other.refresh(firing, now_s)] == ["", ""]
 
     assert one.waiting_markers() == ()
     assert other.silences()["shared"] == quiet
     assert other.quiet(now_s).acknowledged == {PAGE}
     ended = replace(quiet, ends_at_s=now_s + 1)
-    other.end_silence(ended)
+    other.end_silence(ended, BY)
     assert [other.refresh(firing, now_s + 1), one.refresh(firing, now_s + 1)] == ["", ""]
     assert one.silences()["shared"] == ended
     one.refresh(CALM, now_s + FORGOTTEN_S + 2)
     assert "shared" not in one.silences()
     assert one.acks(now_s + FORGOTTEN_S + 2) == {}
+
+
+def test_a_planned_time_keeps_notices_back_as_a_silence_does(desk: Desk) -> None:
+    desk.agree(agreed(), BY)
+    desk.agree(agreed("late", made_at_s=NOW_S + 1), BY)
+
+    assert [one.id for one in desk.quiet(NOW_S + 60).silences] == ["a"]
+    assert desk.quiet(NOW_S + 600).silences == ()
+    desk.withdraw(agreed(), BY)
+    assert desk.quiet(NOW_S + 60).silences == ()
+    assert [one.id for one in desk.agreed()] == ["late"]
+    assert desk.adjustments()["a"].excluded_percent == 0
+
+
+def test_a_time_is_forgotten_when_no_budget_looks_at_it_any_more(tmp_path: Path, reader: Store, writer: Store) -> None:
+    desk = Desk(Ledger(tmp_path / "a"), DeskStore(reader, writer))
+    desk.agree(agreed("old"), BY)
+    over_s = NOW_S + 600
+
+    assert desk.refresh(CALM, over_s + BACK_S_MAX) == ""
+    assert "old" in desk.adjustments()
+    desk.refresh(CALM, over_s + BACK_S_MAX + 1)
+    assert "old" not in desk.adjustments()
+
+
+def test_replicas_share_adjustments_and_what_one_withdraws_none_restores(
+    tmp_path: Path, reader: Store, writer: Store
+) -> None:
+    now_s = wall_ms() // 1000
+    shared = DeskStore(reader, writer)
+    one, other = (Desk(Ledger(tmp_path / name), shared) for name in ("one", "other"))
+    time = agreed("shared-time", now_s - 60)
+    one.agree(time, BY)
+    assert [one.refresh(CALM, now_s), other.refresh(CALM, now_s)] == ["", ""]
+    assert other.adjustments()["shared-time"] == time
+
+    other.withdraw(time, BY)
+    assert [other.refresh(CALM, now_s), one.refresh(CALM, now_s), other.refresh(CALM, now_s)] == [""] * 3
+    assert {desk.adjustments()["shared-time"].excluded_percent for desk in (one, other)} == {0}
+    assert "shared-time" not in {time.id for time in one.agreed()}
+
+
+def test_every_change_leaves_an_act_that_follows_the_one_before(desk: Desk, ledger: Ledger) -> None:
+    desk.silence(silence("q", CHAT), BY)
+    desk.end_silence(replace(silence("q", CHAT), ends_at_s=NOW_S + 1), replace(BY, who="bob", reason="done"))
+    desk.acknowledge(ack(), BY)
+    desk.mark("m", Marker(at_s=NOW_S, kind=MarkerKind.DEPLOY, service="chat", actor="ci"), BY)
+    desk.let_pass("o", override(), BY)
+    desk.agree(agreed(), BY)
+    desk.withdraw(agreed(), BY)
+    alone(ledger).note(Deed.TARGET_TESTED, "hook", BY, {"result": "sent"})  # after a restart the chain goes on
+    acts = alone(ledger).acts(NOW_S, NOW_S + 1)[::-1]
+
+    expected = [Deed.SILENCE_MADE, Deed.SILENCE_ENDED, Deed.ALERT_TAKEN_ON, Deed.MARKER_MADE, Deed.GATE_OVERRIDDEN]
+    expected += [Deed.ADJUSTMENT_MADE, Deed.ADJUSTMENT_WITHDRAWN, Deed.TARGET_TESTED]
+    assert [one.action for one in acts] == expected
+    assert broken_at(acts) is None
+    assert acts[0].prev_hash == FIRST_HASH
+    assert (acts[1].actor, acts[1].source_ip) == ("bob", "10.0.0.1")
+    assert '"reason":"done"' in acts[1].after
+    assert acts[1].before == acts[0].after
+    assert desk.acts(NOW_S + 1, NOW_S + 2) == []
+
+
+def test_acts_reach_the_store_and_the_chain_goes_on(tmp_path: Path, reader: Store, writer: Store) -> None:
+    shared, now_s = DeskStore(reader, writer), wall_ms() // 1000
+    by = replace(BY, at_s=now_s, who="the-trail")
+    desk = Desk(Ledger(tmp_path / "a"), shared)
+    for name in ("x", "y"):
+        desk.note(Deed.TARGET_TESTED, name, by)
+        assert desk.refresh(CALM, now_s) == ""
+    desk.note(Deed.TARGET_TESTED, "z", by)
+    kept = [one for one in shared.acts(now_s, now_s + 1) if one.actor == "the-trail"]
+
+    assert {one.object for one in kept} == {"x", "y"}
+    assert [one.object for one in desk.acts(now_s, now_s + 1)] == ["z", "y"], "what the store has is forgotten here"
+    chain = sorted([*kept, desk.acts(now_s, now_s + 1)[0]], key=lambda one: one.object)
+    assert broken_at(chain) is None
+
+
+def test_without_room_for_the_trail_nothing_is_changed(ledger: Ledger) -> None:
+    acts: Shelf[Act] = Shelf(ledger, "act", Act)
+    one = Act(
+        at_ms=0, actor="", action="", object="", before="", after="", source_ip="", prev_hash=FIRST_HASH, hash="f" * 64
+    )
+    acts.put({f"{n:012}": one for n in range(ACTS_MAX - 1)})
+    desk = alone(ledger)
+    desk.silence(silence("last", CHAT), BY)
+
+    with pytest.raises(DeskFullError):
+        desk.silence(silence("one more", CHAT), BY)
+    assert list(desk.silences()) == ["last"]

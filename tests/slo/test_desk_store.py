@@ -1,10 +1,15 @@
 """What of the desk is in the store, over a real one."""
 
+from dataclasses import replace
+
 import pytest
 from views import silence
 
+from slo.adjustments import Agreed
+from slo.audit import FIRST_HASH, By, Deed, act, broken_at
 from slo.desk_records import Ack, Marker, MarkerKind
 from slo.desk_store import DeskStore
+from slo.recurrence import repeat
 from slo.silence import Matcher, MatchOp
 from telemetry.clock import wall_ms
 from telemetry.store import Store
@@ -56,3 +61,33 @@ def test_a_marker_that_is_sent_twice_is_there_once(shared: DeskStore) -> None:
 
     assert [one for one in shared.markers(NOW_S, NOW_S + 2) if one.service == "desk"] == [instant, span]
     assert [one for one in shared.markers(NOW_S, NOW_S + 1) if one.service == "desk"] == [span]
+
+
+def test_an_adjustment_comes_back_as_it_was_and_stays_withdrawn(shared: DeskStore) -> None:
+    matchers = tuple(Matcher(name=f"l{n}", op=op, value=HOSTILE) for n, op in enumerate(MatchOp))
+    daily = repeat("FREQ=WEEKLY;BYDAY=MO,SU;UNTIL=20361231T000000Z;TZID=Europe/Berlin")
+    once = Agreed(
+        id="desk-once", matchers=matchers, start_s=NOW_S, end_s=NOW_S + 60, excluded_percent=40, reason=HOSTILE,
+        author=HOSTILE, made_at_s=NOW_S - 5,
+    )  # fmt: skip
+    again = replace(once, id="desk-again", repeat=daily)
+    gone = replace(once, id="desk-gone")
+    shared.put_adjustments({"desk-once": once, "desk-again": again, "desk-gone": gone}, NOW_S)
+    shared.put_adjustments({"desk-gone": replace(gone, excluded_percent=0)}, NOW_S)
+    shared.put_adjustments({"desk-gone": gone}, NOW_S)
+    found = {name: one for name, one in shared.adjustments(NOW_S, NOW_S + 1).items() if name.startswith("desk-")}
+
+    assert found == {"desk-once": once, "desk-again": again, "desk-gone": replace(gone, excluded_percent=0)}
+    assert "desk-once" not in shared.adjustments(NOW_S + 1, NOW_S + 2)
+
+
+def test_an_act_comes_back_with_its_hash(shared: DeskStore) -> None:
+    by = By(who=HOSTILE, at_s=NOW_S, address="::1")
+    first = act(Deed.SILENCE_MADE, HOSTILE, by, (None, {"comment": HOSTILE}), FIRST_HASH)
+    second = act(Deed.SILENCE_ENDED, HOSTILE, by, ({"a": 1}, {"a": 2}), first.hash)
+    for _ in range(2):
+        shared.put_acts({"1": first, "2": second}, NOW_S)
+    found = [one for one in shared.acts(NOW_S, NOW_S + 1) if one.actor == HOSTILE]
+
+    assert sorted(found, key=lambda one: one.action) == [first, second]
+    assert broken_at([first, second]) is None

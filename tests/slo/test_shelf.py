@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from slo.desk_records import Ack
+from slo.errors import LedgerError
 from slo.ledger import Ledger
 from slo.shelf import Shelf
 
@@ -63,3 +64,15 @@ def test_what_is_dropped_is_gone(ledger: Ledger) -> None:
 
     assert shelf.items() == opened(ledger).items() == {"b": TWO}
     ledger.close()
+
+
+def test_what_belongs_together_is_kept_together_or_not_at_all(ledger: Ledger) -> None:
+    shelf: Shelf[Ack] = opened(ledger)
+    beside: Shelf[Ack] = Shelf(ledger, "beside", Ack)
+    shelf.put({"a": ONE}, (beside, {"b": TWO}))
+    assert (opened(ledger).items(), Shelf[Ack](ledger, "beside", Ack).items()) == ({"a": ONE}, {"b": TWO})
+    ledger.close()
+
+    with pytest.raises(LedgerError):
+        shelf.put({"c": ONE}, (beside, {"d": TWO}))
+    assert (shelf.items(), beside.items()) == ({"a": ONE}, {"b": TWO})
