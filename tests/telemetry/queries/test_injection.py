@@ -13,7 +13,7 @@ from query_store import SINCE_MS, UNTIL_MS, Stored
 from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome
-from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, told
+from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, speeds, told
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
@@ -26,6 +26,7 @@ from telemetry.queries.peaks import peaks
 from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.profiles import profiles
 from telemetry.queries.spent import CountedGroup, series, spent
+from telemetry.queries.tails import spreads, waits_by_load
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
 LUMPED = Pick(source=Source.RAW, exact=False, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -122,6 +123,8 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "spreads": spreads(Metric.TPOT, 0, 1),
+    "waits by load": waits_by_load(0, 1, 0),
     "cache hits around markers": hits_around_marks(0, 1),
     "adjustments": told.adjustments(0, 1),
     "acts": told.acts(0, 1),
@@ -144,6 +147,9 @@ OTHERS = {
     "queues of engines": engine_life.queues(0, 1),
     "peaks of GPUs": gpu_peaks(0, 1),
     "profiles": profiles(0),
+    "paces": speeds.paces(0, 1),
+    "load points": speeds.load_points(0, 1),
+    "rates": speeds.rates(0, 60_000),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
