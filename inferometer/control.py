@@ -6,8 +6,8 @@ the desk meet the store. A reload that is refused keeps what ran before and is t
 Source: spec/slo.md 1 (a broken reload keeps the last good set), 8 (instants), 11 (notifier).
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
@@ -27,6 +27,10 @@ from slo.instants import STEP_S
 from slo.ledger import Ledger
 from slo.notifier import Notifier
 from slo.reader import Reader
+from slo.rules.catalogue import rules
+from slo.rules.rule import RuleId
+from slo.rules.rule import Settings as RuleSettings
+from slo.rules.runner import Runner
 from slo.view import EngineView
 from slo.watched import Watched, watched
 from telemetry.clock import monotonic_ns, wall_ms
@@ -49,6 +53,7 @@ class Settings:
         replica: Name of this engine in rows.
         base_url: Where people find our pages.
         look_s: Time between two looks at the clock.
+        rules: What was configured of built-in rules.
     """
 
     objectives: tuple[Path, ...]
@@ -57,6 +62,7 @@ class Settings:
     replica: str
     base_url: str
     look_s: float = LOOK_S
+    rules: Mapping[RuleId, RuleSettings] = field(default_factory=dict[RuleId, RuleSettings])
 
 
 def objectives(paths: Sequence[Path]) -> list[Watched]:
@@ -73,6 +79,11 @@ def objectives(paths: Sequence[Path]) -> list[Watched]:
 
 class Control:
     """The engine of one process.
+
+    Attributes:
+        shared: What people decided, in the store.
+        desk: The same, here.
+        built_in: The built-in rules.
 
     Args:
         settings: What it is made of.
@@ -93,6 +104,7 @@ class Control:
         self.shared = DeskStore(reader, writer)
         self.desk = Desk(self._ledger, self.shared)
         self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
+        self.built_in = Runner(reader, rules(settings.rules), _monotonic_s)
         self._engine = self._made(watching)
         self._problems: tuple[str, ...] = ()
         self._stop, self._reload = Event(), Event()
@@ -103,7 +115,8 @@ class Control:
     def view(self) -> EngineView:
         """What the engine saw last."""
         failing = tuple(f"{one.channel}/{one.instance} hears nothing: {one.why}" for one in self._notifier.failing())
-        return replace(self._engine.view, problems=(*self._engine.view.problems, *self._problems, *failing))
+        problems = (*self._engine.view.problems, *self._problems, *self.built_in.problems, *failing)
+        return replace(self._engine.view, problems=problems)
 
     def start(self) -> None:
         """Begin to evaluate and to tell."""
@@ -125,7 +138,13 @@ class Control:
     def _made(self, watching: Sequence[Watched]) -> Engine:
         explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
         adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
-        reach = Reach(channels=partial(routed, self._channels), quiet=self.desk.quiet, explain=explain, adjust=adjust)
+        reach = Reach(
+            channels=partial(routed, self._channels),
+            quiet=self.desk.quiet,
+            explain=explain,
+            adjust=adjust,
+            others=self.built_in.watches,
+        )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica)
         return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
 
@@ -143,6 +162,7 @@ class Control:
             self._notifier.ring()
             trouble = self.desk.refresh(view, int(_wall_s()))
             self._tell(view.blind_cause, trouble)
+            self._tell_rules("; ".join(self.built_in.problems))
         if _wall_s() - self._pruned_s >= PRUNE_S:
             self._pruned_s = int(_wall_s())
             self._ledger.prune(self._pruned_s)
@@ -174,7 +194,13 @@ class Control:
             self._said = said
             self._log("slo engine is blind or alone" if said else "slo engine sees again", reason=said)
 
-    _said = ""
+    def _tell_rules(self, said: str) -> None:
+        """Say what is wrong with built-in rules when it changes."""
+        if said != self._said_of_rules:
+            self._said_of_rules = said
+            self._log("built-in rules are not all judged" if said else "built-in rules are judged", reason=said)
+
+    _said = _said_of_rules = ""
 
 
 def _wall_s() -> float:

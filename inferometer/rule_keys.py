@@ -25,7 +25,7 @@ _Events = Annotated[int | None, Field(ge=0), Allowed("a whole number of requests
 
 def told(keys: Section) -> dict[str, Any]:
     """Return what was configured of each rule, without what was left as it is."""
-    return keys.model_dump(exclude_unset=True)
+    return keys.model_dump(exclude_unset=True, exclude_none=True)
 
 
 def _of_rules() -> type[Section]:

@@ -10,7 +10,8 @@ import asyncio
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
@@ -27,6 +28,8 @@ from slo.api_guard import hosts_of
 from slo.api_parts import Parts
 from slo.errors import SloError
 from slo.lookback import Lookback
+from slo.rules.rule import RuleId
+from slo.rules.rule import Settings as RuleSettings
 from telemetry import guard
 from telemetry.clock import wall_ms
 from telemetry.fetch import Client
@@ -58,6 +61,7 @@ class ServeConfig:
         reader_password_file: Its password; empty if there is none.
         writer: Name that may insert.
         writer_password_file: Its password; empty if there is none.
+        rules: What was configured of built-in rules.
     """
 
     host: str
@@ -72,6 +76,7 @@ class ServeConfig:
     reader_password_file: str = ""
     writer: str = ""
     writer_password_file: str = ""
+    rules: Mapping[RuleId, RuleSettings] = field(default_factory=dict[RuleId, RuleSettings])
 
     @property
     def url(self) -> str:
@@ -91,6 +96,7 @@ def run(config: ServeConfig, log: Log) -> int:
             ledger=Path(config.ledger),
             replica=config.replica,
             base_url=config.url,
+            rules=config.rules,
         )
         control = Control(settings, reader, writer, log)
     except (InferometerError, SloError, OSError) as error:

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from collector import channel
-from inferometer import ask, data_directory, engine, store_secrets
+from inferometer import ask, data_directory, engine, rule_keys, store_secrets
 from inferometer.address import Address
 from inferometer.config import secret
 from inferometer.defaults import DESCRIPTORS_WANTED, EXIT_INTERRUPTED
@@ -137,6 +137,7 @@ def serve_config(plan: Plan) -> dict[str, object]:
         "reader_password_file": reader,
         "writer": fields["store_user"],
         "writer_password_file": fields["store_password_file"],
+        "rules": rule_keys.told(keys.rules),
     }
 
 

@@ -191,13 +191,21 @@ def _asked(one: Last, answers: _Answers, at_s: int) -> Last:
     about_s = _aligned(one.rule, at_s)
     try:
         rows: Rows = {name: answers.of(question) for name, question in one.rule.questions(about_s).items()}
-        found = sorted(one.rule.judge(about_s, rows), key=_rank)
+        found = sorted(map(_checked, one.rule.judge(about_s, rows)), key=_rank)
     except StoreError as error:
         return replace(one, trouble=f"the store did not answer: {type(error).__name__}", tried_s=at_s)
     except Exception as error:  # noqa: BLE001 -- rows may be anything, and one rule must not end the others
         return replace(one, trouble=f"{type(error).__name__}: {error}"[:_TROUBLE_CHARS], tried_s=at_s)
     kept, left_out = tuple(found[:SUBJECTS_MAX]), max(0, len(found) - SUBJECTS_MAX)
     return Last(rule=one.rule, found=kept, at_s=about_s, left_out=left_out, tried_s=at_s)
+
+
+def _checked(found: Found) -> Found:
+    """Return a finding whose labels and words are texts, whatever the rows had."""
+    texts: list[object] = [*found.labels.values(), *found.words.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"labels or words are no texts: {dict(found.labels)}")
+    return found
 
 
 def _rank(found: Found) -> tuple[int, int, list[tuple[str, str]]]:

@@ -21,6 +21,9 @@ from inferometer.data_directory import DataDirectory
 from inferometer.defaults import SPOOL_BYTES_MAX
 from inferometer.demo_traffic import draw, send
 from inferometer.plan import Options, prepared
+from inferometer.serve import ServeConfig
+from slo.rules.rule import RuleId, Settings
+from telemetry.handed import handed
 from telemetry.testing.engine_bodies import MODEL
 
 N = 3
@@ -210,6 +213,15 @@ def test_the_observer_gets_the_key_of_workflows_only_where_a_header_names_them(t
         str(tmp_path / "k"),
     ]
     assert [one["workflow_header"] for one in told] == ["", "x-flow", "x-flow"]
+
+
+def test_the_control_plane_is_told_what_was_configured_of_built_in_rules(tmp_path: Path) -> None:
+    rules = {"oom": {"threshold": 4}, "p99_drift": {"options": {"anchor_s": 2}}}
+    keys = elsewhere(tmp_path, url="http://h:8123").model_dump()
+    with prepared(Config.model_validate(keys | {"slo": {"rules": rules}}), Options(embedded=False)) as plan:
+        told = handed(json.dumps(up.serve_config(plan)), ServeConfig)
+
+    assert told.rules == {RuleId.OOM: Settings(threshold=4), RuleId.P99_DRIFT: Settings(options={"anchor_s": 2})}
 
 
 def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:

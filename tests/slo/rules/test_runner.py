@@ -158,6 +158,10 @@ def garbage(world: World) -> None:
     world.rows = [{"endpoint": None}]
 
 
+def garbage_labels(world: World) -> None:
+    world.rows = [{**row(SILENT), "endpoint": None}]
+
+
 def stale(world: World) -> None:
     world.rows, world.fresh = [row(SILENT)], {"chat": (1, 0)}
 
@@ -170,7 +174,7 @@ def half_heard(world: World) -> None:
     world.rows, world.fresh = [row(SILENT)], {"chat": (10, 8)}
 
 
-@pytest.mark.parametrize("happens", [unknown, gone, garbage, stale, stale_and_empty, half_heard])
+@pytest.mark.parametrize("happens", [unknown, gone, garbage, garbage_labels, stale, stale_and_empty, half_heard])
 def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None:
     """slo.md 7; the alert goes on as it was when the data return."""
     world = World(rows=[row(PAGE)])
