@@ -22,6 +22,8 @@ TOKENS_MAX = 10_000_000
 """Longest prompt or answer, tokens."""
 POINTS_MAX = 100_000
 """Most points of a rate curve, values of a histogram or pairs of lengths."""
+SCALE_MAX = 1_000
+"""Most copies of a trace."""
 TURNS_MAX = 1_000
 """Most turns of a conversation."""
 
@@ -233,6 +235,7 @@ class TraceSpec(_Spec, frozen=True):
     Attributes:
         format: How the file is read.
         sha256: Of the file's bytes, hexadecimal; another file is refused.
+        start_s: Begins at this time of the trace; `duration_s` and `count` of the plan end it.
         scale: Above 1 jittered copies are laid over the trace, below 1 each arrival is kept by a coin.
         compress: Factor that time is divided by; any but 1 changes every autocorrelation.
         tokens_max: Rows with more tokens in and out together are dropped and counted; None keeps all.
@@ -240,7 +243,8 @@ class TraceSpec(_Spec, frozen=True):
 
     format: TraceFormat
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    scale: Positive = 1.0
+    start_s: NotNegative = 0.0
+    scale: Annotated[float, Meta(gt=0, le=SCALE_MAX)] = 1.0
     compress: Positive = 1.0
     tokens_max: Tokens | None = None
 
@@ -279,6 +283,7 @@ class PlanSpec(_Spec, frozen=True):
             ((self.rate is None) == (self.trace is None), "one of rate and trace is needed, and only one"),
             (endless, "one of duration_s and count is needed, and only one"),
             (shaped != (self.shape is not None), f"shape: {self.process} gaps {'need' if shaped else 'have no'} shape"),
+            (self.trace is not None and self.arms > 1, "arms: 2 need pairs of equal lengths, which a trace has not"),
             (len(set(names)) < len(names), f"classes: names must differ, found {', '.join(names)}"),
         ):
             if wrong:

@@ -11,18 +11,24 @@ from loadtest.arrivals import planned_times
 from loadtest.dispersion import Dispersion, dispersion
 from loadtest.plan import Plan
 from loadtest.plan_spec import PlanSpec, Process
+from loadtest.trace_formats import Trace
+from loadtest.trace_replay import replayed
 from loadtest.workload import columns
 
 
-def build(spec: PlanSpec) -> Plan:
-    """Build a synthetic plan.
+def build(spec: PlanSpec, trace: Trace | None = None) -> Plan:
+    """Build a plan.
 
     Args:
-        spec: With a rate.
+        spec: Its parameters.
+        trace: What the spec replays (`loadtest.traces`); None for synthetic arrivals.
 
     Raises:
         PlanError: The spec's values cannot be a plan.
+        TraceError: Of the trace nothing is left to replay.
     """
+    if trace:
+        return Plan(spec, replayed(spec, trace).columns)
     return Plan(spec, columns(spec, planned_times(spec)))
 
 

@@ -31,7 +31,7 @@ PROBE_WORDS = (64, 1024)
 _RING = 1 << 16
 _LETTERS = 4
 _WIDTH = _LETTERS + 1  # a word and its space
-_WORDS = (  # 233, end to end
+_WORDS = (  # end to end
     "ableacidagedalsoareaarmyawaybabybackballbandbankbasebathbearbeatbeenbeerbellbeltbestbillbirdblowblueboat"
     "bodybombbondbonebookboombornbossbothbowlbulkburnbushbusycallcalmcamecampcardcarecasecashcastcellchatchipcityclub"
     "coalcoatcodecoldcomecookcoolcopecopycorecostcrewcropdarkdatadatedawndaysdeaddealdeandeardebtdeepdenydeskdialdiet"

@@ -1,8 +1,8 @@
 """Knows what each arrival of a plan asks for; refuses to know when it comes.
 
 Every draw has its own stream, and a stream gives each arrival equally many numbers whatever its class is (turns
-excepted), so that a change of one thing leaves the others as they are. With two arms, arrivals 2k and 2k + 1 are a pair: equal but for
-their nonce, one to each target in an order that a coin decides.
+excepted), so that a change of one thing leaves the others as they are. With two arms, arrivals 2k and 2k + 1 are a
+pair: equal but for their nonce, one to each target in an order that a coin decides.
 
 Source: spec/loadtest.md 2 (streams), 8 (lengths, prefixes, turns, classes), 9 (patience, aborts), 14 (pairs).
 """
@@ -10,7 +10,6 @@ Source: spec/loadtest.md 2 (streams), 8 (lengths, prefixes, turns, classes), 9 (
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from loadtest.lengths import length_of, lognormal, pair_of, picked, zipf
 from loadtest.plan import Columns, Ragged
@@ -40,20 +39,36 @@ def columns(spec: PlanSpec, times_ns: "array[int]") -> Columns:
         turns=Ragged(starts=array("Q", [0]), values=array("Q")),
         arm=arms(spec.seed, n) if spec.arms > 1 else array("B"),
     )
-    for wish in islice(_doubled(wishes(spec)) if spec.arms > 1 else wishes(spec), n):
-        _append(made, wish)
+    drawn = Wishes(spec)
+    for j in range(0, n, spec.arms):
+        wish = drawn.draw()
+        for _ in range(min(spec.arms, n - j)):
+            _append(made, wish)
     return without_idle(made)
 
 
-def wishes(spec: PlanSpec) -> Iterator[Wish]:
-    """Return what arrivals, or pairs of them, ask for, without end."""
-    pick = picked(tuple(one.weight for one in spec.classes))
-    kinds = [_Kind(one) for one in spec.classes]
-    streams = {name: stream(spec.seed, name) for name in Stream}
-    lengths = streams[Stream.LENGTHS]
-    while True:
-        at = pick(lengths())
-        yield kinds[at].wish(at, streams)
+class Wishes:
+    """Draws what arrivals, or pairs of them, ask for.
+
+    Args:
+        spec: Of the plan.
+    """
+
+    def __init__(self, spec: PlanSpec) -> None:
+        """Begin all streams."""
+        self._pick = picked(tuple(one.weight for one in spec.classes))
+        self._kinds = [_Kind(one) for one in spec.classes]
+        self._streams = {name: stream(spec.seed, name) for name in Stream}
+
+    def draw(self, class_at: int | None = None) -> Wish:
+        """Draw the next one.
+
+        Args:
+            class_at: Its class; None draws that too.
+        """
+        drawn = self._pick(self._streams[Stream.LENGTHS]())
+        at = drawn if class_at is None else class_at
+        return self._kinds[at].wish(at, self._streams)
 
 
 def nonces(seed: int, n: int) -> "array[int]":
@@ -130,12 +145,6 @@ def _both(one: WorkloadClass) -> Callable[[float, float], tuple[int, int]]:
 
 def _us(median_s: float, sigma: float, u: float) -> int:
     return round(median_s * lognormal(sigma, u) * 1e6)
-
-
-def _doubled(singles: Iterator[Wish]) -> Iterator[Wish]:
-    for one in singles:
-        yield one
-        yield one
 
 
 def _append(made: Columns, wish: Wish) -> None:

@@ -7,6 +7,7 @@ from loadtest.plan_spec import (
     ARRIVALS_MAX,
     CLASSES_MAX,
     POINTS_MAX,
+    SCALE_MAX,
     TOKENS_MAX,
     TURNS_MAX,
     Conversations,
@@ -99,6 +100,9 @@ REFUSED = [
     pytest.param(json(', "classes": [{"name": "a b"}]'), "name", id="a name that is no label"),
     pytest.param(json(', "classes": []'), "classes", id="no class"),
     pytest.param(json(', "trace": {"format": "azure", "sha256": "' + "0" * 64 + '"}'), "one of rate", id="two sources"),
+    pytest.param(
+        b'{"seed": 1, "arms": 2, "trace": {"format": "azure", "sha256": "' + b"0" * 64 + b'"}}', "arms", id="no pairs"
+    ),
     pytest.param(b'{"seed": 1, "rate": {"points": [[0, 1]]}}', "one of duration_s", id="no end"),
     pytest.param(b'{"seed": 1, "rate": {"points": [[0, -1]]}, "count": 1}', "points", id="a negative rate"),
     pytest.param(b'{"seed": "1", "rate": {"points": [[0, 1]]}, "count": 1}', "seed", id="a number as text"),
@@ -130,6 +134,10 @@ def turns(most: int) -> str:
     return f', "classes": [{{"conversations": {{"turns": [1, {most}], "think_s": 0}}}}]'
 
 
+def scaled(scale: float) -> bytes:
+    return f'{{"seed": 1, "trace": {{"format": "azure", "sha256": "{"0" * 64}", "scale": {scale}}}}}'.encode()
+
+
 def lengths(tokens: int) -> bytes:
     fixed = f'{{"kind": "fixed", "tokens": {tokens}}}'
     return json(f', "classes": [{{"lengths": {{"kind": "separate", "tokens_in": {fixed}, "tokens_out": {fixed}}}}}]')
@@ -154,6 +162,7 @@ def lengths(tokens: int) -> bytes:
             encoded(PlanSpec(seed=1, rate=RATE, count=1, classes=tuple(map(named, range(CLASSES_MAX + 1))))),
             id="classes",
         ),
+        pytest.param(scaled(SCALE_MAX), scaled(SCALE_MAX + 1), id="copies"),
         pytest.param(json(turns(TURNS_MAX)), json(turns(TURNS_MAX + 1)), id="turns"),
     ],
 )
