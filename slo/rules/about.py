@@ -107,11 +107,15 @@ ABOUT: Mapping[str, About] = {
         default="speed at the same load 20 % (ticket) or 40 % (page) below the baseline",
         misleads="tokens/s under a preset for the model and GPU; tokens/s follow demand",
         threshold="share below the baseline that is a ticket, 0.2",
+        options={
+            "page_ratio": "share below the baseline that is a page, 0.4",
+            "preset_tokens_per_s": "tokens/s per GPU of the naive reading, 120",
+        },
     ),
     "gpu_band": About(
         seed="S3",
         default="GPUs at peak load pinned, over-subscribed, over-provisioned or saturated unseen; ticket",
-        misleads="mean utilisation at peak outside 70-90 %; NVML shows 100 % with one request",
+        misleads="mean utilisation at peak < 50 or > 95 %; NVML shows 100 % with one request",
     ),
     "cost_jump": About(
         seed="S3",
@@ -129,7 +133,7 @@ ABOUT: Mapping[str, About] = {
         default="what waits takes longer than it may to be worked off; ticket",
         misleads="75 waiting (50 to 100 are safe); a count is no time: at 3.24 requests/s it is 23 s",
         threshold="requests waiting of the naive reading, 75",
-        options={"tau_q_s": "longest time that the queue may take, seconds"},
+        options={"tau_q_s": "longest time that the queue may take, seconds, 1.887"},
     ),
     "stalled_engine": About(
         seed="slo.md 14",
@@ -140,7 +144,7 @@ ABOUT: Mapping[str, About] = {
     "kv_thrash": About(
         seed="slo.md 14",
         default="more than 10 % of tokens are computed again after preemptions, for 10 m; ticket",
-        misleads="the use of the KV cache looks fine",
+        misleads="use of the KV cache >= 90 %; a full one is well, and one that thrashes looks fine",
         threshold="share of tokens, 0.1",
     ),
     "prefix_cache_collapse": About(

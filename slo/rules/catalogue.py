@@ -8,9 +8,13 @@ from functools import partial
 from typing import Protocol
 
 from slo.rules.about import ABOUT, About
+from slo.rules.engines import KvThrashRule, StalledEngineRule
 from slo.rules.error_peak import ErrorPeakRule
 from slo.rules.error_rates import KINDS, ErrorRateRule, OomRule
+from slo.rules.gpus import GpuBandRule
 from slo.rules.rule import Rule, RuleId, Settings
+from slo.rules.speed import ThroughputBelowExpectedRule
+from slo.rules.waiting import QueueDepthRule
 from slo.words import span
 
 
@@ -26,6 +30,11 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     **{one: partial(ErrorRateRule, id=one) for one in KINDS},
     RuleId.ERROR_RATE_PEAK: ErrorPeakRule,
     RuleId.OOM: OomRule,
+    RuleId.THROUGHPUT_BELOW_EXPECTED: ThroughputBelowExpectedRule,
+    RuleId.GPU_BAND: GpuBandRule,
+    RuleId.QUEUE_DEPTH: QueueDepthRule,
+    RuleId.STALLED_ENGINE: StalledEngineRule,
+    RuleId.KV_THRASH: KvThrashRule,
 }
 """Every rule; what each is stands in `slo.rules.about`."""
 

@@ -33,8 +33,8 @@ from telemetry.queries.question import Question
 
 WINDOW_S = 900
 """Time over which speed is looked at; whole minutes."""
-TICKET_RATIO, PAGE_RATIO = 0.8, 0.6
-"""Shares of the baseline's speed."""
+TICKET_RATIO, PAGE_RATIO = 0.2, 0.4
+"""Shares by which the speed is below the baseline's; the option `page_ratio` replaces the second."""
 ANSWERS = 100
 """Fewer answers say nothing."""
 PRESET = (120, 200)
@@ -113,10 +113,10 @@ class ThroughputBelowExpectedRule:
         return speed, f"{took} with {float(load['running']):.3g} running: {speed:.0%} of its speed"
 
     def _verdict(self, speed: float) -> Verdict:
-        if speed < self.settings.options.get("page_ratio", PAGE_RATIO):
+        if 1 - speed > self.settings.options.get("page_ratio", PAGE_RATIO):
             return Verdict.PAGE
         ticket = TICKET_RATIO if self.settings.threshold is None else self.settings.threshold
-        return Verdict.TICKET if speed < ticket else Verdict.SILENT
+        return Verdict.TICKET if 1 - speed > ticket else Verdict.SILENT
 
 
 def _per_gpu(rate: Row | None, name: str) -> float | None:

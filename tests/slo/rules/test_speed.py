@@ -123,8 +123,8 @@ def test_what_stands_beside_decides_nothing(reader: Store, writer: Store) -> Non
 
 def test_its_bounds_are_settings(reader: Store, writer: Store) -> None:
     replace(PLAIN, tpot_us=round(T32_US / 0.7), tokens_out=20).insert(writer, "bounds")
-    lenient = Settings(threshold=0.69, options={"preset_tokens_per_s": 1})
-    strict = Settings(options={"page_ratio": 0.71})
+    lenient = Settings(threshold=0.31, options={"preset_tokens_per_s": 1})
+    strict = Settings(options={"page_ratio": 0.29})
 
     for settings, expected in ((lenient, (SILENT, SILENT)), (strict, (PAGE, TICKET))):
         one = by_endpoint(asked(reader, ThroughputBelowExpectedRule(settings=settings), NOW_S))["bounds"]
