@@ -1,0 +1,77 @@
+"""`tail_spread` on a real store: answers of all lengths, and a tail that moves away from its median."""
+
+from collections.abc import Iterator
+from random import Random
+
+import pytest
+from past_requests import DAY_S, NOW_S, Change, found_by_endpoint, insert
+
+from slo.jump import Verdict
+from slo.rules.rule import Found, Settings
+from slo.rules.tail import TailSpreadRule
+from telemetry.testing.store_process import StoreProcess
+
+RANDOM = Random(4)  # noqa: S311 -- seeded
+
+
+def of(
+    back_s: float,
+    n: int,
+    ttft_tail: float = 1.0,
+    tpot_tail: float = 1.0,
+    lengths: tuple[int, int] = (1, 2_000),
+    **change: object,
+) -> Iterator[Change]:
+    """Yield requests whose slowest 5 % are so many times slower than usually; answers are of all lengths."""
+    for at in range(n):
+        slow = at % 20 == 0
+        ttft_us = round(200_000 * RANDOM.lognormvariate(0, 0.3) * (ttft_tail if slow else 1))
+        tpot_us = round(20_000 * RANDOM.lognormvariate(0, 0.1) * (tpot_tail if slow else 1))
+        e2e_us = ttft_us + RANDOM.randrange(*lengths) * tpot_us
+        usual = {"ttft_us": ttft_us, "tpot_us": tpot_us, "e2e_us": e2e_us}
+        yield NOW_S - back_s - at / 10, {**usual, **change}
+
+
+@pytest.fixture(scope="module")
+def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
+    writer, reader = process.store("writer"), process.store("reader")
+    past = {
+        "tail-same": [*of(DAY_S + 60, 1_500), *of(60, 1_000)],
+        "tail-ttft": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=4)],
+        "tail-hidden": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=6, lengths=(1_000, 1_001))],
+        "tail-tpot": [*of(DAY_S + 60, 1_500, ttft_us=None), *of(60, 1_000, tpot_tail=4, ttft_us=None)],
+        "tail-always": [*of(DAY_S + 60, 1_500, ttft_tail=4), *of(60, 1_000, ttft_tail=4)],
+        "tail-few": [*of(DAY_S + 60, 1_500), *of(60, 90, ttft_tail=4)],
+        "tail-new": [*of(60, 1_000, ttft_tail=4)],
+        "tail-gone": [*of(DAY_S + 60, 1_500)],
+    }
+    insert(writer, past)
+    yield found_by_endpoint(reader, TailSpreadRule(settings=Settings()))
+    reader.close()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sound", "naive", "known"),
+    [
+        ("tail-same", Verdict.SILENT, Verdict.TICKET, True),
+        ("tail-ttft", Verdict.TICKET, Verdict.TICKET, True),
+        ("tail-hidden", Verdict.TICKET, Verdict.SILENT, True),
+        ("tail-tpot", Verdict.TICKET, Verdict.TICKET, True),
+        ("tail-always", Verdict.SILENT, Verdict.TICKET, True),
+        ("tail-few", Verdict.SILENT, Verdict.TICKET, False),
+        ("tail-new", Verdict.SILENT, Verdict.TICKET, False),
+        ("tail-gone", Verdict.SILENT, Verdict.SILENT, False),
+    ],
+)
+def test_each_tail(found: dict[str, Found], endpoint: str, sound: Verdict, naive: Verdict, known: bool) -> None:
+    one = found[endpoint]
+
+    assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
+
+
+def test_the_words_say_whose_tail_it_is(found: dict[str, Found]) -> None:
+    assert found["tail-ttft"].words["summary"].startswith("tail-ttft m: the tail of the time to first output is 2.")
+    assert found["tail-tpot"].words["summary"].startswith("tail-tpot m: the tail of the time per token is 3.")
+    assert found["tail-new"].words["summary"] == "tail-new m: too few requests"
+    assert found["tail-gone"].words["naive"] == "unknown"
