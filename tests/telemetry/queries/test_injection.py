@@ -25,6 +25,7 @@ from telemetry.queries.lengths import length_mix
 from telemetry.queries.peaks import peaks
 from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.profiles import profiles
+from telemetry.queries.replayed import replayed
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.queries.tails import spreads, waits_by_load
 
@@ -102,6 +103,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "top": lambda value: queries.top(0, 1, traffic=value),
     "rows": lambda value: queries.row_count(0, 1, traffic=value),
     "rolled report": lambda value: queries.report_rolled(filtered(ROLLED, value), MINUTES),
+    "replayed": lambda value: replayed(filtered(tuple(Dim), value)),
     "contributors": lambda value: queries.contributors(filtered(tuple(Dim), value)),
     "contributors of an objective": lambda value: contributors_of(scope(value)),
     "impact": lambda value: bad_events.impact(scope(value)),
