@@ -115,8 +115,9 @@ class Control:
     def view(self) -> EngineView:
         """What the engine saw last."""
         failing = tuple(f"{one.channel}/{one.instance} hears nothing: {one.why}" for one in self._notifier.failing())
-        problems = (*self._engine.view.problems, *self._problems, *self.built_in.problems, *failing)
-        return replace(self._engine.view, problems=problems)
+        view = self._engine.view
+        counting = (_counting(*view.history),) if view.history else ()
+        return replace(view, problems=(*view.problems, *self._problems, *self.built_in.problems, *counting, *failing))
 
     def start(self) -> None:
         """Begin to evaluate and to tell."""
@@ -149,7 +150,7 @@ class Control:
         return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
 
     def _run(self) -> None:
-        while not self._stop.wait(self._settings.look_s):
+        while not self._stop.wait(0 if self._engine.has_more else self._settings.look_s):
             self._guarded(self._step)
 
     def _step(self) -> None:
@@ -163,6 +164,7 @@ class Control:
             trouble = self.desk.refresh(view, int(_wall_s()))
             self._tell(view.blind_cause, trouble)
             self._tell_rules("; ".join(self.built_in.problems))
+        self._tell_history(self._engine.view.history)
         if _wall_s() - self._pruned_s >= PRUNE_S:
             self._pruned_s = int(_wall_s())
             self._ledger.prune(self._pruned_s)
@@ -200,7 +202,19 @@ class Control:
             self._said_of_rules = said
             self._log("built-in rules are not all judged" if said else "built-in rules are judged", reason=said)
 
+    def _tell_history(self, history: tuple[int, int] | None) -> None:
+        """Say how far the past is counted: at the start, with each day of it, and at the end."""
+        days = history and history[0] // 24
+        if days != self._days:
+            self._days = days
+            self._log("slo engine counts", status=_counting(*history) if history else "history is counted")
+
     _said = _said_of_rules = ""
+    _days: int | None = None
+
+
+def _counting(counted: int, of: int) -> str:
+    return f"counting history, {counted} of {of} hours"
 
 
 def _wall_s() -> float:

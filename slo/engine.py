@@ -18,6 +18,7 @@ from slo.alert_moves import AlertState
 from slo.alert_states import Transition
 from slo.buckets import Bucket, between
 from slo.budget import Budget
+from slo.counting import Counting
 from slo.counts import Counts
 from slo.errors import CountsError
 from slo.evaluation import evaluate
@@ -27,7 +28,7 @@ from slo.notice import Notice
 from slo.objective import Rolling
 from slo.outage import LONG_S
 from slo.periods import civil
-from slo.reader import LATE_S, Reader, chunk_s
+from slo.reader import Reader
 from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
@@ -40,8 +41,6 @@ from telemetry.errors import StoreError
 
 SLICED_EVERY_S = 300
 """How often budgets that are made of slices are made again."""
-LATE_EVERY_S = 60
-"""How often late rows are looked for."""
 GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
 """Labels of an alert that name its group."""
 RECENT_S = max(LONG_S, LOOK_BACK_S)
@@ -81,6 +80,7 @@ class Engine:
 
     Attributes:
         view: What was seen last; replaced whole.
+        has_more: Whether the last step counted some of the past, so that the next need not wait.
 
     Args:
         watched: The objectives.
@@ -98,18 +98,18 @@ class Engine:
         hashes = {one.objective.name: one.definition_hash for one in watched}
         alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
         self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
+        self.has_more = False
         self._unkept: tuple[Change, ...] = ()
         self._budgets: dict[Key, Budget] = {}
         self._budgets_at_s = 0
-        self._counted: dict[str, int] = {}
+        self._counting = Counting(watched, reader, ledger)
         self._known_as: dict[Key, Judged] = {}
         self._recent: dict[Key, list[Bucket]] = {}
         self._recent_s = 0
         self._expected: dict[Key, float] = {}
         self._stale: list[frozenset[str]] = []
         self._is_ahead = False
-        self._expected_at_s = self._late_at_s = 0
-        self._looked: list[tuple[int, int]] = []  # up to where was counted, and when, since late rows were looked for
+        self._expected_at_s = 0
 
     def step(self, wall_s: float, monotonic_s: float) -> int:
         """Evaluate the instants that are due; returns how many.
@@ -121,15 +121,34 @@ class Engine:
         Raises:
             LedgerError: What was evaluated cannot be kept; nothing was said.
         """
+        self.has_more = False
         self._clocks, _ = read_clocks(self._clocks, wall_s, monotonic_s)
-        if not due(self.view.at_s, instant_s(wall_s, 0.0)).instants:
-            return 0  # whatever the lag is
-        lag = self._lag_s(wall_s)
-        instants = due(self.view.at_s, instant_s(wall_s, lag)).instants
-        for at_s in instants:
-            judged, cause = self._judged(at_s, wall_s)
-            self._keep(at_s, lag, judged, cause)
+        instants = due(self.view.at_s, instant_s(wall_s, 0.0)).instants
+        if instants:  # Subtle: who is behind is asked only if an instant may be due
+            lag = self._lag_s(wall_s)
+            instants = due(self.view.at_s, instant_s(wall_s, lag)).instants
+            for at_s in instants:
+                judged, cause = self._judged(at_s, wall_s)
+                self._keep(at_s, lag, judged, cause)
+        self._count_more(wall_s)
         return len(instants)
+
+    def _count_more(self, wall_s: float) -> None:
+        """Count a little of the past, and say how far that is."""
+        at_s = self.view.at_s
+        if at_s is None or self.view.blind_cause:
+            return
+        with suppress(StoreError):  # what was not counted is counted later
+            self.has_more = self._counting.more(at_s, int(wall_s * 1000))
+        history = self._counting.progress(at_s)
+        if self.view.history and not history:
+            self._expected_at_s = self._budgets_at_s = 0  # what was made of a part is made anew
+        self.view = replace(self.view, history=history)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last hours of an objective are still being counted, and it is blind."""
+        return self.view.at_s is not None and bool(self._counting.behind(self.view.at_s))
 
     def _lag_s(self, wall_s: float) -> float:
         try:
@@ -138,8 +157,10 @@ class Engine:
             return float(LAG_S_MAX)
 
     def _judged(self, at_s: int, wall_s: float) -> tuple[list[Judged], str]:
+        """Return every objective and group as it is at an instant, and why nothing is seen; empty if something is."""
         try:
-            self._count(at_s, wall_s)
+            if self._counting.reach(at_s, int(wall_s * 1000)):
+                self._recent, self._recent_s = {}, 0
             seen = self._seen(at_s)
         except StoreError:
             return self._blind(at_s), BlindCause.STORE
@@ -170,32 +191,6 @@ class Engine:
         """Return the objectives and groups of the last instant; of a first one, the objectives."""
         return list(self.view.judged) or [Judged(watched=one) for one in self._watched]
 
-    def _count(self, at_s: int, wall_s: float) -> None:
-        """Count what has ended before an instant and is not counted yet."""
-        now_ms = int(wall_s * 1000)
-        if not self._counted:
-            self._counted = self._reader.starts(at_s)
-            self._looked = [(min(self._counted.values(), default=at_s), now_ms)]
-        span_s = chunk_s(len(self._watched))
-        while (since_s := min(self._counted.values())) < at_s:
-            end_s = min((since_s // span_s + 1) * span_s, at_s)
-            names = [name for name, counted_s in self._counted.items() if counted_s < end_s]
-            start_s = {name: self._counted[name] for name in names}
-            for first_s in sorted(set(start_s.values())):
-                some = [name for name in names if start_s[name] == first_s]
-                self._reader.count(some, first_s, end_s, now_ms)
-            self._counted |= dict.fromkeys(names, end_s)
-        self._looked = [*self._looked, (at_s, now_ms)][-(LATE_S // BUCKET_S) :]
-        if at_s - self._late_at_s >= LATE_EVERY_S:
-            self._late_at_s = at_s
-            looked = self._looked[:-1]
-            late = {late_s for until_s, since_ms in looked for late_s in self._reader.late(since_ms, until_s)}
-            for late_s in sorted(late):
-                self._reader.count(list(self._counted), late_s, late_s + BUCKET_S, now_ms, revision=at_s)
-            if late:
-                self._recent, self._recent_s = {}, 0
-            self._looked = self._looked[-1:]
-
     def _seen(self, at_s: int) -> Sight:
         self._look_ahead(at_s)
         lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
@@ -208,6 +203,8 @@ class Engine:
             probes=self._reader.probes(at_s),
             expected=self._expected,
             budgets=self._sliced(at_s),
+            behind=self._counting.behind(at_s),
+            since_s=self._counting.since_s(),
             adjusted=self._reach.adjust(at_s, windows),
         )
 
@@ -221,8 +218,8 @@ class Engine:
         return self._budgets
 
     def _look_ahead(self, at_s: int) -> None:
-        """Renew once an hour what is expected: of all objectives at first, then of some at each instant."""
-        if at_s - self._expected_at_s >= HOUR_S:
+        """Renew with each hour what is expected: of all objectives at first, then of some at each instant."""
+        if at_s // HOUR_S != self._expected_at_s // HOUR_S:
             self._stale, self._expected_at_s = self._reader.expected_parts(), at_s
         while self._stale:
             names = self._stale[-1]

@@ -22,7 +22,7 @@ from slo.gates import Silence, silences
 from slo.objective import AlertCondition, ConditionKind
 from slo.outage import LONG_S, SHORT_S, OutageRule, Run, is_outage, is_outage_run
 from slo.sequential import is_spent, proof
-from slo.telemetry_state import Assessment, Heartbeats, ProbeSays, assess
+from slo.telemetry_state import CAUSES, Assessment, BlindCause, Heartbeats, ProbeSays, assess
 from slo.watched import HOUR_S, Rule, Watched
 
 _REACHES_KEPT = 4096
@@ -46,6 +46,7 @@ class Facts:
         seen: How much of the telemetry arrives.
         coverage_ratio: Share of the expected collectors that is heard.
         probe: What synthetic requests find.
+        counted_s: How far back requests are counted, in seconds; None: as far as there are any.
     """
 
     at_s: int
@@ -60,6 +61,7 @@ class Facts:
     seen: Heartbeats = Heartbeats.FRESH
     coverage_ratio: float = 1.0
     probe: ProbeSays = ProbeSays.NONE
+    counted_s: int | None = None
 
     def over(self, window_s: int) -> Counts:
         """Return the counts of a window, those in flight too long included."""
@@ -95,7 +97,7 @@ class Evaluated:
         known: What it means for alerts.
         budget: Of the period, by the objective's own method; what is in flight is no part of it. Rules look at it.
         burn: Window to burn rate.
-        readings: Every rule.
+        readings: Every rule whose windows are counted.
         events: What each severity's alert is told; it is near if any rule is, though only one that spoke holds it.
         speaking: The rule that speaks for each severity that has one, and the others that are true.
     """
@@ -107,6 +109,11 @@ class Evaluated:
     readings: tuple[Reading, ...]
     events: Mapping[Severity, AlertEvent]
     speaking: Mapping[Severity, tuple[Reading, ...]] = field(default_factory=dict[Severity, tuple[Reading, ...]])
+
+    @property
+    def blind_cause(self) -> BlindCause | None:
+        """Why nobody looks; None if somebody does."""
+        return CAUSES[self.facts.seen] if self.known.is_blind else None
 
     @property
     def left(self) -> Budget:
@@ -123,7 +130,7 @@ def evaluate(one: Watched, facts: Facts) -> Evaluated:
     period = _period(one, facts)
     left = facts.budget or budget.occurrences(period.eligible, period.bad, one.objective.target)
     known = assess(facts.seen, facts.over(LONG_S).eligible, facts.probe, facts.coverage_ratio)
-    readings = tuple(_read(one, rule, facts, left) for rule in one.rules)
+    readings = tuple(_read(one, rule, facts, left) for rule in one.rules if _is_counted(one, rule, facts))
     return Evaluated(
         facts=facts,
         known=known,
@@ -168,12 +175,23 @@ def _event(one: Watched, known: Assessment, readings: Sequence[Reading], severit
     is_true = any(reading.speaks for reading in own)
     if is_true and not known.is_blind:
         return AlertEvent.BAD  # also without requests: that none come, or that little is left, may be the rule
+    if len(own) < sum(rule.severity is severity for rule in one.rules):
+        return AlertEvent.BLIND  # a rule that cannot be read yet is not false
     return event_of(
         known,
         is_true=is_true,
         is_near=any(reading.standing is not Standing.BELOW for reading in own),
         hold_last=one.no_traffic.hold_last,
     )
+
+
+def _is_counted(one: Watched, rule: Rule, facts: Facts) -> bool:
+    """Return whether all that a rule looks at is counted."""
+    looks_back_s = (
+        one.objective.period_s if condition.kind in _OF_BUDGET else condition.lookback_s or HOUR_S
+        for condition in rule.conditions
+    )
+    return facts.counted_s is None or max(looks_back_s, default=0) <= facts.counted_s
 
 
 def _read(one: Watched, rule: Rule, facts: Facts, left: Budget) -> Reading:
@@ -245,6 +263,8 @@ def _standing(holds: bool) -> Standing:  # noqa: FBT001 -- its only argument
     return Standing.ABOVE if holds else Standing.BELOW
 
 
+_OF_BUDGET = frozenset({ConditionKind.BUDGET_REMAINING, ConditionKind.TIME_TO_EXHAUSTION, ConditionKind.BUDGET_DROP})
+"""Kinds of conditions that look at the whole period, whatever their own window is."""
 _STANDINGS: dict[ConditionKind, Callable[[Watched, AlertCondition, Facts, Budget], Standing]] = {
     ConditionKind.BURN_RATE: _burns,
     ConditionKind.OUTAGE: _is_out,

@@ -3,8 +3,8 @@
 The counts of a bucket hold from the instant at which they were known: late rows count from then on, as they did for
 the engine. What costs time is put off: as long as no rule can be true, only sums move.
 
-Error: a bucket whose very first row came late counts from its own end on. The expected requests are looked up anew an
-hour after the first instant, and each hour again; an engine that began at another minute looks at other minutes.
+Error: a bucket whose very first row came late counts from its own end on. The expected requests are looked up anew with
+each hour; an engine of many objectives looks at some of them a few instants later.
 
 Source: spec/slo.md 8 (instants, late rows), 15 (the same evaluator at the same instants, lateness replayed).
 """
@@ -214,13 +214,13 @@ class Replay:
 
     def _expected_now(self) -> float | None:
         at_s = self._sums.at_s
-        if self._expected_s is None or at_s - self._expected_s >= HOUR_S:
-            self._expected_s = at_s
-            end_s = at_s // HOUR_S * HOUR_S
+        end_s = at_s // HOUR_S * HOUR_S
+        if self._expected_s != end_s:
+            self._expected_s = end_s
             seen = {hour_s: n for hour_s, n in self._hours.items() if end_s - HISTORY_S <= hour_s < end_s}
-            of = profile({at: seen.get(at, 0) for at in range(min(seen), end_s, HOUR_S)}, at_s) if seen else None
+            of = profile({at: seen.get(at, 0) for at in range(min(seen), end_s, HOUR_S)}, end_s) if seen else None
             period_s = self.past.watched.objective.period_s
-            self._expected = None if of is None else expected(of, at_s - period_s, at_s)
+            self._expected = None if of is None else expected(of, end_s - period_s, end_s)
         return self._expected
 
 

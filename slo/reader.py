@@ -91,14 +91,20 @@ class Reader:
         """Return the last results of each target that is probed."""
         return sight.probes_of(self._store.query(queries.last_probes((at_s - PROBES_S) * 1000, at_s * 1000)))
 
-    def starts(self, at_s: int) -> dict[str, int]:
-        """Return from where each objective is to be counted, unix seconds: from the first request that it has not."""
+    def oldest_s(self, at_s: int) -> int:
+        """Return the start of the bucket of the oldest request that is to be counted; the instant if there is none."""
         (first,) = self._store.query(queries.oldest_request((at_s - HISTORY_S) * 1000))
         first_s = int(str(first["ended_unix_ms"])) // 1000 or at_s
-        oldest_s = min(first_s, at_s) // BUCKET_S * BUCKET_S
+        return min(first_s, at_s) // BUCKET_S * BUCKET_S
+
+    def extents(self, oldest_s: int) -> dict[str, tuple[int, int]]:
+        """Return the span [since, until) of each objective in which it has rows, older ones aside."""
         rows = self._of_all(lambda names: queries.counted_until(names, oldest_s))
-        known = {str(row["slo"]): int(str(row["until_unix_s"])) for row in rows if self._is_ours(row)}
-        return {name: known.get(name, oldest_s) for name in self._names}
+        return {
+            str(row["slo"]): (int(str(row["since_unix_s"])), int(str(row["until_unix_s"])))
+            for row in rows
+            if self._is_ours(row)
+        }
 
     def count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int = 0) -> int:
         """Count the buckets [since, until) of objectives and keep them; returns how many rows that are.
@@ -115,7 +121,8 @@ class Reader:
         return sum(self._count(part, since_s, until_s, now_ms, revision) for part in parts if part)
 
     def _count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int) -> int:
-        rows = self._store.query(self._asked(names, since_s * 1000, until_s * 1000))
+        question = self._asked(names, since_s * 1000, until_s * 1000)
+        rows = [] if question is None else self._store.query(question)
         if not rows:
             return 0
         told = self._store.query(queries.counted_buckets(names, since_s, until_s))
@@ -128,8 +135,8 @@ class Reader:
             self._writer.insert_rows(SLO_MINUTES, values, self._token(names, since_s, until_s, revision, len(values)))
         return len(values)
 
-    def _asked(self, names: Sequence[str], since_ms: int, until_ms: int) -> Question:
-        """Return the question that counts objectives: many that count requests, or one that does not."""
+    def _asked(self, names: Sequence[str], since_ms: int, until_ms: int) -> Question | None:
+        """Return the question that counts objectives, many that count requests or one that does not; None for none."""
         own = self._own.get(names[0])
         return own(since_ms, until_ms) if own else counts([self._counted[one] for one in names], since_ms, until_ms)
 
@@ -168,7 +175,10 @@ class Reader:
         return [frozenset(self._names[first : first + EXPECTED_OBJECTIVES]) for first in firsts]
 
     def expected(self, at_s: int, names: frozenset[str]) -> dict[Key, float]:
-        """Return how many requests the period of objectives is expected to bring, by the hours of past weeks."""
+        """Return how many requests the period of objectives is expected to bring, by the hours of past weeks.
+
+        It is that of the period that ended with the last whole hour, so that all who ask within an hour hear the same.
+        """
         end_s = at_s // HOUR_S * HOUR_S
         since_s = end_s - WEEKS * HOURS_PER_WEEK * HOUR_S
         rows = self._store.query(queries.sums_by(sorted(names), since_s, end_s, HOUR_S))
@@ -180,9 +190,9 @@ class Reader:
         found: dict[Key, float] = {}
         for key, seen in hours.items():
             spread = {at: seen.get(at, 0) for at in range(min(seen), end_s, HOUR_S)}  # hours without a row had none
-            of = profile(spread, at_s)
+            of = profile(spread, end_s)
             if of is not None:
-                found[key] = expected(of, at_s - self._watched[key[0]].objective.period_s, at_s)
+                found[key] = expected(of, end_s - self._watched[key[0]].objective.period_s, end_s)
         return found
 
     def sliced(self, one: Watched, since_s: int, until_s: int) -> dict[Key, Budget]:

@@ -58,6 +58,8 @@ class Sight:
         expected: Requests of the whole period, by objective and group.
         budgets: What is left of those that are judged slice by slice, by objective and group.
         adjusted: What is left of those out of whose period people took something.
+        behind: Names of objectives whose last hours are still being counted.
+        since_s: From where objectives are counted of which more is to be counted, by name.
     """
 
     at_s: int
@@ -68,6 +70,8 @@ class Sight:
     expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
     budgets: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
     adjusted: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
+    behind: frozenset[str] = frozenset()
+    since_s: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
@@ -84,7 +88,8 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
     windows, recent = sight.windows.get(key, {}), sight.recent.get(key, ())
     endpoint = group.get("endpoint", "")
     heard = [sight.heard.get(endpoint, Heard())] if endpoint else list(sight.heard.values())
-    seen, coverage = _heartbeats(heard)
+    seen, coverage = (Heartbeats.NOT_COUNTED, 0.0) if one.objective.name in sight.behind else _heartbeats(heard)
+    since_s = sight.since_s.get(one.objective.name)
     counts_users = one.objective.indicator.traffic is Traffic.USER
     return Facts(
         at_s=sight.at_s,
@@ -98,6 +103,7 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
         expected=sight.expected.get(key),
         seen=seen,
         coverage_ratio=coverage,
+        counted_s=None if since_s is None else sight.at_s - since_s,
         probe=_probe([sight.probes[endpoint]] if endpoint in sight.probes else list(sight.probes.values())),
     )
 

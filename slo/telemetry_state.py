@@ -10,9 +10,11 @@ came, and what probes say. Missing data never resolves an alert and never counts
 | some stale | some | partial | partial | partial |
 | some stale | none | partial | partial | down |
 | all stale | either | blind | blind | down_or_blind |
+| not counted | either | blind | blind | down_or_blind |
 | store gone | either | blind | blind | blind |
 
 The fourth row is not in the specification: the requests may have gone where nobody looks, so they are not called 0.
+Nor is the sixth: of an objective that is new, or was not looked at for long, the last hours are still being counted.
 
 Source: spec/slo.md 7; pyrra#448 (two weeks blind, unnoticed).
 """
@@ -39,6 +41,8 @@ class Heartbeats(StrEnum):
     FRESH = "fresh"
     SOME_STALE = "some_stale"
     ALL_STALE = "all_stale"
+    NOT_COUNTED = "not_counted"
+    """Requests of the last hours are still being counted."""
     STORE_GONE = "store_gone"
     """The store did not answer, or not in time."""
 
@@ -69,6 +73,8 @@ class BlindCause(StrEnum):
     STORE = "store"
     CLOCK = "clock"
     SCRAPE = "scrape"
+    COUNTING = "counting"
+    """Nothing: it will pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,10 +138,19 @@ STATES: dict[tuple[Heartbeats, bool], dict[ProbeSays, State]] = {
     (Heartbeats.SOME_STALE, False): {_OK: State.PARTIAL, _NONE: State.PARTIAL, _FAILING: State.DOWN},
     (Heartbeats.ALL_STALE, True): {**_BLIND, _FAILING: State.DOWN_OR_BLIND},
     (Heartbeats.ALL_STALE, False): {**_BLIND, _FAILING: State.DOWN_OR_BLIND},
+    (Heartbeats.NOT_COUNTED, True): {**_BLIND, _FAILING: State.DOWN_OR_BLIND},
+    (Heartbeats.NOT_COUNTED, False): {**_BLIND, _FAILING: State.DOWN_OR_BLIND},
     (Heartbeats.STORE_GONE, True): _BLIND,
     (Heartbeats.STORE_GONE, False): _BLIND,
 }
 """Heartbeats, whether requests came, what probes say -> what is known."""
+
+CAUSES: dict[Heartbeats, BlindCause] = {
+    Heartbeats.ALL_STALE: BlindCause.COLLECTOR,
+    Heartbeats.NOT_COUNTED: BlindCause.COUNTING,
+    Heartbeats.STORE_GONE: BlindCause.STORE,
+}
+"""Why an objective is blind."""
 
 EFFECTS: dict[State, Effect] = {
     State.OK: Effect(evaluates=True, resolves=True, is_blind=False, endpoint_down=False),

@@ -29,6 +29,8 @@ class EngineView:
         standing: What fires or has just ended, and is not held back.
         transitions: The last changes of state, oldest first.
         blind_cause: Why nothing is seen; empty if something is.
+        history: How many hours of the past are counted, and of how many; None if all are. Until then a rule that
+            looks further back says nothing, and budgets are of what is counted.
         problems: What is wrong with the engine itself, for people: a rejected configuration, an instant that was late.
     """
 
@@ -41,4 +43,5 @@ class EngineView:
     standing: Sequence[Alert] = ()
     transitions: Sequence[tuple[Alert, Transition]] = ()
     blind_cause: str = ""
+    history: tuple[int, int] | None = None
     problems: Sequence[str] = ()

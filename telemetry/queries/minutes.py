@@ -16,9 +16,10 @@ LATE_BUCKETS_MAX = 120
 
 
 def counted_until(slos: Sequence[str], since_s: int) -> Question:
-    """Ask up to where objectives are counted.
+    """Ask from where and up to where objectives are counted.
 
-    Rows: `slo`, `definition_hash`, `until_unix_s` (end of the last bucket that has a row). Those without are absent.
+    Rows: `slo`, `definition_hash`, `since_unix_s` (start of the first bucket that has a row), `until_unix_s` (end of
+    the last one). Those without are absent.
 
     Args:
         slos: At most `OBJECTIVES_MAX`.
@@ -102,7 +103,12 @@ _TABLE = "inferometer.slo_minutes"
 _ASKED = ("slo IN {slos:Array(String)}", "t >= toDateTime({since:Int64})")
 _SERIES = ("slo", "group_key", "definition_hash")
 _COUNTED_UNTIL = Select(
-    columns=["slo", "definition_hash", "toInt64(toUnixTimestamp(max(t))) + {bucket:Int64} AS until_unix_s"],
+    columns=[
+        "slo",
+        "definition_hash",
+        "toInt64(toUnixTimestamp(min(t))) AS since_unix_s",
+        "toInt64(toUnixTimestamp(max(t))) + {bucket:Int64} AS until_unix_s",
+    ],
     source=_TABLE,
     where=_ASKED,
     group_by=["slo", "definition_hash"],

@@ -45,13 +45,21 @@ class Rig:
         self.said: list[tuple[str, str, str]] = []
         self.reach = Reach(channels=self.hear)
         self._n = 0
-        self.beat()  # so that the first instant, half a minute ago by then, has somebody who looks
+        self.now_s -= 60  # so that the first instant has somebody who looks
+        self.beat()
+        self.now_s += 60
         self.engine = self.started()
 
     def started(self, store: Store | None = None) -> Engine:
+        """Return an engine that has counted the last hours, if it is new; the time before may go on being counted."""
         self.ledger = Ledger(self.path)
         reader = Reader(store or self.reader, self.writer, self.watched, "replica-1")
-        return Engine(self.watched, reader, self.ledger, self.reach, (self.now_s, self.now_s))
+        engine = Engine(self.watched, reader, self.ledger, self.reach, (self.now_s, self.now_s))
+        if engine.view.at_s is None:
+            engine.step(self.now_s, self.now_s)
+            while engine.has_more and engine.is_behind:
+                engine.step(self.now_s, self.now_s)
+        return engine
 
     def restart(self) -> None:
         self.ledger.close()

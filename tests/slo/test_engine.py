@@ -43,6 +43,7 @@ def test_a_service_that_fails_pages_and_says_why(rig: Made) -> None:
 
     assert one.said == [(one.name, "page", "firing")]
     assert sorted(asked) == ["page", "ticket"]
-    (page, *_) = (alert for alert in one.engine.view.alerts.values() if alert.labels["severity"] == "page")
+    own = [alert for alert in one.engine.view.alerts.values() if alert.labels["alertname"] == one.name]
+    (page,) = (alert for alert in own if alert.labels["severity"] == "page")
     assert page.notice().annotations["top_contributors"] == "replica a"
     assert [item.notice.key for item in one.ledger.waiting("channel", 10)] == [page.notice().key]

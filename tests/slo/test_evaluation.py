@@ -140,6 +140,43 @@ def test_absence_has_its_own_meaning(facts: Facts, state: State, event: AlertEve
     assert found.budget.sli is None, "never 100 %"
 
 
+@pytest.mark.parametrize(
+    ("hours", "page", "ticket"),
+    [
+        pytest.param(
+            6, AlertEvent.BAD, AlertEvent.BLIND, id="six hours are: pages are read, tickets look further back"
+        ),
+        pytest.param(24, AlertEvent.BAD, AlertEvent.BAD, id="a day is: one ticket is true, whatever the other is"),
+        pytest.param(1, AlertEvent.BAD, AlertEvent.BLIND, id="an hour is: one page is true"),
+    ],
+)
+def test_what_is_not_counted_yet_is_not_read_and_not_calm(hours: int, page: AlertEvent, ticket: AlertEvent) -> None:
+    one = watched(objective(0.999))
+    bad = dict.fromkeys(one.windows_s, Counts(eligible=100_000, bad=50_000))
+    good = dict.fromkeys(one.windows_s, Counts(eligible=100_000))
+    found = evaluate(one, Facts(at_s=0, windows=bad, counted_s=hours * 3_600))
+    calm = evaluate(one, Facts(at_s=0, windows=good, counted_s=hours * 3_600))
+
+    assert found.events == {PAGE: page, TICKET: ticket}
+    assert calm.events[PAGE] is (AlertEvent.OK if hours >= 6 else AlertEvent.BLIND)
+    assert calm.events[TICKET] is AlertEvent.BLIND
+    assert not calm.known.is_blind
+    assert len(found.readings) < len(one.rules)
+
+
+def test_the_budget_of_a_part_of_the_past_is_no_reason_to_wake_anybody() -> None:
+    one = own(ConditionKind.BUDGET_REMAINING, 0.25)
+    spent = dict.fromkeys(one.windows_s, Counts(eligible=100_000, bad=10_000))
+
+    assert evaluate(one, Facts(at_s=0, windows=spent)).events[PAGE] is AlertEvent.BAD
+    assert evaluate(one, Facts(at_s=0, windows=spent, counted_s=14 * DAY_S)).events[PAGE] is AlertEvent.BLIND
+
+
+@pytest.mark.parametrize(("seen", "cause"), [(Heartbeats.NOT_COUNTED, "counting"), (Heartbeats.FRESH, None)])
+def test_who_is_blind_names_the_cause(seen: Heartbeats, cause: str | None) -> None:
+    assert evaluate(watched(objective(0.999)), Facts(at_s=0, windows={}, seen=seen)).blind_cause == cause
+
+
 def own(kind: ConditionKind, threshold: float, lookback_s: int | None = None) -> Watched:
     condition = AlertCondition(kind=kind, severity="page", threshold=threshold, lookback_s=lookback_s)
     return watched(replace(objective(0.99), policies=(AlertPolicy(name="own", conditions=(condition,)),)))

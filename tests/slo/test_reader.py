@@ -36,15 +36,17 @@ def test_a_bucket_is_counted_once_and_again_under_a_revision(rig: Rig, reader: S
     assert (again, first_late) == (1, 1)
     assert asks.windows(NOW_S + 60, (30, 60))[key] == {30: Counts(eligible=5), 60: Counts(eligible=11, bad=3)}
     assert [one.start_s for one in asks.buckets(NOW_S, NOW_S + 60)[key]] == [NOW_S, NOW_S + 30]
-    assert asks.starts(NOW_S + 60) == {rig.name: NOW_S + 60}
+    assert asks.extents(NOW_S - DAY_S) == {rig.name: (NOW_S, NOW_S + 60)}
+    assert asks.extents(NOW_S + 60) == {}
 
 
 def test_what_was_never_counted_starts_with_the_oldest_request(reader: Store, writer: Store) -> None:
     fresh = Reader(reader, writer, [watched(objective("nobody-counted"))], "r")
-    (start_s,) = fresh.starts(NOW_S + 7_200).values()
+    oldest_s = fresh.oldest_s(NOW_S + 7_200)
 
-    assert start_s % 30 == 0
-    assert NOW_S + 7_200 - 14 * DAY_S <= start_s <= NOW_S + 7_200
+    assert oldest_s % 30 == 0
+    assert NOW_S + 7_200 - 14 * DAY_S <= oldest_s <= NOW_S + 7_200
+    assert fresh.extents(oldest_s) == {}
 
 
 def test_past_hours_tell_what_to_expect(rig: Rig, reader: Store, writer: Store) -> None:
@@ -94,7 +96,7 @@ def test_more_objectives_than_one_question_takes_are_asked_in_turn(rig: Rig, rea
         (rig.name, f'{{"endpoint":"{rig.name}"}}'): {30: Counts(eligible=4, bad=1)}
     }
     assert len(asks.buckets(NOW_S, NOW_S + 30)) == 1
-    assert len(asks.starts(NOW_S + 30)) == OBJECTIVES_MAX + 1
+    assert asks.extents(NOW_S + 30) == {}
     assert [len(part) for part in asks.expected_parts()] == [EXPECTED_OBJECTIVES] * 10 + [1]
 
 

@@ -52,6 +52,14 @@ def test_buckets_of_another_definition_are_left_out() -> None:
     }
 
 
+def test_what_is_still_being_counted_is_not_seen_whoever_is_heard() -> None:
+    heard = {"chat": Heard(expected=1, fresh=1)}
+
+    assert facts(ONE, GROUP, sight(heard=heard, behind=frozenset({"chat"})), 300).seen is Heartbeats.NOT_COUNTED
+    assert facts(ONE, GROUP, sight(heard=heard, since_s={"chat": AT_S - 60}), 300).counted_s == 60
+    assert facts(ONE, GROUP, sight(heard=heard), 300).counted_s is None
+
+
 def test_counts_that_cannot_be_are_refused() -> None:
     row = {"slo": "chat", "group_key": GROUP, "definition_hash": 7, "eligible": [1], "bad": [2]}
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from slo.telemetry_state import (
     BLIND_PAGE_S,
     BLIND_TICKET_S,
+    CAUSES,
     COVERAGE_RATIO,
     EFFECTS,
     STALE_S,
@@ -32,6 +33,8 @@ TABLE = {
     ("some_stale", 0): ("partial", "partial", "down"),
     ("all_stale", 7): ("blind", "blind", "down_or_blind"),
     ("all_stale", 0): ("blind", "blind", "down_or_blind"),
+    ("not_counted", 7): ("blind", "blind", "down_or_blind"),
+    ("not_counted", 0): ("blind", "blind", "down_or_blind"),
     ("store_gone", 7): ("blind", "blind", "blind"),
     ("store_gone", 0): ("blind", "blind", "blind"),
 }
@@ -122,4 +125,6 @@ def test_no_traffic_alerts_only_where_it_is_asked() -> None:
 
 
 def test_every_blind_state_can_name_its_cause() -> None:
-    assert {"collector", "store", "clock", "scrape"} == {cause.value for cause in BlindCause}
+    assert {"collector", "store", "clock", "scrape", "counting"} == {cause.value for cause in BlindCause}
+    blind = {seen for (seen, _), by_probe in STATES.items() if EFFECTS[by_probe[ProbeSays.OK]].is_blind}
+    assert blind == set(CAUSES)

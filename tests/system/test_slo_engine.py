@@ -1,14 +1,20 @@
 """The SLO engine over a real store through what befalls it: silence, outage of the store, late rows, two of it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_rig import Rig
+from engine_rig import DAY_S, Rig
 
 from slo.alert_moves import AlertState
-from slo.engine import LATE_EVERY_S
+from slo.counting import LATE_EVERY_S
+from slo.engine import Engine
+from slo.ledger import Ledger
+from slo.objective import Rolling
+from slo.reader import Reader
 from slo.telemetry_state import BlindCause, State
+from slo.watched import watched
 from telemetry.clock import wall_ms
 from telemetry.histogram import index
 from telemetry.queries import Question
@@ -178,6 +184,37 @@ def test_who_replays_sees_what_was_heard_then(rig: Made, reader: Store, writer: 
     assert replayed == 18
     assert one.said == other.said == [("SLOBlind", "ticket", "firing")]
     assert one.engine.view.alerts == other.engine.view.alerts
+
+
+def test_a_new_objective_pages_while_its_past_is_still_counted(rig: Made, reader: Store) -> None:
+    one = rig()
+    for hours in range(1, 73):
+        one.requests(20, 0, at_s=one.now_s - hours * 3_600)
+    new = watched(replace(one.watched[0].objective, name=f"{one.name}-new", window=Rolling(length_s=30 * DAY_S)))
+    asks, ledger = Reader(reader, one.writer, [new], "r"), Ledger(one.path.with_name("new.sqlite"))
+    one.engine = engine = Engine([new], asks, ledger, one.reach, (one.now_s, one.now_s))
+    one.go(0)
+    (judged,) = engine.view.judged
+    assert judged.found is not None
+    assert judged.found.blind_cause is BlindCause.COUNTING
+    while engine.is_behind:
+        assert one.go(0) == 0
+    one.live(0, 20, steps=5)
+    engine.step(one.now_s, one.now_s)
+
+    assert one.said == [(new.objective.name, "page", "firing")]
+    assert engine.has_more
+    assert engine.view.history is not None
+    assert {alert.record.state for alert in engine.view.alerts.values() if alert.labels["severity"] == "ticket"} <= {
+        AlertState.UNKNOWN,
+        AlertState.INACTIVE,
+    }
+    while engine.has_more:
+        one.go(0)
+    one.live(0, 20)
+    assert engine.view.history is None
+    assert state(one, new.objective.name, "ticket") is AlertState.FIRING
+    ledger.close()
 
 
 def test_a_service_that_fails_pages_and_resolves_once_it_is_well(rig: Made, reader: Store) -> None:

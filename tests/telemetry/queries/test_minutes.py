@@ -44,7 +44,10 @@ def counted(stored: Stored) -> Stored:
 def test_each_objective_is_counted_up_to_its_last_bucket(counted: Stored) -> None:
     rows = counted.rows(counted_until(["m-a", "m-b", "m-none"], AT_S))
 
-    assert [tuple(one.values()) for one in rows] == [("m-a", 7, AT_S + 131 * 30), ("m-b", 8, AT_S + 120)]
+    assert [tuple(one.values()) for one in rows] == [
+        ("m-a", 7, AT_S, AT_S + 131 * 30),
+        ("m-b", 8, AT_S + 90, AT_S + 120),
+    ]
     assert counted.rows(counted_until(["m-b"], AT_S + 120)) == []
 
 
