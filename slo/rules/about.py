@@ -67,6 +67,7 @@ ABOUT: Mapping[str, About] = {
         default="P99 of the time to first token at load 3 times that off it, within equal prompts; page",
         misleads="P99 at peak / off peak >= 3; prompts are longer at the peak, and samples few",
         threshold="multiple, 3",
+        options={"proven_ratio": "multiple that must be proven, 2"},
     ),
     "tail_spread": About(
         seed="S1",
@@ -156,7 +157,7 @@ ABOUT: Mapping[str, About] = {
     "length_mix_shift": About(
         seed="slo.md 14",
         default="lengths of inputs or outputs are others than in the last 7 d (stability index > 0.25); ticket",
-        misleads="mean length; it hides two kinds of requests that trade places",
+        misleads="stability index > 0.25 against all hours; a batch of every night fires it, and so do few requests",
         threshold="population stability index, 0.25",
     ),
     "quality_canary": About(

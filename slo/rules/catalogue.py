@@ -8,12 +8,17 @@ from functools import partial
 from typing import Protocol
 
 from slo.rules.about import ABOUT, About
+from slo.rules.drift import P99DriftRule
 from slo.rules.engines import KvThrashRule, StalledEngineRule
 from slo.rules.error_peak import ErrorPeakRule
 from slo.rules.error_rates import KINDS, ErrorRateRule, OomRule
 from slo.rules.gpus import GpuBandRule
+from slo.rules.length_mix import LengthMixShiftRule
+from slo.rules.load import TtftP99LoadTripleRule
+from slo.rules.prefix_cache import PrefixCacheCollapseRule
 from slo.rules.rule import Rule, RuleId, Settings
 from slo.rules.speed import ThroughputBelowExpectedRule
+from slo.rules.tail import TailSpreadRule
 from slo.rules.waiting import QueueDepthRule
 from slo.words import span
 
@@ -27,6 +32,9 @@ class Maker(Protocol):
 
 
 CATALOGUE: Mapping[RuleId, Maker] = {
+    RuleId.P99_DRIFT: P99DriftRule,
+    RuleId.TTFT_P99_LOAD_TRIPLE: TtftP99LoadTripleRule,
+    RuleId.TAIL_SPREAD: TailSpreadRule,
     **{one: partial(ErrorRateRule, id=one) for one in KINDS},
     RuleId.ERROR_RATE_PEAK: ErrorPeakRule,
     RuleId.OOM: OomRule,
@@ -35,6 +43,8 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.QUEUE_DEPTH: QueueDepthRule,
     RuleId.STALLED_ENGINE: StalledEngineRule,
     RuleId.KV_THRASH: KvThrashRule,
+    RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,
+    RuleId.LENGTH_MIX_SHIFT: LengthMixShiftRule,
 }
 """Every rule; what each is stands in `slo.rules.about`."""
 
