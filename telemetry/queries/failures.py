@@ -74,13 +74,20 @@ _FAILED = Select(
 def _text(spans: int) -> str:
     within = [f"t >= toDateTime({{since_{at}:Int64}}) AND t < toDateTime({{until_{at}:Int64}})" for at in range(spans)]
     columns = [
-        f"[{', '.join(f'{form}If(m.{name}, {inside})' for inside in within)}] AS {name}"
-        for name, form in (("n", "sum"), ("eligible", "sum"), ("failed", "sumForEach"))
+        f"[{', '.join(f'sumIf(m.{name}, {inside})' for inside in within)}] AS {name}" for name in ("n", "eligible")
     ]
-    squares = f"sumForEachIf(arrayMap(one -> one * one, m.failed), {within[-1]}) AS squares"
+    columns += [
+        f"[{', '.join(_sums('m.failed', inside) for inside in within)}] AS failed",
+        f"{_sums('arrayMap(one -> one * one, m.failed)', within[-1])} AS squares",
+    ]
     return Select(
-        columns=["endpoint", "model", *columns, squares],
+        columns=["endpoint", "model", *columns],
         source=f"(\n{_FAILED.text()}\n) AS m",
         group_by=["endpoint", "model"],
         order_by=["endpoint", "model"],
     ).text()
+
+
+def _sums(of: str, inside: str) -> str:
+    """Return the sums of an array, element by element; of no minute they are 0, not an array of none."""
+    return f"arrayResize(sumForEachIf({of}, {inside}), 3 + length({{classes:Array(Array(String))}}))"

@@ -61,6 +61,12 @@ def test_the_squares_give_the_variance_of_the_minutes(stored: Stored) -> None:
     assert row["squares"][0] / minutes - mean * mean == pytest.approx(pvariance(by_minute))  # type: ignore[index]
 
 
+def test_a_span_without_a_row_holds_noughts(stored: Stored) -> None:
+    row = stored.reader.query(failures((*SPANS, (0, MINUTE_S)), CLASSES))[0]
+
+    assert (row["n"][-1], row["failed"][-1], row["squares"]) == (0, [0] * 5, [0] * 5)  # type: ignore[index]
+
+
 @pytest.mark.parametrize(
     "spans", [(), ((0, 60),) * (SPANS_MAX + 1), ((0, 30),), ((30, 60),), ((60, 60),)], ids=lambda spans: str(spans)[:30]
 )
