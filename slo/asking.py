@@ -12,11 +12,16 @@ from functools import partial
 
 from slo.objective import Objective, counted
 from slo.terms import Both, Macro
+from slo.wholes import Flow, Job
 from telemetry.queries.flows import CountedFlows, flow_counts
+from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
 
-Ask = Callable[[int, int], Question]
-"""Asks for the counts of the buckets [since, until), unix milliseconds; rows as of `telemetry.queries.counted`."""
+Ask = Callable[[int, int], Question | None]
+"""Asks for the counts of the buckets [since, until), unix milliseconds; rows as of `telemetry.queries.counted`.
+
+None says that nothing can count there.
+"""
 
 
 def own_questions(objectives: Sequence[Objective]) -> dict[str, Ask]:
@@ -31,7 +36,7 @@ def counted_flows(objective: Objective) -> CountedFlows:
         TypeError: It counts no flows.
     """
     whole = objective.whole
-    if whole is None:
+    if not isinstance(whole, Flow):
         raise TypeError(objective.name)
     done = replace(objective.indicator, good=Both((Macro.OK, whole.last)))
     (steps,) = counted([replace(objective, indicator=done)])
@@ -39,4 +44,12 @@ def counted_flows(objective: Objective) -> CountedFlows:
 
 
 def _own(objective: Objective) -> Ask | None:
-    return None if objective.whole is None else partial(flow_counts, counted_flows(objective))
+    match objective.whole:
+        case None:
+            return None
+        case Flow():
+            return partial(flow_counts, counted_flows(objective))
+        case Job():
+            (rows,) = counted([objective])
+            jobs = CountedJobs(rows=rows, deadline_s=objective.whole.deadline_s, items=objective.whole.items)
+            return partial(slices_counted if objective.whole.by_slice else items_counted, jobs)

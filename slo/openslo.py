@@ -16,6 +16,7 @@ from slo.openslo_index import Index, Kind
 from slo.openslo_parts import slices, target_ratio, window
 from slo.openslo_sli import SOURCE_TYPE, Sli, compared, sli
 from slo.openslo_template import Use, used
+from slo.openslo_whole import missing
 from slo.reach import reaches
 from slo.stages import Stage
 from slo.templates import Counts
@@ -124,8 +125,7 @@ class _Slo:
             description=spec.text("description", most=DESCRIPTION_CHARACTERS_MAX),
             target=use.template.target if use else 0.0,
             window=window(spec) or Rolling(length_s=0),
-            budgeting=spec.choice("budgetingMethod", Budgeting, default=self._usual_method(use))
-            or Budgeting.OCCURRENCES,
+            budgeting=spec.choice("budgetingMethod", Budgeting, default=self._usual_method()) or Budgeting.OCCURRENCES,
             empty_slice=spec.choice("emptySlice", EmptySlice, default=EmptySlice.GOOD) or EmptySlice.GOOD,
             policies=policies(spec, self._index),
             catalogue=self._catalogue(),
@@ -138,10 +138,8 @@ class _Slo:
         spec.end()
         return found
 
-    def _usual_method(self, use: Use | None) -> Budgeting | None:
-        """Return the method where none is written: that of the template; else one must be written."""
-        if use is not None:
-            return use.template.budgeting
+    def _usual_method(self) -> Budgeting | None:
+        """Return the method where none is written; without a template one must be."""
         return Budgeting.OCCURRENCES if "template" in self._spec else None
 
     def _catalogue(self) -> str:
@@ -182,13 +180,12 @@ class _Slo:
         ]
 
     def _look_at_template(self, use: Use) -> None:
-        if use.template.counts is Counts.FLOWS and not use.wholes:
+        unsaid = "" if use.wholes else missing(use.template)
+        if unsaid and use.template.counts is not Counts.STAGES:
             self.foreign = True
-            missing = "nothing says which step is the last of a flow (`last` in parameters, or stages)"
-            self._spec.lint("template", f"{missing}: accepted, and not evaluated here")
-        if use.template.counts is Counts.ITEMS:
-            self.foreign = True
-            self._spec.lint("template", f"it counts {use.template.counts}: accepted, and not evaluated here")
+            self._spec.lint("template", f"{unsaid}: accepted, and not evaluated here")
+        elif unsaid:
+            self._spec.lint("stages", f"{unsaid}: the stages are counted, the flow is not")
         if use.template.peak_only:
             self._spec.lint("template", "minutes are not told apart by their load yet: all of them count")
 

@@ -10,8 +10,9 @@ from slo.errors import ObjectiveError
 from slo.expression import parse
 from slo.stages import Stage
 from slo.templates import Counts, Template
-from slo.wholes import Flow, Whole
+from slo.wholes import Flow, Job, Whole
 from telemetry.queries.flows import BUDGET_S_MAX
+from telemetry.queries.jobs import DEADLINE_S_MAX, ITEMS_MAX
 
 
 def made_up(
@@ -27,7 +28,21 @@ def made_up(
     """
     if template.counts in {Counts.FLOWS, Counts.STAGES}:
         return _flow(template, numbers["budget_s"], parameters, stages)
+    if template.counts in {Counts.ITEMS, Counts.SLICES}:
+        return _job(numbers["deadline_s"], parameters, by_slice=template.counts is Counts.SLICES)
     return None
+
+
+def missing(template: Template) -> str:
+    """Return what a template needs that was not said, if it counts something and `made_up` gave nothing."""
+    return _MISSING.get(template.counts, "")
+
+
+_MISSING = {
+    Counts.FLOWS: "nothing says which step is the last of a flow (`last` in parameters, or stages)",
+    Counts.STAGES: "every stage is optional, so nothing says which step is the last of the flow (`last` in parameters)",
+    Counts.SLICES: "nothing says how many items a job has (`items` in parameters)",
+}
 
 
 def _flow(template: Template, budget_s: float, parameters: Section | None, stages: Sequence[Stage]) -> Flow | None:
@@ -43,3 +58,19 @@ def _flow(template: Template, budget_s: float, parameters: Section | None, stage
         if parameters:
             parameters.wrong("last", error.allowed, error.found)
         return None
+
+
+def _job(deadline_s: float, parameters: Section | None, *, by_slice: bool) -> Job | None:
+    items = parameters.number("items", _ITEMS) if parameters else None
+    if parameters and not 0 < deadline_s <= DEADLINE_S_MAX:
+        parameters.wrong("deadline_s", f"seconds, above 0, at most {DEADLINE_S_MAX}")
+        return None
+    if parameters and items is not None and (items != int(items) or not 0 < items <= ITEMS_MAX):
+        parameters.wrong("items", _ITEMS)
+        return None
+    if by_slice and items is None:
+        return None
+    return Job(deadline_s=deadline_s, items=None if items is None else int(items), by_slice=by_slice)
+
+
+_ITEMS = f"a whole number from 1 to {ITEMS_MAX}"

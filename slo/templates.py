@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from slo.expression import parse
-from slo.objective import Budgeting
 from slo.terms import Condition
 from telemetry.queries.asked import Dim
 
@@ -30,6 +29,7 @@ class Counts(StrEnum):
     STAGES = "stages"
     FLOWS = "flows"
     ITEMS = "items"
+    SLICES = "slices"
 
 
 class Clock(StrEnum):
@@ -79,7 +79,6 @@ class Template:
         numbers: What may be set, and its default.
         presets: Sets of numbers by name.
         group_by: Dimensions of which each value is counted by itself.
-        budgeting: What the budget is made of.
         counts: What it counts.
         may_resume: Whether a flow that was resumed after a failure with its context is good.
         peak_only: Whether only minutes with load at or above the P90 of the last 7 d count.
@@ -93,7 +92,6 @@ class Template:
     numbers: Mapping[str, float] = field(default_factory=dict[str, float])
     presets: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     group_by: tuple[Dim, ...] = ()
-    budgeting: Budgeting = Budgeting.OCCURRENCES
     counts: Counts = Counts.REQUESTS
     may_resume: bool = False
     peak_only: bool = False
@@ -180,6 +178,7 @@ TEMPLATES: Mapping[str, Template] = {
         target=0.99,
         source="S0",
         meaning="item done before the deadline of its job",
+        numbers={"deadline_s": 86_400.0},
         counts=Counts.ITEMS,
     ),
     "batch_throughput": Template(
@@ -187,8 +186,8 @@ TEMPLATES: Mapping[str, Template] = {
         target=0.95,
         source="S0",
         meaning="slice of 10 min with at least the items per second that the remaining time asks for",
-        budgeting=Budgeting.TIMESLICES,
-        counts=Counts.ITEMS,
+        numbers={"deadline_s": 86_400.0},
+        counts=Counts.SLICES,
     ),
     "media_pipeline": Template(
         workload_class=WorkloadClass.WORKFLOW,

@@ -1,6 +1,6 @@
 """Knows what an objective may count where several requests make up one event; refuses to know how the store does it.
 
-Source: spec/slo.md 2 (workflow_latency, workflow_completion, media_pipeline).
+Source: spec/slo.md 2 (workflow_latency, workflow_completion, media_pipeline, batch_deadline, batch_throughput).
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,22 @@ class Flow:
     may_resume: bool = False
 
 
-Whole = Flow
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Requests of one `flow_id` are the items of a batch job.
+
+    Attributes:
+        deadline_s: From the first item of a job that ended; by then all are to be done.
+        items: How many each job has; None if that is unknown.
+        by_slice: Whether the slices of time through which it runs are the events, not its items.
+    """
+
+    deadline_s: float
+    items: int | None = None
+    by_slice: bool = False
+
+
+Whole = Flow | Job
 """What an objective counts that does not count requests."""
 
 
@@ -35,16 +50,35 @@ def facts(whole: Whole) -> dict[str, object]:
 
 def parameters(whole: Whole) -> tuple[str, dict[str, object]]:
     """Return the template that says the same, and its parameters."""
+    if isinstance(whole, Job):
+        items = {} if whole.items is None else {"items": whole.items}
+        return "batch_throughput" if whole.by_slice else "batch_deadline", {"deadline_s": whole.deadline_s, **items}
     name = "workflow_completion" if whole.may_resume else "workflow_latency"
     return name, {"budget_s": whole.budget_s, "last": written(whole.last)}
 
 
 def events(whole: Whole | None) -> str:
     """Return what an objective counts, in one word."""
-    return "requests" if whole is None else "flows"
+    match whole:
+        case None:
+            return "requests"
+        case Flow():
+            return "flows"
+        case Job():
+            return "slices" if whole.by_slice else "items"
 
 
 def words(whole: Whole) -> str:
     """Return how events are counted, for people."""
+    if isinstance(whole, Job):
+        return _job_words(whole)
     again = ", or resumed after a failure with their context" if whole.may_resume else ""
     return f"flows, done by ({written(whole.last)}) within {whole.budget_s:g} s{again}; needs target.workflow_header"
+
+
+def _job_words(job: Job) -> str:
+    until = f"within {job.deadline_s:g} s of the first item of their job"
+    if job.by_slice:
+        return f"slices of 10 min, fast enough for {job.items} items {until}; needs target.workflow_header"
+    rest = "those that fail or come late are bad" if job.items is None else f"of {job.items}, the rest is bad then"
+    return f"items, done {until}; {rest}; needs target.workflow_header"

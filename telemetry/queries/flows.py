@@ -23,10 +23,10 @@ Source: spec/slo.md 2 (workflow_latency, workflow_completion), 3 (censoring of f
 
 from dataclasses import dataclass
 
-from telemetry.queries.asked import ENDED_WITHIN
 from telemetry.queries.bounds import BAD, CENSORED, EXCLUDED, GOOD
-from telemetry.queries.counted import BUCKET_S, SELECTED_BY, Counted, judged, tallied
+from telemetry.queries.counted import BUCKET_S, Counted, tallied
 from telemetry.queries.question import PAGE_S, Question, Select
+from telemetry.queries.steps import Span, group_columns, group_key, steps_of
 
 QUIET_S = 3_600
 """Silence after which a number is that of another flow."""
@@ -74,7 +74,7 @@ def flow_counts(one: CountedFlows, since_ms: int, until_ms: int) -> Question:
     events = Select(
         columns=[
             "{slo:String} AS slo",
-            _group_key(one.steps),
+            group_key(one.steps),
             f"intDiv(known_us, {BUCKET_S * 1_000_000}) * {BUCKET_S} AS t_unix_s",
             *("newest.3 AS outcome", "newest.2 AS class", f"toUInt8({verdict}) AS verdict", "toUInt64(1) AS rows"),
             f"map('tokens_in', toUInt64({{resumes:UInt8}} AND {_LOST_SIGHT})) AS n_null",
@@ -97,46 +97,17 @@ def flows(one: CountedFlows, since_ms: int, until_ms: int) -> tuple[Select, dict
     """
     if not 0 < one.budget_s <= BUDGET_S_MAX:
         raise ValueError(f"a budget of {one.budget_s} s; allowed is one above 0 and at most {BUDGET_S_MAX} s")
-    names = [f"of_{dim.value}" for dim in SELECTED_BY if dim in one.steps.group_by]
-    steps, values = judged(
-        one.steps,
-        [
-            "flow_id AS flow",
-            "toUnixTimestamp64Milli(ended_at) * 1000 AS ended_us",
-            "toInt64(elapsed_us) AS lasted_us",
-            "toInt64(ifNull(tokens_in, -1)) AS context",
-            "toString(outcome) AS ending",
-            *(f"toString({name.removeprefix('of_')}) AS {name}" for name in names),
-        ],
-        [*ENDED_WITHIN, "isNotNull(flow_id)"],
-    )
-    values |= {
-        "since": since_ms - round((one.quiet_s + one.budget_s) * 1000),
-        "until": until_ms,
-        "known": since_ms,
-        "budget": round(one.budget_s * 1e6),
-        "quiet": round(one.quiet_s * 1e6),
-    }
+    back_ms = round((one.quiet_s + one.budget_s) * 1000)
+    span = Span(since_ms=since_ms - back_ms, until_ms=until_ms, quiet_us=round(one.quiet_s * 1e6))
+    steps, values = steps_of(one.steps, span, ["toInt64(ifNull(tokens_in, -1)) AS context"])
+    values |= {"known": since_ms, "budget": round(one.budget_s * 1e6)}
     whole = Select(
-        columns=[*_FLOW, *(f"argMin({name}, ended_us) AS {name}" for name in names)],
-        source=_parted(steps),
+        columns=[*_FLOW, *group_columns(one.steps)],
+        source=steps,
         group_by=["flow", "part"],
         having=["known_us >= {known:Int64} * 1000", "known_us < {until:Int64} * 1000"],
     )
     return Select(columns=["*", *_SEEN], source=whole), values
-
-
-def _parted(steps: Select) -> Select:
-    """Return the steps with the number of the flow that they belong to among those that share a `flow_id`."""
-    over = "OVER (PARTITION BY flow ORDER BY ended_us ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
-    silence = f"ended_us - lagInFrame(ended_us, 1, ended_us) {over}"
-    apart = Select(columns=["*", f"toUInt64({silence} > {{quiet:Int64}}) AS is_first"], source=steps)
-    return Select(columns=["*", f"sum(is_first) {over} AS part"], source=apart)
-
-
-def _group_key(steps: Counted) -> str:
-    pairs = ", ".join(f"'{dim.value}', of_{dim.value}" for dim in SELECTED_BY if dim in steps.group_by)
-    return f"toJSONString(map({pairs})) AS group_key" if pairs else "'{}' AS group_key"
 
 
 _START = "ended_us - lasted_us"

@@ -14,7 +14,7 @@ from slo.expression import parse
 from slo.objective import Objective, definition_hash
 from slo.reader import Reader
 from slo.watched import watched
-from slo.wholes import Flow
+from slo.wholes import Flow, Job
 from telemetry.clock import wall_ms
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.record import RequestBatch, RequestRecord
@@ -61,10 +61,33 @@ def test_flows_are_counted_beside_requests_and_once(reader: Store, writer: Store
     assert found[f"{name}/flow", group] == {120: Counts(eligible=2, bad=1)}
 
 
+def test_items_and_slices_of_a_job_are_counted_at_the_end_of_a_slice(reader: Store, writer: Store) -> None:
+    name = "asking-jobs"
+    start_s = NOW_S // 600 * 600 - NOW_S + 600
+    rows = [step(name, n, start_s + at, "m", flow=9) for n, at in enumerate((10, 20, 700, 710, 2_000))]
+    insert(writer, name, rows)
+    items = replace(objective(name), name=f"{name}/items", whole=Job(deadline_s=1_800, items=6))
+    slices = replace(objective(name), name=f"{name}/slices", whole=Job(deadline_s=1_800, items=6, by_slice=True))
+    both = [watched(items), watched(slices)]
+    asks = Reader(reader, writer, both, "r")
+    names = [one.objective.name for one in both]
+    first_s = NOW_S + start_s
+    written = [asks.count(names, first_s + t, first_s + t + 30, wall_ms()) for t in (0, 540, 570, 600)]
+    asks.count(names, first_s + 600, first_s + 2_400, wall_ms())
+    group = f'{{"endpoint":"{name}"}}'
+    found = asks.windows(first_s + 2_400, (2_400,))
+
+    assert written == [0, 0, 1, 0], "items in the last bucket of the slice; the first slice of a job is no whole one"
+    assert found[names[0], group] == {2_400: Counts(eligible=6, bad=2)}
+    assert found[names[1], group] == {2_400: Counts(eligible=3, bad=2)}, "the last one is cut short by the deadline"
+
+
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
     plain, flow = objective("asking-plain"), flows_of("asking-flow")
 
-    assert set(own_questions([plain, flow])) == {"asking-flow"}
+    job = replace(plain, name="asking-job", whole=Job(deadline_s=60))
+
+    assert set(own_questions([plain, flow, job])) == {"asking-flow", "asking-job"}
     assert counted_flows(flow).budget_s == 60.0
     assert len({definition_hash(one) for one in (plain, flow, flows_of("asking-flow", 61))}) == 3
     with pytest.raises(TypeError, match="asking-plain"):

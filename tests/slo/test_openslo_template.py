@@ -76,7 +76,7 @@ def test_each_stage_of_a_flow_is_an_objective_and_so_is_the_flow() -> None:
     [
         ("workflow_latency", "the last of a flow (`last` in parameters, or stages)"),
         ("workflow_completion", "the last of a flow (`last` in parameters, or stages)"),
-        ("batch_deadline", "it counts items"),
+        ("batch_throughput", "how many items a job has (`items` in parameters)"),
     ],
 )
 def test_what_says_too_little_is_accepted_and_not_counted_and_the_line_is_named(name: str, missing: str) -> None:
@@ -95,6 +95,13 @@ def test_a_workflow_says_by_an_expression_or_by_stages_which_step_is_the_last() 
     assert said.whole == Flow(last=parse("model == 'w'"), budget_s=20.0)
     assert staged.whole == Flow(last=parse("stream"), budget_s=300.0, may_resume=True)
     assert (said.name, said.indicator.good, said.template) == ("chat", None, "workflow_latency")
+
+
+def test_a_flow_without_a_last_step_leaves_its_stages() -> None:
+    found = of("media_pipeline", stages="[{name: a, match: ok, budget_s: 1, optional: true}]")
+
+    assert ["chat/a"] == [one.name for one in found.objectives]
+    assert "the stages are counted, the flow is not" in " ".join(found.lints)
 
 
 @pytest.mark.parametrize(

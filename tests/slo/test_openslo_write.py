@@ -20,6 +20,8 @@ TOTAL = (
     "text",
     [
         slo(indicator="", template="workflow_completion", parameters="{last: stream, filter: ok, group_by: [region]}"),
+        slo(indicator="", template="batch_deadline", parameters="{deadline_s: 600}"),
+        slo(indicator="", template="batch_throughput", parameters="{deadline_s: 600, items: 5}"),
         slo(),
         slo(description="words", burnWindows="scaled_windows").replace(
             "{name: chat}", "{name: chat, labels: {a: b, c: [d, e]}}"
@@ -38,7 +40,19 @@ TOTAL = (
         slo().replace("{eligible: default}", TOTAL % "bad"),
         slo().replace("{eligible: default}", TOTAL % "excluded").replace('"ok"', '"e2e_s - ttft_s <= 0.05*tokens_out"'),
     ],
-    ids=["flows", "plain", "words", "policy", "calendar", "slices", "ratio slices", "all keys", "censor"],
+    ids=[
+        "flows",
+        "items",
+        "slices of a job",
+        "plain",
+        "words",
+        "policy",
+        "calendar",
+        "slices",
+        "ratio slices",
+        "all keys",
+        "censor",
+    ],
 )
 def test_an_objective_is_written_and_read_back(text: str) -> None:
     (one,) = loaded(text).objectives

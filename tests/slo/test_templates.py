@@ -6,12 +6,16 @@ from slo.templates import TEMPLATES, TRAITS, Counts, WorkloadClass, good
 from slo.terms import written
 
 
+WHOLES = (Counts.FLOWS, Counts.ITEMS, Counts.SLICES)
+"""What has no expression: its numbers stand beside it."""
+
+
 @pytest.mark.parametrize("name", list(TEMPLATES))
 def test_a_template_is_complete(name: str) -> None:
     template = TEMPLATES[name]
 
     assert 0 < template.target < 1
-    assert all(f"{{{number}}}" in template.good for number in template.numbers) or template.counts is Counts.FLOWS
+    assert all(f"{{{number}}}" in template.good for number in template.numbers) or template.counts in WHOLES
     assert all(preset.keys() == template.numbers.keys() for preset in template.presets.values())
     assert (good(template, {}) is None) == (not template.good)
 

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from slo.expression import parse
-from slo.wholes import Flow, facts, parameters, words
+from slo.wholes import Flow, Job, Whole, events, facts, parameters, words
 
+JOB = Job(deadline_s=3_600, items=500)
 FLOW = Flow(last=parse("model == 'w'"), budget_s=20.0)
 
 
@@ -15,7 +16,25 @@ def test_a_flow_is_said_in_words_and_as_parameters_of_its_template() -> None:
     assert parameters(replace(FLOW, may_resume=True))[0] == "workflow_completion"
 
 
+def test_a_job_is_said_in_words_and_as_parameters_of_its_template() -> None:
+    unknown, sliced = replace(JOB, items=None), replace(JOB, by_slice=True)
+
+    assert words(JOB).startswith("items, done within 3600 s of the first item of their job; of 500, the rest is bad")
+    assert "those that fail or come late are bad" in words(unknown)
+    assert words(sliced).startswith("slices of 10 min, fast enough for 500 items within 3600 s of")
+    assert parameters(JOB) == ("batch_deadline", {"deadline_s": 3_600, "items": 500})
+    assert parameters(unknown) == ("batch_deadline", {"deadline_s": 3_600})
+    assert parameters(sliced)[0] == "batch_throughput"
+    assert [events(one) for one in (None, FLOW, JOB, sliced)] == ["requests", "flows", "items", "slices"]
+
+
 def test_what_counts_differs_if_any_of_it_does() -> None:
-    changed = [FLOW, replace(FLOW, budget_s=21), replace(FLOW, may_resume=True), replace(FLOW, last=parse("ok"))]
+    changed: list[Whole] = [
+        FLOW,
+        replace(FLOW, budget_s=21),
+        replace(FLOW, may_resume=True),
+        replace(FLOW, last=parse("ok")),
+    ]
+    changed += [JOB, replace(JOB, items=None), replace(JOB, by_slice=True), replace(JOB, deadline_s=1)]
 
     assert len({str(facts(one)) for one in changed}) == len(changed)

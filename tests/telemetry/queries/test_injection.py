@@ -21,6 +21,7 @@ from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
 from telemetry.queries.flows import CountedFlows, flow_counts
 from telemetry.queries.gpu_peaks import gpu_peaks
+from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.lengths import length_mix
 from telemetry.queries.peaks import peaks
 from telemetry.queries.prefix_cache import hits_around_marks
@@ -87,6 +88,12 @@ def scope(value: str) -> Scope:
     return Scope(objective=objective(value), since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
 
 
+def jobs(ask: Callable[[CountedJobs, int, int], Question | None], value: str) -> Question:
+    question = ask(CountedJobs(rows=objective(value), deadline_s=60, items=5), 0, 600_000)
+    assert question is not None
+    return question
+
+
 def beside(ask: Callable[[list[str], int, int], Question]) -> Callable[[str], Question]:
     return lambda value: ask([value], 0, 1)
 
@@ -114,6 +121,8 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "baselines": lambda value: queries.baselines(0, (value,)),
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
+    "items": lambda value: jobs(items_counted, value),
+    "slices": lambda value: jobs(slices_counted, value),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
     "counted until": lambda value: queries.counted_until([value], 0),
     "buckets": lambda value: queries.counted_buckets([value], 0, 30),
