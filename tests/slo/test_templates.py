@@ -5,7 +5,6 @@ import pytest
 from slo.templates import TEMPLATES, TRAITS, Counts, WorkloadClass, good
 from slo.terms import written
 
-
 WHOLES = (Counts.FLOWS, Counts.ITEMS, Counts.SLICES)
 """What has no expression: its numbers stand beside it."""
 
