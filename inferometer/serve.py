@@ -119,6 +119,7 @@ async def _serve(config: ServeConfig, control: Control, reader: Store, listener:
         lookback=Lookback(reader),
         now_s=lambda: wall_ms() // 1000,
         new_id=lambda: uuid4().hex,
+        built_in=lambda: control.built_in.last,
     )
     app = application(parts, hosts_of(config.host, config.port), version("inferometer"))
     control.start()

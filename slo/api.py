@@ -21,6 +21,7 @@ from slo.api_gate import GateRoutes, OverridesShown
 from slo.api_guard import Guard
 from slo.api_parts import Parts
 from slo.api_reply import ProblemError, refused
+from slo.api_rules import BuiltInsShown, RuleRoutes
 from slo.api_slos import SeriesShown, SloRoutes, SloWhole
 from slo.errors import DeskFullError, LedgerError, ObjectiveError
 from slo.gate import Gate, OverrideShown
@@ -66,6 +67,7 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/slos/{name}", of=SloRoutes.slo, model=SloWhole),
     Route(method="GET", path="/v1/slos/{name}/rules", of=SloRoutes.rules, model=RulesShown),
     Route(method="GET", path="/v1/slos/{name}/series", of=SloRoutes.series, model=SeriesShown),
+    Route(method="GET", path="/v1/rules", of=RuleRoutes.built_in, model=BuiltInsShown),
     Route(method="GET", path="/v1/alerts", of=AlertRoutes.alerts, model=AlertsShown),
     Route(method="GET", path="/v1/alerts/history", of=AlertRoutes.history, model=HistoryShown),
     Route(method="GET", path="/v1/alerts/{fingerprint}", of=AlertRoutes.alert, model=AlertShown),
@@ -127,6 +129,7 @@ _CODES: tuple[tuple[type[Exception], ProblemCode], ...] = (
     (LedgerError, ProblemCode.NOT_KEPT),
     (DeskFullError, ProblemCode.CONFLICT),
 )
+_HANDLERS: tuple[Callable[[Parts], object], ...] = (SloRoutes, RuleRoutes, AlertRoutes, AdjustmentRoutes, GateRoutes)
 _PART_CHARS, _PARTS, _TEXT_CHARS = 100, 8, 200
 """How much of a mistake is told: what was asked may be anything."""
 
@@ -140,7 +143,7 @@ def application(parts: Parts, hosts: frozenset[str], version: str) -> FastAPI:
         version: Of the program.
     """
     app = FastAPI(title="inferometer", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
-    handlers: Sequence[object] = (SloRoutes(parts), AlertRoutes(parts), AdjustmentRoutes(parts), GateRoutes(parts))
+    handlers: Sequence[object] = tuple(of(parts) for of in _HANDLERS)
     for route in ROUTES:
         _add(app, route, handlers)
     kinds = (ProblemError, ObjectiveError, RequestValidationError, HTTPException, *(kind for kind, _ in _CODES))

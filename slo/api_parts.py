@@ -3,7 +3,7 @@
 Source: spec/slo.md 17.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +18,7 @@ from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.lookback import Lookback
 from slo.problem import Mistake, ProblemCode
+from slo.rules.runner import Last
 from slo.shown import found_in, known
 from slo.view import EngineView
 
@@ -44,6 +45,7 @@ class Parts:
         lookback: Questions to the store.
         now_s: Reads the wall clock, unix seconds.
         new_id: Makes a name that nobody has.
+        built_in: Returns what every built-in rule found last.
     """
 
     engine: Engine
@@ -52,6 +54,7 @@ class Parts:
     lookback: Lookback
     now_s: Callable[[], int]
     new_id: Callable[[], str]
+    built_in: Callable[[], Sequence[Last]] = tuple
 
 
 def judged_of(view: EngineView, name: str, asked: GroupAsked) -> Judged:
