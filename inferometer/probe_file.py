@@ -152,19 +152,13 @@ def _completion(entry: Entry, subject: Subject, environ: Mapping[str, str]) -> C
         extra=entry.mapping("extra", {}),
         key=_key(entry, environ),
     )
-    labels = Labels(
-        endpoint=subject.target,
-        region=subject.region,
-        workload_class=_optional(entry, "workload_class"),
-        variant=_optional(entry, "variant"),
-    )
     deadlines = Deadlines(
         first_token_s=entry.number("first_token_s", 0.01, _HOUR_S, 30),
         stall_s=entry.number("stall_s", 0.01, _HOUR_S, 10),
         total_s=entry.number("total_s", 0.01, _HOUR_S, 60),
     )
     checks = _checks(entry.section("checks"))
-    return Completion(wish=wish, labels=labels, policy=policy, checks=checks, deadlines=deadlines)
+    return Completion(wish=wish, labels=_labels(entry, subject), policy=policy, checks=checks, deadlines=deadlines)
 
 
 def _page(entry: Entry, usual_path: str, environ: Mapping[str, str]) -> Page:
@@ -181,7 +175,16 @@ def _page(entry: Entry, usual_path: str, environ: Mapping[str, str]) -> Page:
     )
 
 
-def _job(entry: Entry, _: Subject, environ: Mapping[str, str]) -> Job:
+def _labels(entry: Entry, subject: Subject) -> Labels:
+    return Labels(
+        endpoint=subject.target,
+        region=subject.region,
+        workload_class=_optional(entry, "workload_class"),
+        variant=_optional(entry, "variant"),
+    )
+
+
+def _job(entry: Entry, subject: Subject, environ: Mapping[str, str]) -> Job:
     url, policy = _place(entry)
     return Job(
         url=url,
@@ -190,6 +193,8 @@ def _job(entry: Entry, _: Subject, environ: Mapping[str, str]) -> Job:
         headers=_headers(entry, environ),
         total_s=entry.number("total_s", 0.01, _DAY_S, 600),
         look_s=entry.number("look_s", 0.01, _HOUR_S, 10),
+        labels=_labels(entry, subject),
+        model=_optional(entry, "model"),
         take=_optional(entry, "take"),
     )
 

@@ -10,7 +10,7 @@ Source: spec/measurement.md 12 (async jobs, GMI video queue).
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from random import Random
 
@@ -20,13 +20,16 @@ from probes.budget import Budget
 from probes.finding import Finding, Word
 from probes.payload import filled_body, taken
 from probes.reach import PAGE_BYTES_MAX, failed_fetch, status_outcome
-from probes.synthetic import trace_detail
+from probes.synthetic import Labels, trace_detail
 from telemetry.clock import monotonic_ns, wall_ms
 from telemetry.events import as_object, json_or_text
 from telemetry.fetch import Client, Fetched, Trace
 from telemetry.fetch_error import FetchError
 from telemetry.guard import Policy
-from telemetry.outcome import Outcome
+from telemetry.ids import FLOW_BITS, RANDOM_BITS, uuid7
+from telemetry.outcome import Outcome, Phase
+from telemetry.outcome_rules import NATURE
+from telemetry.record import RequestRecord
 
 LOOK_FAULTS_MAX = 5
 """Looks in a row that may fail before a job is given up."""
@@ -85,6 +88,8 @@ class Job:
         headers: With the key in it.
         total_s: Handed in to the end.
         look_s: Longest time for one question.
+        labels: Names of its row in requests; None writes none.
+        model: Name of the model in that row; empty if none.
         take: Place of a text in the last answer that a next stage needs; empty for none.
         pace: How often to look.
     """
@@ -95,6 +100,8 @@ class Job:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     total_s: float = 600.0
     look_s: float = 10.0
+    labels: Labels | None = None
+    model: str = ""
     take: str = ""
     pace: Pace = field(default_factory=Pace)
 
@@ -114,6 +121,11 @@ class Jobs:
         if not self._budget.is_left(wall_ms()):
             return Finding(outcome=Word.OVER_BUDGET, ok=False)
         trace = Trace(issued_ns=monotonic_ns())
+        found = await self._found(given, trace)
+        record = self._record(found, trace)
+        return found if record is None else replace(found, record=record)
+
+    async def _found(self, given: Mapping[str, str], trace: Trace) -> Finding:
         try:
             fetched = await self._fetch("POST", self._job.url, trace, filled_body(self._job.body, given))
         except FetchError as error:
@@ -130,6 +142,34 @@ class Jobs:
         watch.saw(fetched.body, monotonic_ns())
         await self._watched(f"{self._job.url.rstrip('/')}/{ident}", watch)
         return watch.finding(self._job.take, trace_detail(trace))
+
+    def _record(self, found: Finding, trace: Trace) -> RequestRecord | None:
+        """Return the job as one request: an item of a batch, and a flow of its own until it is a stage of another."""
+        labels = self._job.labels
+        if labels is None or found.outcome not in set(Outcome):
+            return None
+        outcome, ended_at = Outcome(found.outcome), wall_ms()
+        return RequestRecord(
+            ended_at=ended_at,
+            elapsed_us=(monotonic_ns() - trace.issued_ns) // 1000 if found.duration_us is None else found.duration_us,
+            endpoint=labels.endpoint,
+            model=self._job.model,
+            region=labels.region,
+            workload_class=labels.workload_class,
+            variant=labels.variant,
+            traffic="probe",
+            api="async_job",
+            point="client",
+            record_id=uuid7(ended_at, self._random.getrandbits(RANDOM_BITS)),
+            flow_id=self._random.getrandbits(FLOW_BITS),
+            outcome=outcome,
+            phase=Phase.DONE if outcome is Outcome.OK else Phase.QUEUED,
+            origin=NATURE[outcome].origin,
+            eligible=NATURE[outcome].eligible,
+            e2e_us=found.duration_us if outcome is Outcome.OK else None,
+            bytes_in=trace.sent_bytes,
+            bytes_out=trace.received_bytes,
+        )
 
     async def _watched(self, url: str, watch: "Watch") -> None:
         """Look again and again until the job has ended, the time is over or nothing can be seen."""

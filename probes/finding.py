@@ -10,7 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from telemetry.fetch_error import Fault
+from telemetry.ids import FLOW_BITS
 from telemetry.outcome import Outcome
 from telemetry.record import RequestRecord
 from telemetry.samples import NO_RECORD, ProbeResult
@@ -81,12 +84,18 @@ def rows(subject: Subject, found: Finding, ts: int) -> list[ProbeResult | Reques
     """
     named = [(subject.name, found), *((f"{subject.name}/{stage}", one) for stage, one in found.stages)]
     results = [_result(subject, name, one, ts) for name, one in named]
-    return [*results, *(one.record for _, one in named if one.record is not None)]
+    records = [one.record for _, one in named if one.record is not None]
+    return [*results, *(_one_flow(records) if found.stages else records)]
 
 
 def of_fault(fault: Fault) -> str:
     """Return the outcome of a question that got no answer, where no meter decides it."""
     return _OUTCOMES[fault]
+
+
+def _one_flow(records: Sequence[RequestRecord]) -> Sequence[RequestRecord]:
+    """Return the records of a workflow's stages with one number, which is of the first one's making."""
+    return [msgspec.structs.replace(one, flow_id=records[0].record_id.int & ((1 << FLOW_BITS) - 1)) for one in records]
 
 
 def _result(subject: Subject, name: str, found: Finding, ts: int) -> ProbeResult:

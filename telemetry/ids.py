@@ -7,6 +7,8 @@ import hmac
 import re
 from uuid import UUID
 
+FLOW_BITS = 63
+"""Bits of the number of a flow: what a spool keeps of an integer."""
 RANDOM_BITS = 74
 """Random bits of a UUIDv7: 12 in `rand_a`, 62 in `rand_b`."""
 
@@ -47,5 +49,5 @@ def trace_id(traceparent: bytes) -> bytes | None:
 
 
 def flow_id(key: bytes, name: bytes) -> int:
-    """Return the number of a workflow or batch job, 63 bits of the keyed hash of its name: HMAC-SHA256."""
-    return int.from_bytes(hmac.digest(key, name, "sha256")[:8]) >> 1
+    """Return the number of a workflow or batch job, `FLOW_BITS` of the keyed hash of its name: HMAC-SHA256."""
+    return int.from_bytes(hmac.digest(key, name, "sha256")[:8]) >> (64 - FLOW_BITS)

@@ -17,6 +17,7 @@ from probes.async_jobs import (
 )
 from probes.budget import Budget, Cap
 from probes.finding import Finding, Word
+from probes.synthetic import Labels
 from telemetry.fetch import Client
 from telemetry.guard import ENGINE, PUBLIC, Policy
 from telemetry.outcome import Outcome
@@ -44,6 +45,7 @@ async def found(
     take: str = "",
     budget: Budget | None = None,
     policy: Policy = ENGINE,
+    labels: Labels | None = None,
 ) -> tuple[Finding, list[bytes]]:
     """Hand a job in to an endpoint that plays these scripts; also returns the head of every question."""
     with Endpoint(otherwise) as endpoint:
@@ -55,6 +57,8 @@ async def found(
             body={"model": "film", "payload": {"prompt": "${script}"}},
             headers={"Authorization": "Bearer k", "X-Organization-ID": "o"},
             total_s=total_s,
+            labels=labels,
+            model="film",
             take=take,
             pace=QUICK,
         )
@@ -144,6 +148,28 @@ async def test_a_job_that_was_not_taken_is_looked_at_no_more(script: Script, out
     one, asked = await found(script)
 
     assert (outcome, False, 1) == (one.outcome, one.ok, len(asked))
+
+
+async def test_a_job_is_a_request_of_a_batch_and_a_flow_of_its_own() -> None:
+    labels = Labels(endpoint="video", region="eu", workload_class="batch")
+    done, _ = await found(answer(says("queued"), until=b"}}"), answer(says("success")), labels=labels)
+    refused, _ = await found(answer(b"", 429, until=b"}}"), labels=labels)
+    late, _ = await found(
+        answer(says("queued"), until=b"}}"), otherwise=answer(says("queued")), total_s=0.05, labels=labels
+    )
+    guarded, _ = await found(policy=PUBLIC, labels=labels)
+    records = [one.record for one in (done, refused, late)]
+
+    assert guarded.record is None, "nothing was sent"
+    assert all(record is not None for record in records)
+    made = [record for record in records if record is not None]
+    assert {("video", "film", "eu", "batch", "probe", "async_job")} == {
+        (one.endpoint, one.model, one.region, one.workload_class, one.traffic, one.api) for one in made
+    }
+    assert ["good", "bad", "bad"] == [one.eligible for one in made]
+    assert [done.duration_us, None, None] == [one.e2e_us for one in made]
+    assert all(one.elapsed_us > 0 and one.flow_id is not None for one in made)
+    assert 50_000 * 0.5 < made[2].elapsed_us, "also of one that never ended"
 
 
 async def test_what_a_next_stage_needs_must_be_there() -> None:

@@ -1,5 +1,6 @@
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from probes.finding import Finding, Subject, Word, of_fault, rows
@@ -55,7 +56,17 @@ def test_stages_are_rows_of_their_own() -> None:
     assert ["film", "film/script", "film/video"] == [whole.probe, script.probe, video.probe]
     assert [0, 1, 0] == [whole.ok, script.ok, video.ok]
     assert [NO_RECORD, UUID(int=9), NO_RECORD] == [whole.record_id, script.record_id, video.record_id]
-    assert RECORD is record
+    assert isinstance(record, RequestRecord)
+    assert record == msgspec.structs.replace(RECORD, flow_id=9), "though it is the only one, it is a flow that failed"
+
+
+def test_the_requests_of_a_workflow_are_one_flow() -> None:
+    other = msgspec.structs.replace(RECORD, record_id=UUID(int=2**100 + 5), flow_id=77)
+    stages = [(name, Finding(outcome="ok", ok=True, record=one)) for name, one in (("a", other), ("b", RECORD))]
+    subject = Subject(target="t", name="film", kind="workflow")
+    made = rows(subject, Finding(outcome="ok", ok=True, stages=stages), 7)
+
+    assert [one.flow_id for one in made if isinstance(one, RequestRecord)] == [5, 5]
 
 
 @pytest.mark.parametrize("fault", Fault)
