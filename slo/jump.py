@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from slo.counts import Counts, exact
-from slo.special import betainc, proven_above
+from slo.special import proven_above
 from telemetry.percentile import P99, rank
+from telemetry.special import betainc
 
 RATIO_TESTED = 2.0
 """The ratio of error rates that must be disproved."""
