@@ -301,6 +301,15 @@ def config_metrics() -> int:
     return 0
 
 
+@config_app.command("rules")
+def config_rules() -> int:
+    """Print the list of built-in rules, in Markdown."""
+    from slo.rules.catalogue import page  # noqa: PLC0415  # rules that other verbs need not make
+
+    print(page(), end="")
+    return 0
+
+
 @config_app.command("schema")
 def config_schema() -> int:
     """Print the JSON Schema of the configuration file."""

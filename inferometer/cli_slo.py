@@ -90,6 +90,17 @@ def export_slos(
     return 0
 
 
+@app.command("rules")
+def built_in_rules(*, file: FileOption = None, output: OutputOption = Output.TABLE) -> int:
+    """List the built-in rules with what is set of them."""
+    from inferometer import slo_rules  # noqa: PLC0415  # rules that other verbs need not make
+    from inferometer.listing import show  # noqa: PLC0415  # beside them
+
+    names = slo_rules.BRIEF if output is Output.TABLE else slo_rules.NAMES
+    show(slo_rules.rows(configured(file, {})), names, "built-in rules", output)
+    return 0
+
+
 @app.command()
 def notify(
     channel: Annotated[str | None, typer.Argument(metavar="[CHANNEL]", help="Only this one.")] = None,

@@ -6,9 +6,7 @@ Source: design.md (any number of `serve` replicas); spec/reliability.md 10 (bind
 import socket
 from pathlib import Path
 
-import msgspec
-
-from inferometer import data_directory, rule_keys, store_secrets
+from inferometer import data_directory, slo_rules, store_secrets
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.listen import refuse_open_bind
@@ -16,7 +14,6 @@ from inferometer.reading import access
 from inferometer.serve import ServeConfig
 from inferometer.serve import run as serve
 from inferometer.supervisor import Log
-from slo.rules.rule import RuleId, Settings
 
 
 def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
@@ -52,7 +49,7 @@ def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
         reader_password_file=str(store_secrets.secret_path(data.root, "reader")) if embedded else password,
         writer="writer" if embedded else config.store.user,
         writer_password_file=str(store_secrets.secret_path(data.root, "writer")) if embedded else password,
-        rules=msgspec.convert(rule_keys.told(keys.rules), dict[RuleId, Settings]),
+        rules=slo_rules.settings_of(config),
     )
 
 
