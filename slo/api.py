@@ -29,7 +29,7 @@ from slo.problem import Mistake, ProblemCode
 from slo.shown import SlosShown
 from slo.shown_adjustments import AdjustmentShown, AdjustmentsShown, AuditShown
 from slo.shown_alerts import AckShown, AlertShown, AlertsShown, MarkerShown, SilenceShown
-from slo.shown_incidents import IncidentsShown, MaturityShown
+from slo.shown_incidents import IncidentsShown, MaturityShown, MttrShown
 from slo.shown_rules import RulesShown
 from telemetry.errors import StoreError
 
@@ -64,9 +64,9 @@ class Route:
 
 ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/slos", of=SloRoutes.slos, model=SlosShown),
-    Route(method="GET", path="/v1/slos/{name}", of=SloRoutes.slo, model=SloWhole),
-    Route(method="GET", path="/v1/slos/{name}/rules", of=SloRoutes.rules, model=RulesShown),
-    Route(method="GET", path="/v1/slos/{name}/series", of=SloRoutes.series, model=SeriesShown),
+    Route(method="GET", path="/v1/slos/{name:path}/rules", of=SloRoutes.rules, model=RulesShown),
+    Route(method="GET", path="/v1/slos/{name:path}/series", of=SloRoutes.series, model=SeriesShown),
+    Route(method="GET", path="/v1/slos/{name:path}", of=SloRoutes.slo, model=SloWhole),
     Route(method="GET", path="/v1/rules", of=RuleRoutes.built_in, model=BuiltInsShown),
     Route(method="GET", path="/v1/alerts", of=AlertRoutes.alerts, model=AlertsShown),
     Route(method="GET", path="/v1/alerts/history", of=AlertRoutes.history, model=HistoryShown),
@@ -120,9 +120,10 @@ ROUTES: tuple[Route, ...] = (
         status=201,
     ),
     Route(method="GET", path="/v1/incidents", of=GateRoutes.incidents, model=IncidentsShown),
+    Route(method="GET", path="/v1/mttr", of=GateRoutes.mttr, model=MttrShown),
     Route(method="GET", path="/v1/maturity", of=GateRoutes.maturity, model=MaturityShown),
 )
-"""Every route; `/v1/alerts/history` stands before the one that takes any fingerprint."""
+"""Every route; what takes anything stands behind what takes one thing. A part of a composite has `/` in its name."""
 _STATUS_CODES = {404: ProblemCode.NOT_FOUND, 405: ProblemCode.METHOD_NOT_ALLOWED}
 _CODES: tuple[tuple[type[Exception], ProblemCode], ...] = (
     (StoreError, ProblemCode.STORE_UNREACHABLE),

@@ -16,7 +16,7 @@ from slo.gate import Asked, OverrideShown, gate, override_shown
 from slo.problem import ProblemCode
 from slo.shown import SloShown, seen_at_s, slos_shown
 from slo.shown_alerts import AlertShown, alerts_shown
-from slo.shown_incidents import incidents_shown, maturity_shown
+from slo.shown_incidents import incidents_shown, maturity_shown, mttr_shown
 from slo.telemetry_state import BlindCause
 from slo.view import EngineView
 
@@ -81,6 +81,12 @@ class GateRoutes:
         return reply(
             request, incidents_shown(self._parts.lookback.incidents(self._parts.engine.view.watched, now_s), now_s)
         )
+
+    def mttr(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:
+        """How fast incidents of the last 90 days were found, taken on and ended, of all and by endpoint."""
+        now_s = self._parts.now_s()
+        found = self._parts.lookback.incidents(self._parts.engine.view.watched, now_s)
+        return reply(request, mttr_shown(found, now_s))
 
     def maturity(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:
         """The level of operation that incidents and markers show."""

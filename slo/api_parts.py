@@ -14,6 +14,7 @@ from slo.alarms import Judged
 from slo.api_asked import GroupAsked
 from slo.api_reply import ProblemError
 from slo.audit import By
+from slo.composites import slo_of
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.lookback import Lookback
@@ -70,8 +71,11 @@ def judged_of(view: EngineView, name: str, asked: GroupAsked) -> Judged:
     found = found_in(view, name, group)
     if found is not None:
         return found
-    if any(one.watched.objective.name == name for one in known(view)):
+    names = {one.watched.objective.name for one in known(view)}
+    if name in names:
         raise ProblemError(ProblemCode.NOT_FOUND, f"objective {name} has no such group")
+    if parts := sorted(one for one in names if slo_of(one) == name):
+        raise ProblemError(ProblemCode.NOT_FOUND, f"{name} is made of objectives; ask for {', '.join(parts)}")
     raise ProblemError(ProblemCode.NOT_FOUND, f"there is no objective {name}")
 
 

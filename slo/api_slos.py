@@ -9,16 +9,14 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 
+from slo.adjuster import period_start_s
 from slo.alarms import Judged
 from slo.api_asked import GroupAsked, Nothing, SeriesAsked
 from slo.api_parts import DAY_S, Parts, invalid, judged_of, span_s
 from slo.api_reply import reply
 from slo.desk_records import NAME_CHARS_MAX
-from slo.objective import Rolling
-from slo.periods import civil
 from slo.shown import SloShown, hexadecimal, instant, seen_at_s, slo_shown, slos_shown
 from slo.shown_rules import rules_shown
-from slo.watched import Watched
 from slo.windows import BUCKET_S
 from telemetry.errors import StoreError
 
@@ -144,8 +142,9 @@ class SloRoutes:
     def _spent(self, one: Judged, at_s: int | None) -> dict[str, Any]:
         if at_s is None:
             return {}
+        since_s = period_start_s(one.watched.objective, at_s)
         try:
-            row = self._parts.lookback.spent(one, _start_s(one.watched, at_s), at_s)
+            row = self._parts.lookback.spent(one, since_s, at_s)
         except StoreError:  # what was evaluated stands without it
             return {}
         return {
@@ -154,11 +153,6 @@ class SloRoutes:
             "excluded": _by(row["excluded"]),
             "n_null": _by(row["n_null"]),
         }
-
-
-def _start_s(one: Watched, at_s: int) -> int:
-    window = one.objective.window
-    return at_s - window.length_s if isinstance(window, Rolling) else civil(window, at_s).start_s
 
 
 def _by(counts: Mapping[Any, Any]) -> dict[str, int]:

@@ -7,15 +7,17 @@ Source: spec/slo.md 17 (fields), 7 (`as of`, never 100 % while blind).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 
 from slo import budget
 from slo.alarms import Judged
 from slo.alertmanager_body import rfc3339
 from slo.budget import Budget
+from slo.composites import CompositeShown, composites
 from slo.evaluation import Evaluated
 from slo.objective import Objective, Rolling
+from slo.sliced import is_sliced
 from slo.telemetry_state import State
 from slo.terms import Condition, written
 from slo.view import EngineView
@@ -24,6 +26,10 @@ from slo.words import span
 
 METHOD = "exact"
 """Counts are of requests, each judged by itself; a method of its own would say so here."""
+
+
+REQUESTS, SLICES = "requests", "slices"
+"""What a budget is counted in."""
 
 
 class ShownState(StrEnum):
@@ -107,6 +113,21 @@ class UnadjustedShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExhaustionShown:
+    """When a budget of requests is spent, if the last hour goes on.
+
+    Attributes:
+        minutes: Minutes until then; 0 if it is spent.
+        bad_left: Bad requests that may still come.
+        requests_left: Requests until then, at the share of bad ones of the last hour.
+    """
+
+    minutes: float
+    bad_left: float
+    requests_left: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SloShown:
     """One objective and group at the last instant.
 
@@ -119,13 +140,15 @@ class SloShown:
         target: Share that is to be good.
         window: Over which time.
         sli: Share that was good; None if nothing could be judged, or nobody looks.
-        n: Requests that count, over the window.
-        good: The good of them.
+        counts_of: What is counted, `requests` or, where the budget is made of them, `slices`.
+        n: Those that count, over the window.
+        good: The good of them; None where the method has no such number.
         bad: The bad of them.
         remaining: Share of the budget that is left, negative if it is exceeded.
-        projected_remaining: What will be left of it if nothing bad comes any more.
+        projected_remaining: What will be left of it if nothing bad comes any more; None of slices.
         burn: Window to burn rate; 1 spends the budget in exactly the window.
-        exhaustion_at: When the budget is spent if the last hour goes on; None: never.
+        exhaustion_at: When the budget is spent if the last hour goes on; None: never, or of slices.
+        exhaustion: The same in minutes and in requests.
         state: How it stands.
         method: How it was counted.
         coverage: Share of the expected collectors that is heard.
@@ -141,6 +164,7 @@ class SloShown:
     target: float
     window: WindowShown
     sli: float | None = None
+    counts_of: str = REQUESTS
     n: int | None = None
     good: int | None = None
     bad: int | None = None
@@ -148,6 +172,7 @@ class SloShown:
     projected_remaining: float | None = None
     burn: Mapping[str, float] = field(default_factory=dict[str, float])
     exhaustion_at: str | None = None
+    exhaustion: ExhaustionShown | None = None
     state: ShownState = ShownState.UNKNOWN
     method: str = METHOD
     coverage: float | None = None
@@ -165,6 +190,7 @@ class SlosShown:
         blind_cause: Why nothing is seen; None if something is.
         problems: What is wrong with the evaluation itself.
         slos: Least budget first, unknown last.
+        composites: SLOs that are made of several of these, by name.
     """
 
     as_of: str | None
@@ -172,6 +198,7 @@ class SlosShown:
     blind_cause: str | None
     problems: tuple[str, ...]
     slos: tuple[SloShown, ...]
+    composites: tuple[CompositeShown, ...]
 
 
 def slos_shown(view: EngineView) -> SlosShown:
@@ -183,6 +210,7 @@ def slos_shown(view: EngineView) -> SlosShown:
         blind_cause=view.blind_cause or None,
         problems=tuple(view.problems),
         slos=tuple(sorted((slo_shown(one, at_s) for one in known(view)), key=_worst_first)),
+        composites=composites(known(view)),
     )
 
 
@@ -244,25 +272,35 @@ def spans(burn: Mapping[int, float]) -> dict[str, float]:
 
 def _judged(named: SloShown, objective: Objective, found: Evaluated) -> SloShown:
     left, facts = found.left, found.facts
-    bad = int(left.bad or 0)
-    end = budget.exhaustion(left, objective.target, objective.period_s, found.burn.get(HOUR_S, 0.0))
-    taken = found.budget.judged - left.judged
-    expected = None if facts.expected is None else max(facts.expected - taken, left.judged)
+    end = None
+    if not is_sliced(objective):
+        end = budget.exhaustion(left, objective.target, objective.period_s, found.burn.get(HOUR_S, 0.0))
     seen = left.sli is not None or not found.known.is_blind
     return replace(
         named,
         sli=left.sli,
+        counts_of=SLICES if is_sliced(objective) else REQUESTS,
         n=int(left.judged) if seen else None,
-        good=int(left.judged) - bad if seen else None,
-        bad=bad if seen else None,
+        good=int(left.judged) - int(left.bad) if seen and left.bad is not None else None,
+        bad=int(left.bad) if seen and left.bad is not None else None,
         remaining=left.remaining,
-        projected_remaining=budget.projected_remaining(bad, objective.target, expected) if expected else None,
+        projected_remaining=_projected(objective, found),
         burn=spans(found.burn) if seen else {},
         exhaustion_at=None if end is None else rfc3339(min(facts.at_s + round(end.minutes * 60), _LATEST_S)),
+        exhaustion=None if end is None else ExhaustionShown(**asdict(end)),
         state=_state(found),
         coverage=facts.coverage_ratio,
         unadjusted=_unadjusted(found.budget) if facts.adjusted else None,
     )
+
+
+def _projected(objective: Objective, found: Evaluated) -> float | None:
+    """Return what will be left; what was taken out is not expected either."""
+    left, expected = found.left, found.facts.expected
+    if is_sliced(objective) or left.bad is None or expected is None:
+        return None
+    whole = max(expected - (found.budget.judged - left.judged), left.judged)
+    return budget.projected_remaining(left.bad, objective.target, whole)
 
 
 def _unadjusted(whole: Budget) -> UnadjustedShown:

@@ -5,6 +5,7 @@ Source: spec/slo.md 18 (times over 90 d, `insufficient`, levels).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from slo import mttr
 from slo.alertmanager_body import rfc3339
@@ -72,21 +73,30 @@ class FiguresShown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IncidentsShown:
-    """Incidents of the last 90 days.
+class MttrShown:
+    """Times of the incidents of the last 90 days.
 
     Attributes:
         as_of: Now.
         is_cut: Whether there were more pages than are looked at.
         total: Times of all of them.
         endpoints: Times by endpoint.
-        incidents: Newest first.
     """
 
     as_of: str
     is_cut: bool
     total: FiguresShown
     endpoints: tuple[FiguresShown, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentsShown(MttrShown):
+    """Incidents of the last 90 days, and their times.
+
+    Attributes:
+        incidents: Newest first.
+    """
+
     incidents: tuple[IncidentShown, ...]
 
 
@@ -119,14 +129,12 @@ class MaturityShown:
 
 def incidents_shown(of: Incidents, now_s: int) -> IncidentsShown:
     """Return incidents and their times."""
-    places = sorted({one.service for one in of.found})
-    return IncidentsShown(
-        as_of=rfc3339(now_s),
-        is_cut=of.is_cut,
-        total=_figures("", of.found),
-        endpoints=tuple(_figures(place, [one for one in of.found if one.service == place]) for place in places),
-        incidents=tuple(map(_incident, reversed(of.found))),
-    )
+    return IncidentsShown(**_times_of(of, now_s), incidents=tuple(map(_incident, reversed(of.found))))
+
+
+def mttr_shown(of: Incidents, now_s: int) -> MttrShown:
+    """Return the times of incidents."""
+    return MttrShown(**_times_of(of, now_s))
 
 
 def maturity_shown(of: Incidents, operated: Operated, slos: Sequence[SloShown], now_s: int) -> MaturityShown:
@@ -144,6 +152,16 @@ def maturity_shown(of: Incidents, operated: Operated, slos: Sequence[SloShown], 
         tokens_per_month=operated.tokens_per_month,
         mttr=_times(recover),
     )
+
+
+def _times_of(of: Incidents, now_s: int) -> dict[str, Any]:
+    places = sorted({one.service for one in of.found})
+    return {
+        "as_of": rfc3339(now_s),
+        "is_cut": of.is_cut,
+        "total": _figures("", of.found),
+        "endpoints": tuple(_figures(place, [one for one in of.found if one.service == place]) for place in places),
+    }
 
 
 def _figures(endpoint: str, of: Sequence[mttr.Incident]) -> FiguresShown:

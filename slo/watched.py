@@ -20,6 +20,8 @@ from slo.windows import BurnRule, burn_rules, rule_over
 
 HOUR_S = 3_600
 """A window that every objective has, for the time to exhaustion."""
+SHOWN_S = (300, 1_800, 3_600, 7_200, 21_600, 86_400, 259_200)
+"""Windows whose burn rate is shown of every objective, up to its period."""
 TOKENS_IN = 8_000
 """Prompt that is allowed for where a limit grows with it and the prompts in flight are not known."""
 NO_LIMIT = Patience(first_us=None, whole_us=None)
@@ -73,7 +75,8 @@ class Watched:
     def windows_s(self) -> tuple[int, ...]:
         """Windows whose counts an evaluation needs, ascending."""
         looked_at = {one.lookback_s for rule in self.rules for one in rule.conditions if one.lookback_s}
-        return tuple(sorted({SHORT_S, LONG_S, HOUR_S, self.objective.period_s} | looked_at))
+        shown = {window_s for window_s in SHOWN_S if window_s <= self.objective.period_s}
+        return tuple(sorted({SHORT_S, LONG_S, HOUR_S, self.objective.period_s} | looked_at | shown))
 
 
 def watched(objective: Objective, catalogue: Catalogue = FIXED_WINDOWS) -> Watched:

@@ -79,15 +79,6 @@ def acts(since_ms: int, until_ms: int) -> Question:
     return _asked(_ACTS, since_ms, until_ms)
 
 
-def blind_spells(slo: str, since_ms: int, until_ms: int) -> Question:
-    """Ask when nobody looked at an objective in [since, until), by the alerts that said so.
-
-    Rows: `labels`, `begun_unix_ms` (the first instant at which nobody was heard; NULL if that was earlier),
-    `ended_unix_ms` (when its alert ended; NULL if it has not); oldest first.
-    """
-    return _asked(_BLIND, since_ms, until_ms, slo=slo)
-
-
 def tokens_out(since_ms: int, until_ms: int) -> Question:
     """Ask how many output tokens of users came in the hours of [since, until).
 
@@ -200,24 +191,6 @@ _ACTS = Select(
     where=_within("u"),
     order_by=["u.at DESC", "hash"],
     tail=f"LIMIT 1 BY u.hash\n{_LIMIT}",
-).text()
-_BLIND = Select(
-    columns=[
-        "any(e.labels) AS labels",
-        _ms("minIf(e.active_at, to_state = 'firing')", "begun"),
-        _ms("maxIf(toNullable(e.at), from_state = 'firing')", "ended"),
-    ],
-    source="inferometer.alert_events AS e",
-    where=[
-        *_within("e"),
-        "alertname = 'SLOBlind'",
-        "severity = 'ticket'",
-        "slo = {slo:String}",
-        "'firing' IN (from_state, to_state)",
-    ],
-    group_by=["fingerprint", "occurrence"],
-    order_by=["min(e.at)", "fingerprint"],
-    tail=_LIMIT,
 ).text()
 _TOKENS = Select(
     columns=["sum(h.tokens_by_event) AS tokens"],

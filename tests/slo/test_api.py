@@ -87,6 +87,7 @@ READS = [
     pytest.param("/v1/gate?min_remaining=1.1", 400, id="more than all"),
     pytest.param("/v1/gate/overrides", 200, id="overrides"),
     pytest.param("/v1/incidents", 503, id="incidents, without the store"),
+    pytest.param("/v1/mttr", 503, id="times to recover, without the store"),
     pytest.param("/v1/maturity", 503, id="maturity, without the store"),
     pytest.param("/openapi.json", 200, id="the description"),
     pytest.param("/docs", 404, id="no page that loads scripts from elsewhere"),
@@ -213,6 +214,16 @@ async def test_a_method_that_is_not_taken_names_those_that_are(told: Told) -> No
     answer = await told.ask("POST", "/v1/slos", {})
 
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+
+
+async def test_a_part_of_a_composite_is_asked_for_by_its_whole_name(told: Told) -> None:
+    told.view = seen(judged("chat/fast"), judged("chat/whole"))
+    one = await told.said("GET", "/v1/slos/chat/fast")
+    rules = await told.said("GET", "/v1/slos/chat%2Fwhole/rules")
+    whole = await told.said("GET", "/v1/slos/chat", status=404)
+
+    assert (one["name"], rules["name"]) == ("chat/fast", "chat/whole")
+    assert whole["detail"] == "chat is made of objectives; ask for chat/fast, chat/whole"
 
 
 async def test_an_unchanged_answer_is_not_sent_again(told: Told) -> None:

@@ -4,16 +4,31 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
+from engine_rig import objective
 from views import NOW_S, judged, seen
 
 from slo.alarms import Judged
+from slo.budget import Budget, occurrences
 from slo.counts import Counts
 from slo.evaluation import Facts, evaluate
+from slo.objective import DAY_S, Budgeting, Rolling
 from slo.periods import Calendar, CalendarUnit
-from slo.shown import METHOD, ShownState, found_in, hexadecimal, instant, known, seen_at_s, slo_shown, slos_shown, spans
+from slo.shown import (
+    METHOD,
+    ShownState,
+    found_in,
+    hexadecimal,
+    instant,
+    known,
+    seen_at_s,
+    slo_shown,
+    slos_shown,
+    spans,
+)
 from slo.sight import blind
 from slo.telemetry_state import BlindCause, Heartbeats, ProbeSays
 from slo.view import EngineView
+from slo.watched import watched
 
 
 def test_an_objective_shows_its_budget_by_requests() -> None:
@@ -33,6 +48,59 @@ def test_an_objective_shows_its_budget_by_requests() -> None:
     assert shown.definition.eligible is None
     assert shown.definition.group_by == ("endpoint",)
     assert len(shown.definition_hash) == 16
+
+
+def test_the_end_of_a_budget_is_told_in_minutes_and_in_requests() -> None:
+    """A19: 20,000 a month at 99.9 % allow 20 bad; one is 5 % of that. At half bad, 38 more requests spend 19."""
+    of = replace(objective("small", target=0.999), window=Rolling(length_s=30 * DAY_S))
+    one = watched(of)
+    hour = Counts(eligible=2, bad=1)
+    windows = {w: hour if w < of.period_s else Counts(eligible=20_000, bad=1) for w in one.windows_s}
+    shown = slo_shown(Judged(watched=one, found=evaluate(one, Facts(at_s=NOW_S, windows=windows))), NOW_S)
+
+    assert shown.remaining == pytest.approx(0.95)
+    assert shown.exhaustion is not None
+    assert [shown.exhaustion.bad_left, shown.exhaustion.requests_left] == pytest.approx([19, 38])
+    assert shown.exhaustion.minutes == pytest.approx(0.95 * 30 * 1_440 / 500)
+    assert slo_shown(judged(), NOW_S).exhaustion is None, "nothing burns"
+
+
+def test_a_budget_of_slices_is_told_in_slices() -> None:
+    of = replace(objective("sliced"), budgeting=Budgeting.TIMESLICES, slice_target=0.9)
+    one = watched(of)
+    windows = dict.fromkeys(one.windows_s, Counts(eligible=1_000, bad=500))
+    left = Budget(sli=0.75, remaining=-24.0, judged=4.0, bad=1.0)
+    facts = Facts(at_s=NOW_S, windows=windows, budget=left, expected=9_000.0)
+    shown = slo_shown(Judged(watched=one, found=evaluate(one, facts)), NOW_S)
+    mean = replace(facts, budget=replace(left, bad=None))
+
+    assert (shown.counts_of, shown.n, shown.good, shown.bad) == ("slices", 4, 3, 1)
+    assert (shown.projected_remaining, shown.exhaustion, shown.exhaustion_at) == (None, None, None)
+    assert slo_shown(Judged(watched=one, found=evaluate(one, mean)), NOW_S).good is None
+    assert slo_shown(judged(), NOW_S).counts_of == "requests"
+
+
+def test_what_was_taken_out_is_told_beside_what_is_left() -> None:
+    """100 of 1,100 bad, of which 100 of 100 are taken out: nothing is spent; they are not expected again either."""
+    shown = slo_shown(judged(bad=100, adjusted=occurrences(1_000, 0, 0.99), expected=2_100.0), NOW_S)
+
+    assert (shown.n, shown.bad, shown.remaining, shown.state) == (1_000, 0, 1.0, ShownState.BURNING)
+    assert shown.unadjusted is not None
+    assert (shown.unadjusted.sli, shown.unadjusted.n, shown.unadjusted.bad) == (1_000 / 1_100, 1_100, 100)
+    assert shown.unadjusted.remaining == pytest.approx(1 - (100 / 1_100) / 0.01)
+    assert shown.projected_remaining == 1.0
+    assert slo_shown(judged(bad=100), NOW_S).unadjusted is None
+
+
+def test_composites_stand_beside_their_parts() -> None:
+    parts = [judged(name) for name in ("chat/a", "chat/b")]
+    weighed = [
+        replace(one, watched=replace(one.watched, objective=replace(one.watched.objective, weight=1.0)))
+        for one in parts
+    ]
+
+    assert [one.name for one in slos_shown(seen(*weighed)).composites] == ["chat"]
+    assert slos_shown(seen(*parts)).composites == ()
 
 
 @pytest.mark.parametrize(

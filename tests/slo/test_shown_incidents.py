@@ -6,7 +6,7 @@ from slo.evidence import Operated
 from slo.lookback import Incidents
 from slo.mttr import Incident
 from slo.shown import instant
-from slo.shown_incidents import incidents_shown, maturity_shown
+from slo.shown_incidents import incidents_shown, maturity_shown, mttr_shown
 
 
 def incident(minutes: int, endpoint: str = "a", *, is_open: bool = False, acked: bool = False) -> Incident:
@@ -36,6 +36,13 @@ def test_times_are_told_for_all_and_by_endpoint() -> None:
     assert (shown.total.endpoint, shown.total.mttr.n, shown.is_cut) == ("", 6, True)
     assert [(first.endpoint, first.ended_at) for first in shown.incidents[:1]] == [("b", None)]
     assert shown.incidents[-1].ended_at == instant(A16[0].ended_s)
+
+
+def test_times_alone_are_those_of_the_incidents() -> None:
+    of = Incidents(found=A16, is_cut=False)
+    whole, times = incidents_shown(of, NOW_S), mttr_shown(of, NOW_S)
+
+    assert (times.total, times.endpoints, times.is_cut) == (whole.total, whole.endpoints, False)
 
 
 def test_a_level_is_limited_by_what_is_not_shown() -> None:

@@ -7,7 +7,7 @@ from histories import DAY_S, objective
 from slo.burn_catalogue import SCALED_WINDOWS, Severity
 from slo.expression import parse
 from slo.objective import AlertCondition, AlertPolicy, ConditionKind, Indicator
-from slo.watched import watched
+from slo.watched import SHOWN_S, watched
 
 
 def burns(name: str, *windows_s: int, severity: str = "page", after_s: int = 0) -> AlertPolicy:
@@ -40,6 +40,13 @@ def test_a_loose_target_gets_the_outage_rule_and_a_short_period_notes() -> None:
 
     assert "outage" in [rule.name for rule in one.rules]
     assert one.notes
+
+
+def test_of_every_objective_the_same_windows_are_shown_up_to_its_period() -> None:
+    for days in (7, 90):
+        assert set(SHOWN_S) <= set(watched(objective(0.999, days)).windows_s)
+
+    assert 259_200 not in watched(objective(0.999, 2)).windows_s
 
 
 def test_another_catalogue_may_be_asked_for() -> None:

@@ -130,7 +130,6 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "spent": lambda value: spent(CountedGroup(slo=value, definition_hash=1, group={value: value}), 0, 30),
     "series": lambda value: series(CountedGroup(slo=value, definition_hash=1, group={"a": value}), 0, 30, 30),
     "alert changes": lambda value: told.alert_changes(0, 1, slo=value, severity=value),
-    "blind spells": lambda value: told.blind_spells(value, 0, 1),
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {

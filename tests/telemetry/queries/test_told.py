@@ -12,7 +12,6 @@ def test_every_answer_is_bounded_and_within_its_time() -> None:
         told.markers(1, 2),
         told.adjustments(1, 2),
         told.acts(1, 2),
-        told.blind_spells("s", 1, 2),
     ]
 
     assert all(one.sql.endswith("LIMIT {most:UInt32}") for one in asked)
