@@ -99,6 +99,12 @@ def test_a_completion_needs_five_keys() -> None:
     assert (ENGINE, Deadlines()) == (planned.what.policy, planned.what.deadlines)
 
 
+JOB = (
+    "{kind: async_job, target: t, url: 'http://h/q', body: {a: 1}, total_s: 60, look_s: 5, take: a, model: m,"
+    " workload_class: batch}"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -122,8 +128,17 @@ def test_a_completion_needs_five_keys() -> None:
             Name(host=Host(url="http://h", policy=ENGINE, total_s=1)),
         ),
         (
-            "{kind: async_job, target: t, url: 'http://h/q', body: {model: m}, total_s: 60, look_s: 5, take: a}",
-            Job(url="http://h/q", policy=ENGINE, body={"model": "m"}, total_s=60, look_s=5, take="a"),
+            JOB,
+            Job(
+                url="http://h/q",
+                policy=ENGINE,
+                body={"a": 1},
+                total_s=60,
+                look_s=5,
+                labels=Labels(endpoint="t", workload_class="batch"),
+                model="m",
+                take="a",
+            ),
         ),
     ],
 )
