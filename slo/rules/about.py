@@ -168,7 +168,7 @@ ABOUT: Mapping[str, About] = {
     "replica_outlier": About(
         seed="slo.md 14",
         default="speed or error rate of a replica beyond 3 robust deviations of its peers, 4 replicas or more; ticket",
-        misleads="the mean over replicas hides one",
+        misleads="3 standard deviations of the mean; a bad one is in both, and of ten or fewer none is ever so far",
         threshold="robust deviations, 3",
     ),
     "telemetry_self": About(

@@ -15,6 +15,7 @@ from slo.rules.error_rates import KINDS, ErrorRateRule, OomRule
 from slo.rules.gpus import GpuBandRule
 from slo.rules.length_mix import LengthMixShiftRule
 from slo.rules.load import TtftP99LoadTripleRule
+from slo.rules.outlier import ReplicaOutlierRule
 from slo.rules.prefix_cache import PrefixCacheCollapseRule
 from slo.rules.rule import Rule, RuleId, Settings
 from slo.rules.speed import ThroughputBelowExpectedRule
@@ -43,6 +44,7 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.QUEUE_DEPTH: QueueDepthRule,
     RuleId.STALLED_ENGINE: StalledEngineRule,
     RuleId.KV_THRASH: KvThrashRule,
+    RuleId.REPLICA_OUTLIER: ReplicaOutlierRule,
     RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,
     RuleId.LENGTH_MIX_SHIFT: LengthMixShiftRule,
 }

@@ -27,6 +27,7 @@ from telemetry.queries.peaks import peaks
 from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.profiles import profiles
 from telemetry.queries.replayed import replayed
+from telemetry.queries.replicas import replicas
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.queries.tails import spreads, waits_by_load
 
@@ -130,6 +131,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "spent": lambda value: spent(CountedGroup(slo=value, definition_hash=1, group={value: value}), 0, 30),
     "series": lambda value: series(CountedGroup(slo=value, definition_hash=1, group={"a": value}), 0, 30, 30),
     "alert changes": lambda value: told.alert_changes(0, 1, slo=value, severity=value),
+    "blind spells": lambda value: told.blind_spells(value, 0, 1),
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
@@ -160,6 +162,7 @@ OTHERS = {
     "paces": speeds.paces(0, 1),
     "load points": speeds.load_points(0, 1),
     "rates": speeds.rates(0, 60_000),
+    "replicas": replicas(0, 1),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }

@@ -1,0 +1,171 @@
+"""Knows when one replica is slower, or fails more often, than its peers; refuses to judge them all together.
+
+The middle of the replicas is their median, the width 1.4826 times the median distance from it (which is the standard
+deviation of a normal distribution, and which one bad replica of four cannot move). A replica is an outlier beyond three
+such widths, towards slow or towards bad. With fewer than four replicas there is no majority to go by: they cannot be
+compared. The naive reading takes mean and standard deviation of all replicas. The outlier is in both: of m replicas
+none is further from the mean than (m - 1) / sqrt(m) standard deviations, so of ten or fewer none is ever beyond three.
+
+    speed       logarithm of the median time per output token; at least `SLOWER_RATIO` slower than the middle as well
+    bad share   bad of good and bad requests; at least `BAD` of them, and the width is never taken smaller than chance
+                makes it with that many requests, of the share that the peers have
+
+Error: a filter at about three standard deviations for each replica and instant, which `for_s` makes rarer; replicas
+that are sent other requests on purpose are not peers.
+
+Source: spec/slo.md 14 (`replica_outlier`); the bound: P. A. Samuelson, How deviant can you be?, 1968.
+"""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from slo.inhibit import Kind
+from slo.jump import Verdict
+from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from telemetry.queries.question import Question
+from telemetry.queries.replicas import replicas
+
+WINDOW_S = 900
+"""Time over which replicas are compared."""
+REPLICAS = 4
+"""Fewer cannot be compared."""
+REQUESTS = 30
+"""A replica with fewer is no peer."""
+WIDTHS = 3.0
+"""Robust standard deviations beyond which a replica is an outlier."""
+SLOWER_RATIO = 1.1
+"""A replica that is not slower than the middle by this factor is no outlier, however alike the others are."""
+BAD = 3
+"""Fewer bad requests are chance."""
+
+_MAD_TO_SD = 1.4826
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """How far a value is from those of all replicas.
+
+    Attributes:
+        widths: Robust standard deviations above the median; infinite if all others are alike.
+        deviations: Plain standard deviations above the mean.
+        middle: The median.
+    """
+
+    widths: float
+    deviations: float
+    middle: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplicaOutlierRule:
+    """Finds replicas that are worse than their peers."""
+
+    settings: Settings
+    id: RuleId = field(default=RuleId.REPLICA_OUTLIER, init=False)
+    kind: Kind = field(default=Kind.OTHER, init=False)
+    every_s: int = field(default=60, init=False)
+    for_s: int = field(default=120, init=False)
+
+    def questions(self, at_s: int) -> Mapping[str, Question]:
+        """Return what to ask at an instant."""
+        return {"replicas": replicas((at_s - (self.settings.window_s or WINDOW_S)) * 1000, at_s * 1000)}
+
+    def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows are of the instant
+        """Return what the answers say of every replica of every endpoint and model."""
+        found: list[Found] = []
+        for _, group in groupby(rows["replicas"], key=lambda row: (row["endpoint"], row["model"])):
+            found += self._compared(list(group))
+        return found
+
+    def _compared(self, group: Sequence[Row]) -> Sequence[Found]:
+        peers = [row for row in group if self._has_enough(row, "n")]
+        strangers = [row for row in group if not self._has_enough(row, "n")]
+        unknown = [_found(row, "has too few requests to be compared", is_known=False) for row in strangers]
+        if len(peers) >= REPLICAS:
+            return unknown + [self._judged(row, peers) for row in peers]
+        why = f"cannot be compared: {len(peers)} replicas have enough requests, {REPLICAS} are needed"
+        return unknown + [_found(row, why, _is_far(row, peers), is_known=False) for row in peers]
+
+    def _has_enough(self, row: Row, of: str) -> bool:
+        return int(row[of]) >= (self.settings.min_events or REQUESTS)
+
+    def _judged(self, row: Row, peers: Sequence[Row]) -> Found:
+        limit = WIDTHS if self.settings.threshold is None else self.settings.threshold
+        share = _share(row, peers)
+        pace = _pace(row, [one for one in peers if self._has_enough(one, "paced")])
+        is_bad = int(row["bad"]) >= BAD and share.widths > limit
+        slower = 1.0 if pace is None else math.exp(math.log(float(row["tpot_us"])) - pace.middle)
+        is_slow = pace is not None and slower >= SLOWER_RATIO and pace.widths > limit
+        said = f"{int(row['bad']) / int(row['n']):.1%} of {row['n']} requests bad, {share.middle:.1%} in the middle"
+        said += "" if pace is None else f"; an output token takes {slower:.2f} times as long as in the middle"
+        sound = Verdict.TICKET if is_bad or is_slow else Verdict.SILENT
+        return _found(row, said, _is_far(row, peers), sound, bad=int(row["bad"]) if is_bad else None)
+
+
+def away(mine: float, of: Sequence[float], least: float = 0.0) -> Away:
+    """Return how far a value is above those of all, its own among them.
+
+    Args:
+        mine: The value.
+        of: At least one.
+        least: The robust width is never taken smaller.
+    """
+    middle = statistics.median(of)
+    width = max(least, _MAD_TO_SD * statistics.median(abs(one - middle) for one in of))
+    sd = statistics.stdev(of) if len(of) > 1 else 0.0
+    return Away(widths=_times(mine - middle, width), deviations=_times(mine - statistics.fmean(of), sd), middle=middle)
+
+
+def _times(distance: float, width: float) -> float:
+    if width > 0:
+        return distance / width
+    return math.inf if distance > 0 else 0.0
+
+
+def _share(row: Row, peers: Sequence[Row]) -> Away:
+    """Return how far a replica's share of bad requests is above those of all."""
+    n, others = int(row["n"]), [one for one in peers if one is not row]
+    usual = (sum(int(one["bad"]) for one in others) + 0.5) / (sum(int(one["n"]) for one in others) + 1)
+    chance = math.sqrt(usual * (1 - usual) / n)
+    return away(int(row["bad"]) / n, [int(one["bad"]) / int(one["n"]) for one in peers], chance)
+
+
+def _pace(row: Row, peers: Sequence[Row]) -> Away | None:
+    """Return how far the logarithm of a replica's time per token is above those of all; None if too few have one."""
+    if row not in peers or len(peers) < REPLICAS:
+        return None
+    return away(math.log(float(row["tpot_us"])), [math.log(float(one["tpot_us"])) for one in peers])
+
+
+def _is_far(row: Row, peers: Sequence[Row]) -> Verdict:
+    """Return what mean and standard deviation say."""
+    of = [[int(one["bad"]) / int(one["n"]) for one in peers]]
+    mine = [int(row["bad"]) / int(row["n"])]
+    if row["tpot_us"]:
+        of.append([float(one["tpot_us"]) for one in peers if one["tpot_us"]])
+        mine.append(float(row["tpot_us"]))
+    far = any(away(one, all_of).deviations > WIDTHS for one, all_of in zip(mine, of, strict=True))
+    return Verdict.TICKET if far else Verdict.SILENT
+
+
+def _found(
+    row: Row,
+    said: str,
+    naive: Verdict = Verdict.SILENT,
+    sound: Verdict = Verdict.SILENT,
+    *,
+    bad: int | None = None,
+    is_known: bool = True,
+) -> Found:
+    names = ("endpoint", "model", "replica")
+    return Found(
+        labels={name: str(row[name]) for name in names},
+        sound=sound,
+        naive=naive,
+        words={"summary": f"{row['endpoint']}/{row['replica']}: {said}"},
+        bad=bad,
+        is_known=is_known,
+    )
