@@ -28,6 +28,7 @@ from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.profiles import profiles
 from telemetry.queries.replayed import replayed
 from telemetry.queries.replicas import replicas
+from telemetry.queries.slowness import slowness
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.queries.tails import spreads, waits_by_load
 
@@ -131,7 +132,6 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "spent": lambda value: spent(CountedGroup(slo=value, definition_hash=1, group={value: value}), 0, 30),
     "series": lambda value: series(CountedGroup(slo=value, definition_hash=1, group={"a": value}), 0, 30, 30),
     "alert changes": lambda value: told.alert_changes(0, 1, slo=value, severity=value),
-    "blind spells": lambda value: told.blind_spells(value, 0, 1),
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
@@ -143,6 +143,7 @@ OTHERS = {
     "lengths": length_mix(0, 1),
     "slow by hour": slow_by_hour(0, 1, Anchor(base_us=1), (3.0, 10.0)),
     "peaks": peaks(0, 60),
+    "slowness": slowness(((0, 60),)),
     "failures": failures(((0, 60),), ((Outcome.OOM,),)),
     "request": queries.request(uuid7(SINCE_MS, 5)),
     "coverage": queries.coverage(0),
