@@ -18,9 +18,9 @@ from slo.inhibit import Kind
 from slo.jump import PEAK_RATIO, Verdict, error_rate_peak
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.words import span
-from telemetry.queries.failures import MINUTE_S
 from telemetry.queries.peaks import DAY_S, peaks
 from telemetry.queries.question import Question
+from telemetry.queries.spans import MINUTE_S
 
 WINDOW_S = 3_600
 MINUTES_MIN = 1_440

@@ -28,8 +28,9 @@ from slo.lasting import FOR_S, LAST_S, LONG_S, REFERENCE_S, SHORT_S, Looked, err
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.words import span
 from telemetry.outcome import Outcome
-from telemetry.queries.failures import MINUTE_S, failures
+from telemetry.queries.failures import failures
 from telemetry.queries.question import Question
+from telemetry.queries.spans import MINUTE_S
 
 EVERY_S = 60
 OOM_S = 600

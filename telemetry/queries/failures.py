@@ -10,13 +10,7 @@ from collections.abc import Sequence
 
 from telemetry.outcome import Outcome
 from telemetry.queries.question import PAGE_S, Question, Select
-
-SPANS_MAX = 8
-"""Spans of one question."""
-MINUTE_S = 60
-
-Span = tuple[int, int]
-"""[since, until), unix seconds."""
+from telemetry.queries.spans import OF_ALL, Span, by_span, values, within
 
 
 def failures(spans: Sequence[Span], classes: Sequence[Sequence[Outcome]]) -> Question:
@@ -33,18 +27,8 @@ def failures(spans: Sequence[Span], classes: Sequence[Sequence[Outcome]]) -> Que
     Raises:
         ValueError: There are no or too many spans, or one is not made of minutes.
     """
-    if not 0 < len(spans) <= SPANS_MAX:
-        raise ValueError(f"{len(spans)} spans; allowed are 1 to {SPANS_MAX}")
-    if any(since % MINUTE_S or until % MINUTE_S or since >= until for since, until in spans):
-        raise ValueError(f"spans {list(spans)} are not made of minutes")
-    values: dict[str, object] = {
-        "since": min(since for since, _ in spans),
-        "until": max(until for _, until in spans),
-        "classes": [[outcome.value for outcome in one] for one in classes],
-    }
-    for place, (since, until) in enumerate(spans):
-        values |= {f"since_{place}": since, f"until_{place}": until}
-    return Question(sql=_text(len(spans)), parameters=values, seconds_max=PAGE_S)
+    classed = {"classes": [[outcome.value for outcome in one] for one in classes]}
+    return Question(sql=_text(len(spans)), parameters=values(spans) | classed, seconds_max=PAGE_S)
 
 
 _MINUTES = Select(
@@ -58,7 +42,7 @@ _MINUTES = Select(
         "sumMap(s.outcomes) AS outcomes",
     ],
     source="inferometer.r_1m AS s",
-    where=["t >= toDateTime({since:Int64})", "t < toDateTime({until:Int64})", "traffic = 'user'"],
+    where=OF_ALL,
     group_by=["endpoint", "model", "t"],
 )
 _OF_CLASS = "class -> toInt64(arraySum(word -> outcomes[word], class))"
@@ -72,16 +56,14 @@ _FAILED = Select(
 
 
 def _text(spans: int) -> str:
-    within = [f"t >= toDateTime({{since_{at}:Int64}}) AND t < toDateTime({{until_{at}:Int64}})" for at in range(spans)]
-    columns = [
-        f"[{', '.join(f'sumIf(m.{name}, {inside})' for inside in within)}] AS {name}" for name in ("n", "eligible")
-    ]
-    columns += [
-        f"[{', '.join(_sums('m.failed', inside) for inside in within)}] AS failed",
-        f"{_sums('arrayMap(one -> one * one, m.failed)', within[-1])} AS squares",
-    ]
     return Select(
-        columns=["endpoint", "model", *columns],
+        columns=[
+            *("endpoint", "model"),
+            by_span(lambda inside: f"sumIf(m.n, {inside})", spans, "n"),
+            by_span(lambda inside: f"sumIf(m.eligible, {inside})", spans, "eligible"),
+            by_span(lambda inside: _sums("m.failed", inside), spans, "failed"),
+            f"{_sums('arrayMap(one -> one * one, m.failed)', within(spans)[-1])} AS squares",
+        ],
         source=f"(\n{_FAILED.text()}\n) AS m",
         group_by=["endpoint", "model"],
         order_by=["endpoint", "model"],

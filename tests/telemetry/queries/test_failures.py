@@ -7,7 +7,8 @@ import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
 from telemetry.outcome import Eligibility, Outcome
-from telemetry.queries.failures import MINUTE_S, SPANS_MAX, failures
+from telemetry.queries.failures import failures
+from telemetry.queries.spans import MINUTE_S, SPANS_MAX
 from telemetry.record import RequestRecord
 
 SINCE_S = SINCE_MS // 1000 // MINUTE_S * MINUTE_S
@@ -65,14 +66,6 @@ def test_a_span_without_a_row_holds_noughts(stored: Stored) -> None:
     row = stored.reader.query(failures((*SPANS, (0, MINUTE_S)), CLASSES))[0]
 
     assert (row["n"][-1], row["failed"][-1], row["squares"]) == (0, [0] * 5, [0] * 5)  # type: ignore[index]
-
-
-@pytest.mark.parametrize(
-    "spans", [(), ((0, 60),) * (SPANS_MAX + 1), ((0, 30),), ((30, 60),), ((60, 60),)], ids=lambda spans: str(spans)[:30]
-)
-def test_spans_that_are_none_are_refused(spans: tuple[tuple[int, int], ...]) -> None:
-    with pytest.raises(ValueError, match="span"):
-        failures(spans, CLASSES)
 
 
 def test_as_many_spans_as_are_allowed_are_one_question(stored: Stored) -> None:
