@@ -29,6 +29,7 @@ from telemetry.queries.profiles import profiles
 from telemetry.queries.replayed import replayed
 from telemetry.queries.replicas import replicas
 from telemetry.queries.slowness import slowness
+from telemetry.queries.spending import spending, tokens_in_time
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.queries.tails import spreads, waits_by_load
 
@@ -135,6 +136,8 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "spending": spending(0, 3_600_000),
+    "tokens in time": tokens_in_time(0, 1, Anchor(base_us=1)),
     "spreads": spreads(Metric.TPOT, 0, 1),
     "waits by load": waits_by_load(0, 1, 0),
     "cache hits around markers": hits_around_marks(0, 1),
@@ -164,6 +167,8 @@ OTHERS = {
     "load points": speeds.load_points(0, 1),
     "rates": speeds.rates(0, 60_000),
     "replicas": replicas(0, 1),
+    "collectors": pipeline.collectors(0, 1),
+    "unobserved": pipeline.unobserved(0, 60_000),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }

@@ -1,14 +1,18 @@
 """What caches saved around markers, against the rows themselves."""
 
 import msgspec
-from query_store import HOUR_MS, SINCE_MS, Stored
+from query_store import HOUR_MS, Stored
+from query_store import SINCE_MS as STORED_SINCE_MS
 
 from telemetry.queries.prefix_cache import MARKS_MAX, hits_around_marks
 from telemetry.record import RequestRecord
 
+BACK_MS = 12 * 24 * HOUR_MS
+"""How long before the rows that all tests share those of this one are."""
+SINCE_MS = STORED_SINCE_MS - BACK_MS
 MARK_MS = SINCE_MS + HOUR_MS + 600_000
 UNTIL_MS = SINCE_MS + 2 * HOUR_MS + 1_800_000
-MARKS_FROM_MS = SINCE_MS - 50 * HOUR_MS
+MARKS_FROM_MS = SINCE_MS - 20 * HOUR_MS
 
 
 def band(one: RequestRecord) -> int:
@@ -17,7 +21,12 @@ def band(one: RequestRecord) -> int:
 
 def test_the_hours_around_a_marker_are_counted_by_length(stored: Stored) -> None:
     own = [
-        msgspec.structs.replace(one, endpoint="cached", tokens_cache_read=one.tokens_in and one.tokens_in // at)
+        msgspec.structs.replace(
+            one,
+            endpoint="cached",
+            ended_at=one.ended_at - BACK_MS,
+            tokens_cache_read=one.tokens_in and one.tokens_in // at,
+        )
         for at, one in enumerate(stored.records[:1_800], 2)
         if one.tokens_out
     ]
