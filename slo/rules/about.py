@@ -173,8 +173,15 @@ ABOUT: Mapping[str, About] = {
     ),
     "telemetry_self": About(
         seed="slo.md 14",
-        default="drops > 0.1 %, watermark lag > 30 s, unclassified outcomes > 1 %, or a step of a clock; ticket",
-        misleads="figures that look calm because rows are missing",
+        default="records dropped > 0.1 % or refused, clock steps, endings unseen > 1 %, watermark 30 s late; ticket"
+        " (5 m late: page, once)",
+        misleads="figures that look calm because rows are missing; heartbeats arrive while the store refuses requests",
+        threshold="share of records that may be dropped, 0.001",
+        options={
+            "lag_s": "seconds that a watermark may be late, 30",
+            "lag_page_s": "seconds late that are a page, 300",
+            "unobserved_ratio": "share of requests whose ending may be unseen, 0.01",
+        },
     ),
     "anomaly": About(
         seed="S3",

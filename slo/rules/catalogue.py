@@ -20,6 +20,7 @@ from slo.rules.prefix_cache import PrefixCacheCollapseRule
 from slo.rules.rule import Rule, RuleId, Settings
 from slo.rules.speed import ThroughputBelowExpectedRule
 from slo.rules.tail import TailSpreadRule
+from slo.rules.telemetry_self import TelemetrySelfRule
 from slo.rules.waiting import QueueDepthRule
 from slo.words import span
 
@@ -45,6 +46,7 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.STALLED_ENGINE: StalledEngineRule,
     RuleId.KV_THRASH: KvThrashRule,
     RuleId.REPLICA_OUTLIER: ReplicaOutlierRule,
+    RuleId.TELEMETRY_SELF: TelemetrySelfRule,
     RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,
     RuleId.LENGTH_MIX_SHIFT: LengthMixShiftRule,
 }

@@ -10,7 +10,7 @@ import msgspec
 from slo.rules.rule import Found, Rule
 from telemetry.clock import wall_ms
 from telemetry.record import RequestBatch, RequestRecord
-from telemetry.samples import EngineSample, GpuRow
+from telemetry.samples import EngineSample, GpuRow, Heartbeat
 from telemetry.schema.loads import SCALING_PROFILES
 from telemetry.store import Store
 from telemetry.testing.memory_store import sample_request
@@ -36,6 +36,15 @@ def gpu(endpoint: str, at_s: float, util: float | None, sm: float | None = None,
     )  # fmt: skip
 
 
+def beat(collector: str, at_s: float, **known: object) -> Heartbeat:
+    """A heartbeat of a collector that has lost nothing and is a second behind."""
+    at_ms = round(at_s * 1000)
+    plain: dict[str, object] = dict.fromkeys(Heartbeat.__struct_fields__, 0)
+    plain |= {"ts": at_ms, "collector": collector, "endpoint": collector, "model": "", "workload_class": "", "boot": 1}
+    plain |= {"watermark": at_ms - 1_000, "dropped_total": {}, "waiting_age_h": {}, "in_flight_age_h": {}}
+    return Heartbeat(**plain | known)  # type: ignore[arg-type]  # by name
+
+
 def request(endpoint: str, at_s: float, **known: object) -> RequestRecord:
     """A request that ended well, unlike any other of its endpoint."""
     at_ms, number = round(at_s * 1000), next(_NUMBERS)
@@ -55,7 +64,7 @@ def profile(writer: Store, target: str, mu_star_per_s: float | None, **told: obj
     writer.insert_rows(SCALING_PROFILES, [row], f"profile-{next(_NUMBERS)}")
 
 
-def insert(writer: Store, rows: Sequence[EngineSample] | Sequence[GpuRow]) -> None:
+def insert(writer: Store, rows: Sequence[EngineSample] | Sequence[GpuRow] | Sequence[Heartbeat]) -> None:
     writer.insert_samples(rows, f"rig-{next(_NUMBERS)}")
 
 

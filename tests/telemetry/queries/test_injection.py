@@ -24,6 +24,7 @@ from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.lengths import length_mix
 from telemetry.queries.peaks import peaks
+from telemetry.queries.pipeline import collectors, unobserved
 from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.profiles import profiles
 from telemetry.queries.replayed import replayed
@@ -167,8 +168,8 @@ OTHERS = {
     "load points": speeds.load_points(0, 1),
     "rates": speeds.rates(0, 60_000),
     "replicas": replicas(0, 1),
-    "collectors": pipeline.collectors(0, 1),
-    "unobserved": pipeline.unobserved(0, 60_000),
+    "collectors": collectors(0, 1),
+    "unobserved": unobserved(0, 60_000),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
