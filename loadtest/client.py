@@ -93,6 +93,11 @@ class Exchange:
             self.lags_us.append(got.lag_ns // 1000)
 
     @property
+    def elapsed_s(self) -> float:
+        """From the issue to the decision, seconds."""
+        return (self.measured.decided_at_ns - self.issue_ns) / _NS
+
+    @property
     def measured(self) -> MeterResult:
         """The measurement, once the exchange is over."""
         assert self.result is not None  # noqa: S101 -- `Client.exchange` returns nothing else
@@ -241,6 +246,15 @@ class Client:
             raise ConnectionResetError(errno.ECONNRESET, "closed before the first byte")
         else:
             reader.closed(monotonic_ns())
+
+
+def refused(shape: RequestShape, t_sched_ns: int) -> Exchange:
+    """Return the exchange of a request that this machine did not even begin."""
+    now_ns = monotonic_ns()
+    meter = StreamMeter(shape, ttft_source=TtftSource.SCHED)
+    meter.begin(now_ns, t_sched_ns)
+    meter.abort(AbortBy.CLIENT, now_ns)
+    return Exchange(issue_ns=now_ns, result=meter.result(), own_fault=True)
 
 
 def _received(line: Line, due_ns: int) -> Got | None:

@@ -95,6 +95,10 @@ class Dispatcher:
         self._move(1)
         self._spawn(arrival, t_sched_ns)
 
+    def resumed(self) -> None:
+        """Note that a request which had ended is tried again; a further attempt is never shed."""
+        self._move(1)
+
     def ended(self) -> None:
         """Note that a request is over."""
         self._move(-1)

@@ -108,9 +108,13 @@ def test_requests_in_flight_are_summed_over_time() -> None:
     hands.now_ns = 15 * MS
     dispatcher.ended()
     dispatcher.ended()
+    hands.now_ns = 90 * MS
+    dispatcher.resumed()
+    hands.now_ns = 97 * MS
+    dispatcher.ended()
     hands.now_ns = 99 * MS
 
-    assert 20_000 == dispatcher.in_flight_us  # 15 ms and 5 ms
+    assert 27_000 == dispatcher.in_flight_us  # 15 ms, 5 ms, and a second attempt of 7 ms
 
 
 def test_a_run_that_is_told_to_stop_stops_within_a_sleep() -> None:

@@ -1,0 +1,67 @@
+"""Knows how a planned arrival becomes a request; refuses to send it.
+
+The text is made anew for each request and kept nowhere.
+
+Source: spec/loadtest.md 8 (exact output length by `ignore_eos`, usage), 9 (patience, planned aborts); OpenAI API
+reference (chat completions, completions); vLLM 0.32 protocol.py (`ignore_eos`, `priority`).
+"""
+
+import msgspec
+
+from loadtest.client import Ask
+from loadtest.plan import Arrival, Plan
+from loadtest.prompts import Calibration, Writer
+from loadtest.run_spec import Api, RunSpec
+from loadtest.waits import ENDLESS, Patience
+from telemetry.dialects import RequestShape
+
+_PATHS = {Api.CHAT: "/v1/chat/completions", Api.COMPLETIONS: "/v1/completions"}
+
+
+class Asker:
+    """Makes the requests of a run.
+
+    Attributes:
+        shape: What each of them asks for.
+
+    Args:
+        run: Where and how.
+        plan: What.
+        calibration: Of the endpoint's tokens.
+    """
+
+    def __init__(self, run: RunSpec, plan: Plan, calibration: Calibration | None = None) -> None:
+        """Make the text that prompts are cut from."""
+        self._run, self._plan = run, plan
+        self._writer = Writer(run.plan.seed, calibration, run.salt)
+        self.shape = RequestShape(
+            api=run.api.value, model=run.model, stream=True, include_usage=run.include_usage, engine=run.engine
+        )
+
+    def ask(self, arrival: Arrival, t_sched_ns: int) -> Ask:
+        """Return the request of an arrival.
+
+        Args:
+            arrival: Of the plan.
+            t_sched_ns: Its planned time, monotonic.
+        """
+        prompt = self._writer.prompt(arrival)
+        body: dict[str, object] = {"model": self._run.model, "max_tokens": arrival.len_out, "stream": True}
+        body |= {"messages": [{"role": "user", "content": prompt}]} if self._run.api is Api.CHAT else {"prompt": prompt}
+        if self._run.include_usage:
+            body["stream_options"] = {"include_usage": True}
+        if self._run.ignore_eos:
+            body["ignore_eos"] = True
+        kind = self._plan.class_of(arrival.workload_class)
+        if kind.priority is not None:
+            body["priority"] = kind.priority
+        gap_s = kind.patience.gap_s if kind.patience else None
+        is_endless = arrival.patience_s is None and gap_s is None
+        return Ask(
+            path=_PATHS[self._run.api],
+            body=msgspec.json.encode(body),
+            shape=self.shape,
+            t_sched_ns=t_sched_ns,
+            patience=ENDLESS if is_endless else Patience(visible_s=arrival.patience_s, gap_s=gap_s),
+            abort_after=arrival.abort_after_tokens,
+        )

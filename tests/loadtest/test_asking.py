@@ -1,0 +1,80 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadtest.asking import Asker
+from loadtest.plan_spec import Fixed, Patience, PlannedAborts, PlanSpec, RateCurve, Separate, WorkloadClass
+from loadtest.planner import build
+from loadtest.run_spec import Api, RunSpec
+from loadtest.waits import ENDLESS
+
+LENGTHS = Separate(tokens_in=Fixed(tokens=40), tokens_out=Fixed(tokens=9))
+
+
+def asked(kind: WorkloadClass | None = None, **run: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 -- fields of a run
+    spec = PlanSpec(
+        seed=7,
+        rate=RateCurve(points=((0.0, 10.0),)),
+        count=3,
+        classes=(kind or WorkloadClass(lengths=LENGTHS),),
+    )
+    made = RunSpec(run_id="a", targets=("http://a",), plan=spec, directory="d", model="m", **run)
+    plan = build(spec)
+    ask = Asker(made, plan).ask(plan.arrival(1), 77)
+    return ask, msgspec.json.decode(ask.body)
+
+
+def test_a_chat_is_asked_for_with_its_length_and_its_usage() -> None:
+    ask, body = asked()
+
+    assert ("/v1/chat/completions", 77, ENDLESS) == (ask.path, ask.t_sched_ns, ask.patience)
+    assert ("m", 9, True, True, {"include_usage": True}) == (
+        body["model"],
+        body["max_tokens"],
+        body["stream"],
+        body["ignore_eos"],
+        body["stream_options"],
+    )
+    assert ("openai_chat", True, True) == (ask.shape.api, ask.shape.stream, ask.shape.include_usage)
+    (message,) = body["messages"]
+    assert 40 <= len(message["content"].split()) <= 41
+
+
+def test_a_completion_has_a_prompt() -> None:
+    ask, body = asked(api=Api.COMPLETIONS)
+
+    assert ("/v1/completions", "openai_completions", True) == (ask.path, ask.shape.api, "messages" not in body)
+    assert body["prompt"]
+
+
+def test_what_an_engine_does_not_know_is_not_sent() -> None:
+    ask, body = asked(ignore_eos=False, include_usage=False)
+
+    assert {"model", "max_tokens", "stream", "messages"} == set(body)
+    assert not ask.shape.include_usage
+
+
+def test_a_class_gives_patience_priority_and_aborts() -> None:
+    ask, body = asked(
+        WorkloadClass(
+            lengths=LENGTHS,
+            patience=Patience(median_s=2.0, gap_s=0.5),
+            priority=3,
+            aborts=PlannedAborts(ratio=1.0, after_tokens=4),
+        )
+    )
+
+    assert (2.0, 0.5, 4, 3) == (ask.patience.visible_s, ask.patience.gap_s, ask.abort_after, body["priority"])
+
+
+@pytest.mark.parametrize("salt", ["", "x"])
+def test_no_two_prompts_begin_alike(salt: str) -> None:
+    spec = PlanSpec(seed=7, rate=RateCurve(points=((0.0, 10.0),)), count=50)
+    run = RunSpec(run_id="a", targets=("http://a",), plan=spec, directory="d", model="m", salt=salt)
+    plan = build(spec)
+    asker = Asker(run, plan)
+
+    heads = {msgspec.json.decode(asker.ask(plan.arrival(j), 0).body)["messages"][0]["content"][:16] for j in range(50)}
+
+    assert 50 == len(heads)

@@ -1,0 +1,199 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from loadtest.conductor import (
+    EXIT_FAILED,
+    EXIT_FAULT,
+    EXIT_INCONCLUSIVE,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    SILENT_S_MIN,
+    UNREACHED_MIN,
+    Conductor,
+    Halt,
+)
+from loadtest.fitness import Fit
+from loadtest.plan_spec import PlanSpec, RateCurve
+from loadtest.planner import build
+from loadtest.sketch import Sketch, add
+from loadtest.worker_report import WorkerReport
+
+PLAN = build(PlanSpec(seed=7, rate=RateCurve(points=((0.0, 40.0),)), count=20))
+
+
+def sketch(us: float, n: int = 10) -> Sketch:
+    made: Sketch = {}
+    add(made, [us] * n)
+    return made
+
+
+def report(worker: int, **changes: Any) -> WorkerReport:  # noqa: ANN401 -- fields of a report
+    sound = WorkerReport(
+        worker=worker,
+        due=10,
+        sent=10,
+        window_due=10,
+        window_sent=10,
+        ended=10,
+        lag_us=sketch(200),
+        ttft_us=sketch(100_000),
+        read_us=sketch(80),
+        in_flight_s=5.0,
+        elapsed_s=5.0,
+        over=True,
+    )
+    return msgspec.structs.replace(sound, **changes)
+
+
+def begun() -> Conductor:
+    conductor = Conductor(PLAN, 2)
+    for worker in (0, 1):
+        conductor.ack(worker, PLAN.sha256, 1)
+    return conductor
+
+
+def ended(*reports: WorkerReport) -> Conductor:
+    conductor = begun()
+    for one in reports:
+        conductor.took(one)
+    return conductor
+
+
+def test_a_sound_run_is_ok() -> None:
+    conductor = ended(report(0), report(1))
+    ending = conductor.ending()
+
+    assert conductor.is_over
+    assert (EXIT_OK, Halt.NONE, "", 20, ()) == (ending.code, ending.halt, ending.message, ending.planned, ending.lost)
+    assert ending.fitness is not None
+    assert Fit.FIT == ending.fitness.fit
+    assert (20, 2) == (ending.whole.sent, len(ending.workers))
+
+
+def test_the_go_waits_for_every_worker() -> None:
+    conductor = Conductor(PLAN, 2)
+    conductor.ack(0, PLAN.sha256, 1)
+    assert not conductor.is_ready
+
+    conductor.ack(1, PLAN.sha256, 1)
+    assert conductor.is_ready
+
+
+@pytest.mark.parametrize(
+    ("sha256", "users", "word"),
+    [pytest.param("f" * 64, 1, "built plan", id="another plan"), pytest.param("", 2, "plan users", id="two users")],
+)
+def test_a_worker_that_is_not_like_the_others_aborts_the_run(sha256: str, users: int, word: str) -> None:
+    conductor = Conductor(PLAN, 2)
+    conductor.ack(0, PLAN.sha256, 1)
+    conductor.ack(1, sha256 or PLAN.sha256, users)
+    ending = conductor.ending()
+
+    assert (False, True, Halt.ABORTED) == (conductor.is_ready, conductor.is_over, conductor.halted)
+    assert (EXIT_FAULT, None) == (ending.code, ending.fitness)
+    assert word in ending.message
+
+
+def test_a_lost_worker_ends_the_run_and_makes_it_unfit() -> None:
+    conductor = begun()
+    conductor.took(report(0, over=False, sent=4, window_sent=4, due=4, window_due=4))
+    conductor.lost(0)
+    assert (Halt.WORKER_LOST, False) == (conductor.halted, conductor.is_over)
+
+    conductor.took(report(1))
+    ending = conductor.ending()
+
+    assert conductor.is_over
+    assert (EXIT_INCONCLUSIVE, (0,)) == (ending.code, ending.lost)
+    assert "14 of 20 sent, 1 workers lost" in ending.message
+
+
+def test_a_worker_that_leaves_behind_its_end_is_not_lost() -> None:
+    conductor = ended(report(0), report(1))
+    conductor.lost(1)
+
+    assert (Halt.NONE, ()) == (conductor.halted, conductor.ending().lost)
+
+
+def test_the_last_word_of_a_worker_stays() -> None:
+    conductor = ended(report(0))
+    conductor.took(report(0, sent=1, over=False))
+
+    assert 10 == conductor.so_far().sent
+
+
+GONE = {"over": False, "unreached": UNREACHED_MIN // 2, "silent_s": SILENT_S_MIN}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param(GONE, GONE, Halt.TARGET_GONE, id="nobody reaches it"),
+        pytest.param(GONE, GONE | {"unreached": 0}, Halt.NONE, id="one does"),
+        pytest.param(GONE, GONE | {"unreached": UNREACHED_MIN // 2 - 1}, Halt.NONE, id="too few tried"),
+        pytest.param(GONE, GONE | {"silent_s": SILENT_S_MIN - 0.1}, Halt.NONE, id="it answered just now"),
+        pytest.param(GONE | {"unreached": UNREACHED_MIN}, {}, Halt.TARGET_GONE, id="the other is done"),
+    ],
+)
+def test_a_target_is_gone_when_nobody_reaches_it(
+    first: dict[str, object], second: dict[str, object], expected: Halt
+) -> None:
+    conductor = ended(report(1, **second), report(0, **first))
+
+    assert expected == conductor.halted
+
+
+def test_a_run_whose_target_is_gone_has_failed() -> None:
+    conductor = ended(report(0, **GONE), report(1, **GONE))
+    conductor.took(report(0))
+    conductor.took(report(1))
+    ending = conductor.ending()
+
+    assert (EXIT_FAILED, Halt.TARGET_GONE) == (ending.code, ending.halt)
+    assert "partial" in ending.message
+
+
+def test_unfit_outranks_failed() -> None:
+    conductor = ended(report(0, **GONE), report(1, **GONE))
+    conductor.took(report(0, lag_us=sketch(50_000)))
+    conductor.took(report(1))
+
+    assert EXIT_INCONCLUSIVE == conductor.ending().code
+
+
+def test_an_interrupted_run_is_reported() -> None:
+    conductor = begun()
+    conductor.halt(Halt.INTERRUPTED)
+    conductor.halt(Halt.TARGET_GONE)  # the first reason stays
+    conductor.took(report(0))
+    conductor.took(report(1))
+    ending = conductor.ending()
+
+    assert (EXIT_INTERRUPTED, Halt.INTERRUPTED, 20) == (ending.code, ending.halt, ending.whole.sent)
+
+
+def test_a_halt_behind_the_end_is_none() -> None:
+    conductor = ended(report(0), report(1))
+    conductor.halt(Halt.INTERRUPTED)
+
+    assert EXIT_OK == conductor.ending().code
+
+
+def test_lost_rows_are_our_fault() -> None:
+    ending = ended(report(0, rows_lost=3, error="rows cannot be written: No space left on device"), report(1)).ending()
+
+    assert EXIT_FAULT == ending.code
+    assert "3 rows lost: rows cannot be written: No space left on device" == ending.message
+
+
+def test_a_memory_bound_ends_the_run() -> None:
+    conductor = ended(report(0, capped="memory of 99 MiB", over=False))
+    assert Halt.BOUND == conductor.halted
+
+    conductor.took(report(0, capped="memory of 99 MiB"))
+    conductor.took(report(1))
+    ending = conductor.ending()
+
+    assert (EXIT_INCONCLUSIVE, True) == (ending.code, "memory of 99 MiB" in ending.message)

@@ -1,0 +1,106 @@
+import socket
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from loadtest.errors import TargetError
+from loadtest.plan_spec import Fixed, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
+from loadtest.planner import build
+from loadtest.rows import Row, read
+from loadtest.run_spec import Phase, RunSpec, encoded
+from loadtest.worker import CUT_S_MAX, TICK_S, Hands, Worker
+from loadtest.worker_report import WorkerReport
+from telemetry.outcome import Outcome
+
+RIG = Path(__file__).with_name("worker_rig.py")
+LENGTHS = Separate(tokens_in=Fixed(tokens=8), tokens_out=Fixed(tokens=3))
+
+
+@contextmanager
+def null_server(*words: str) -> Generator[str]:
+    command = [sys.executable, "-m", "loadtest.nullserver", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://{process.stdout.readline().strip()}"
+        process.terminate()
+
+
+def a_run(directory: Path, url: str, *, retries: Retries | None = None, count: int = 40) -> RunSpec:
+    plan = PlanSpec(
+        seed=7,
+        rate=RateCurve(points=((0.0, 100.0),)),
+        count=count,
+        classes=(WorkloadClass(lengths=LENGTHS, retries=retries),),
+    )
+    return RunSpec(
+        run_id="a", targets=(url,), plan=plan, directory=str(directory / "run"), model="null", warmup_s=0.1, truth=True
+    )
+
+
+def carried_out(run: RunSpec, directory: Path) -> tuple[WorkerReport, list[Row]]:
+    (directory / "run.json").write_bytes(encoded(run))
+    done = subprocess.run([sys.executable, RIG, directory / "run.json"], capture_output=True, check=False, timeout=60)
+    assert b"" == done.stderr
+    rows = [read(data) for data in (directory / "run" / "rows-0.jsonl").read_bytes().splitlines()]
+    return msgspec.json.decode(done.stdout, type=WorkerReport), rows
+
+
+def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> None:
+    retries = Retries(retries=3, base_s=0.01, cap_s=0.02)
+    with null_server("ttft_s=0.02", "itl_s=0.005", "share_503=0.5") as url:
+        run = a_run(tmp_path, url, retries=retries)
+        report, rows = carried_out(run, tmp_path)
+
+    plan = build(run.plan)
+    firsts = sorted((row for row in rows if row.record.attempt == 1), key=lambda row: row.j)
+    assert [t_ns // 1000 for t_ns in plan.t_sched_ns] == [row.t_sched_us for row in firsts]
+    assert {Phase.WARM_UP, Phase.MEASURED} == {row.phase for row in firsts}
+    measured = sum(row.phase is Phase.MEASURED for row in firsts)
+    assert (40, 40, 0, measured, measured, 0) == (
+        report.sent,
+        report.due,
+        report.shed,
+        report.window_due,
+        report.window_sent,
+        report.in_flight,
+    )
+    outcomes = Counter(row.record.outcome for row in rows)
+    assert dict(outcomes) == report.outcomes
+    for j in range(40):  # each failure is tried again, up to the bound, and nothing else is
+        tried = [row.record for row in rows if row.j == j]
+        assert list(range(1, len(tried) + 1)) == [one.attempt for one in tried]
+        assert all(one.outcome is Outcome.OVERLOADED for one in tried[:-1])
+        assert tried[-1].outcome is Outcome.OK or len(tried) == 4
+    assert outcomes[Outcome.OVERLOADED] > 0
+    assert report.reused > report.opened > 0
+    assert 3 * outcomes[Outcome.OK] == sum(report.truth_us.values())
+    assert (True, "", 0) == (report.over, report.error, report.rows_lost)
+    assert abs(report.in_flight_s - report.elapsed_s) / report.in_flight_s < 0.2
+
+
+def test_what_may_not_be_loaded_is_not(tmp_path: Path) -> None:
+    hands = Hands(spawn=_never, sleep=_never, apart=_never)
+    run = a_run(tmp_path, "http://10.0.0.1:80", count=1)
+
+    with pytest.raises(TargetError, match=r"load\.allowed_targets"):
+        Worker(run, build(run.plan), (0, 1), hands=hands, tell=_never, seen=_never)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
+    hands = Hands(spawn=_never, sleep=_never, apart=_never)
+    run = a_run(tmp_path, "http://no-such-name.invalid:80", count=1)
+
+    with pytest.raises(socket.gaierror):
+        Worker(run, build(run.plan), (0, 1), hands=hands, tell=_never, seen=_never)
+    assert CUT_S_MAX > TICK_S
+
+
+def _never(_: object) -> None:
+    raise AssertionError("nothing runs")
