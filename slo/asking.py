@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+from slo import expression_sql
+from slo.expression import parse
 from slo.objective import Objective, counted
-from slo.terms import Both, Macro
+from slo.terms import Both, Macro, figures
 from slo.wholes import Flow, Job
-from telemetry.queries.flows import CountedFlows, flow_counts
+from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
 
@@ -40,7 +42,17 @@ def counted_flows(objective: Objective) -> CountedFlows:
         raise TypeError(objective.name)
     done = replace(objective.indicator, good=Both((Macro.OK, whole.last)))
     (steps,) = counted([replace(objective, indicator=done)])
-    return CountedFlows(steps=steps, budget_s=whole.budget_s, may_resume=whole.may_resume)
+    matches = [parse(stage.match) for stage in whole.stages]
+    named = {figure for match in matches for figure in figures(match)}
+    return CountedFlows(
+        steps=replace(steps, figures=tuple(sorted({*steps.figures, *named}))),
+        budget_s=whole.budget_s,
+        may_resume=whole.may_resume,
+        stages=tuple(
+            FlowStage(match=expression_sql.stored(match), budget_s=stage.budget_s)
+            for match, stage in zip(matches, whole.stages, strict=True)
+        ),
+    )
 
 
 def _own(objective: Objective) -> Ask | None:

@@ -5,7 +5,7 @@ Source: OpenSLO v1 README (kinds, keys, bounds); spec/slo.md 1, and 4 for time w
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from slo.budget import EmptySlice
 from slo.burn_catalogue import CATALOGUES, FIXED_WINDOWS
@@ -18,7 +18,6 @@ from slo.openslo_sli import SOURCE_TYPE, Sli, compared, sli
 from slo.openslo_template import Use, used
 from slo.openslo_whole import missing
 from slo.reach import reaches
-from slo.stages import Stage
 from slo.templates import Counts
 from slo.windows import Reachability
 
@@ -33,14 +32,12 @@ class Loaded:
     Attributes:
         objectives: Those that we count, in the order of files.
         foreign: SLOs whose numbers are another system's, or are not of requests: accepted, and not evaluated here.
-        flows: Stages of the SLOs that have some, by name.
         targets: Names of the notification targets.
         lints: What is worth a word though it is not wrong, with file and line.
     """
 
     objectives: tuple[Objective, ...] = ()
     foreign: tuple[str, ...] = ()
-    flows: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict[str, tuple[Stage, ...]])
     targets: tuple[str, ...] = ()
     lints: tuple[str, ...] = ()
 
@@ -56,19 +53,17 @@ def load(documents: Sequence[Written]) -> Loaded:
     _check_parts(index)
     objectives: list[Objective] = []
     foreign: list[str] = []
-    flows: dict[str, tuple[Stage, ...]] = {}
     for name, spec, labels in index.of(Kind.SLO):
         found = _Slo(name, spec, labels, index)
         objectives += found.objectives()
         foreign += [name] if found.foreign else []
-        flows |= {name: found.stages} if found.stages else {}
     findings.check()
     for one in objectives:
         _look_at_reach(one, findings)
     findings.check()
     targets = tuple(name for name, _, _ in index.of(Kind.ALERT_NOTIFICATION_TARGET))
     lints = tuple(dict.fromkeys(findings.lints))
-    return Loaded(objectives=tuple(objectives), foreign=tuple(foreign), flows=flows, targets=targets, lints=lints)
+    return Loaded(objectives=tuple(objectives), foreign=tuple(foreign), targets=targets, lints=lints)
 
 
 def _check_parts(index: Index) -> None:
@@ -108,13 +103,11 @@ class _Slo:
 
     Attributes:
         foreign: Whether its numbers are another system's, or are not of requests.
-        stages: Stages of its flow.
     """
 
     def __init__(self, name: str, spec: Section, labels: Mapping[str, tuple[str, ...]], index: Index) -> None:
         self._name, self._spec, self._labels, self._index = name, spec, labels, index
         self.foreign = False
-        self.stages: tuple[Stage, ...] = ()
 
     def objectives(self) -> list[Objective]:
         spec = self._spec
@@ -158,7 +151,6 @@ class _Slo:
         if use is None:
             self._spec.taken += ["indicator", "indicatorRef"]
             return []
-        self.stages = use.stages
         self._look_at_template(use)
         for section in sections:
             target = target_ratio(section) if _given(section, "target") else None

@@ -53,11 +53,14 @@ def _flow(template: Template, budget_s: float, parameters: Section | None, stage
         parameters.wrong("budget_s", f"seconds, above 0, at most {BUDGET_S_MAX}")
         return None
     try:
-        return Flow(last=parse(last), budget_s=budget_s, may_resume=template.may_resume) if last else None
+        if not last:
+            return None
+        done = parse(last)
     except ObjectiveError as error:
         if parameters:
             parameters.wrong("last", error.allowed, error.found)
         return None
+    return Flow(last=done, budget_s=budget_s, may_resume=template.may_resume, stages=tuple(stages))
 
 
 def _job(deadline_s: float, parameters: Section | None, *, by_slice: bool) -> Job | None:

@@ -3,13 +3,16 @@
 Source: OpenSLO v1 README; spec/slo.md 1.
 """
 
+from dataclasses import asdict
+
 from slo.budget import EmptySlice
 from slo.durations import shorthand
 from slo.objective import AlertCondition, AlertPolicy, Budgeting, Indicator, Objective, Rolling, Traffic
 from slo.openslo_index import API_VERSION
 from slo.openslo_sli import SOURCE_TYPE, Censor
+from slo.stages import Stage
 from slo.terms import written
-from slo.wholes import parameters
+from slo.wholes import Flow, parameters
 from telemetry.queries.counted import Left
 
 Document = dict[str, object]
@@ -47,9 +50,15 @@ def name(objective: Objective) -> str:
 def _counted(objective: Objective) -> Document:
     if objective.whole is not None:
         template, given = parameters(objective.whole)
-        return {"template": template, "parameters": {**given, **_total(objective.indicator)}}
+        found: Document = {"template": template, "parameters": {**given, **_total(objective.indicator)}}
+        stages = objective.whole.stages if isinstance(objective.whole, Flow) else ()
+        return found | ({"stages": [_stage(one) for one in stages]} if stages else {})
     sli = {"metadata": {"name": f"{name(objective)[:59]}-sli"}, "spec": _sli(objective.indicator)}
     return {"indicator": sli}
+
+
+def _stage(stage: Stage) -> Document:
+    return {key: value for key, value in asdict(stage).items() if value is not None}
 
 
 def _sli(indicator: Indicator) -> Document:

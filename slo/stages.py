@@ -1,4 +1,4 @@
-"""Knows the latency budget of a flow with several stages; refuses to count.
+"""Knows the latency budget of a flow with several stages, and what its stages took; refuses to ask the store.
 
 Percentiles of stages are never added: their sum is an upper bound, true only if all stages are slow together. Sums of
 means are exact.
@@ -6,11 +6,14 @@ means are exact.
 Source: spec/slo.md 2 (S2: text-to-image 2-4 s, image-to-video 15-40 s, voiceover 2-5 s, total 20-50 s).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 STAGES_MAX = 20
 """Stages of one flow."""
+UPPER_BOUND = "upper bound, true only if all stages are slow together"
+"""What is said beside a sum of percentiles."""
 VIDEO_S_LEAST = 1.0
 """Below this no video has been made yet."""
 
@@ -46,9 +49,54 @@ MEDIA_PIPELINE = (
 """Stages of S2, told apart by their endpoint unless the user says otherwise."""
 
 
-def upper_bound_s(stage_p99_s: Sequence[float]) -> float:
-    """Return what a flow's P99 cannot exceed: the sum of its stages'. Never show it as the P99 itself."""
-    return sum(stage_p99_s)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Times:
+    """How long a flow, or one of its stages, took.
+
+    Attributes:
+        name: Of the stage; empty for the flow.
+        n: How many flows.
+        done: How many of them were done.
+        p50_s: Nearest rank, what was not done being endless; None is endless.
+        p95_s: The same.
+        p99_s: The same.
+        mean_s: Of what was done; None if nothing was.
+        budget_s: How long it may take.
+        over_s: Summed time beyond that.
+    """
+
+    name: str
+    n: int
+    done: int
+    p50_s: float | None
+    p95_s: float | None
+    p99_s: float | None
+    mean_s: float | None
+    budget_s: float
+    over_s: float
+
+
+def times(rows: Sequence[Mapping[str, Any]], stages: Sequence[Stage], budget_s: float) -> list[Times]:
+    """Return what the rows of `telemetry.queries.flow_times` say, the flow first and then stages as they are listed."""
+    budgets = [("", budget_s), *((one.name, one.budget_s) for one in stages)]
+    columns = ("n", "done", "p50_s", "p95_s", "p99_s", "mean_s", "over_s")
+    named = [(*budgets[int(row["stage"])], {column: row[column] for column in columns}) for row in rows]
+    return [Times(name=name, budget_s=allowed_s, **told) for name, allowed_s, told in named]
+
+
+def upper_bound_s(found: Sequence[Times]) -> float | None:
+    """Return what a flow's P99 cannot exceed: the sum of its stages'; None is endless. Never show it as the P99."""
+    each = [one.p99_s for one in found if one.name]
+    return None if None in each else sum(p99_s for p99_s in each if p99_s is not None)
+
+
+def slowest(found: Sequence[Times]) -> tuple[Times, float] | None:
+    """Return the stage with most time over its budget, and its share of all stages'; None if none is over."""
+    over = [one for one in found if one.name and one.over_s > 0]
+    if not over:
+        return None
+    most = max(over, key=lambda one: one.over_s)
+    return most, most.over_s / sum(one.over_s for one in over)
 
 
 def notes(stages: Sequence[Stage], flow_budget_s: float) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ Source: spec/slo.md 2 (workflow_latency, workflow_completion, media_pipeline, ba
 
 from dataclasses import dataclass
 
+from slo.stages import Stage
 from slo.terms import Condition, written
 
 
@@ -16,11 +17,13 @@ class Flow:
         last: What a request must fulfil, beside being ok, to be the flow's last step.
         budget_s: First request sent to last step done.
         may_resume: Whether a flow that was resumed after a failure with its context is good though it is not done.
+        stages: Steps whose times are looked at by themselves; they count nothing.
     """
 
     last: Condition
     budget_s: float
     may_resume: bool = False
+    stages: tuple[Stage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -204,7 +204,7 @@ class _Form:
 
     def _clause(self, name: str, clause: Clause) -> str:
         def value(found: re.Match[str]) -> str:
-            return self._array(f"{name}_{found[1]}", _sql_type(clause.values[int(found[1])]))
+            return self._array(f"{name}_{found[1]}", sql_type(clause.values[int(found[1])]))
 
         return re.sub(r"\$(\d+)", value, clause.sql)
 
@@ -308,7 +308,8 @@ def _listed(value: Value) -> object:
     return [*value] if isinstance(value, tuple) else value
 
 
-def _sql_type(value: Value) -> str:
+def sql_type(value: Value) -> str:
+    """Return the type of a value as a parameter."""
     if isinstance(value, tuple):
-        return f"Array({_sql_type(value[0])})"
+        return f"Array({sql_type(value[0])})"
     return "String" if isinstance(value, str) else "Float64"

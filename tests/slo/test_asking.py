@@ -13,10 +13,12 @@ from slo.counts import Counts
 from slo.expression import parse
 from slo.objective import Objective, definition_hash
 from slo.reader import Reader
+from slo.stages import Stage, times
 from slo.watched import watched
 from slo.wholes import Flow, Job
 from telemetry.clock import wall_ms
 from telemetry.outcome import Eligibility, Outcome
+from telemetry.queries.flow_times import flow_times
 from telemetry.record import RequestBatch, RequestRecord
 from telemetry.store import Store
 from telemetry.testing.memory_store import sample_request
@@ -80,6 +82,24 @@ def test_items_and_slices_of_a_job_are_counted_at_the_end_of_a_slice(reader: Sto
     assert written == [0, 0, 1, 0], "items in the last bucket of the slice; the first slice of a job is no whole one"
     assert found[names[0], group] == {2_400: Counts(eligible=6, bad=2)}
     assert found[names[1], group] == {2_400: Counts(eligible=3, bad=2)}, "the last one is cut short by the deadline"
+
+
+def test_how_long_a_flow_and_its_stages_took_is_asked_with_the_stages_of_the_file(reader: Store, writer: Store) -> None:
+    name = "asking-times"
+    insert(writer, name, [step(name, 1, 10, "first", flow=1), step(name, 2, 50, "last", flow=1)])
+    stages = (
+        Stage(name="fast", match="model == 'first' and elapsed_s < 9", budget_s=4),
+        Stage(name="slow", match="model == 'last'", budget_s=9),
+    )
+    whole = Flow(last=parse("model == 'last'"), budget_s=60, stages=stages)
+    question = flow_times(counted_flows(replace(flows_of(name), whole=whole)), NOW_S * 1000, (NOW_S + 90) * 1000)
+    found = times(reader.query(question), stages, 60)
+
+    assert [(one.name, one.p99_s, one.over_s) for one in found] == [
+        ("", 45.0, 0.0),
+        ("fast", 5.0, 1.0),
+        ("slow", 5.0, 0.0),
+    ]
 
 
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:

@@ -20,6 +20,7 @@ TOTAL = (
     "text",
     [
         slo(indicator="", template="workflow_completion", parameters="{last: stream, filter: ok, group_by: [region]}"),
+        slo(indicator="", template="workflow_latency", stages="[{name: a, match: ok, budget_s: 2, p50_s: 1}]"),
         slo(indicator="", template="batch_deadline", parameters="{deadline_s: 600}"),
         slo(indicator="", template="batch_throughput", parameters="{deadline_s: 600, items: 5}"),
         slo(),
@@ -42,6 +43,7 @@ TOTAL = (
     ],
     ids=[
         "flows",
+        "stages",
         "items",
         "slices of a job",
         "plain",
@@ -59,6 +61,7 @@ def test_an_objective_is_written_and_read_back(text: str) -> None:
     (again,) = loaded(yaml.safe_dump(document(one))).objectives
 
     assert definition_hash(one) == definition_hash(again)
+    assert one.whole == again.whole
     for attribute in ("name", "service", "labels", "description", "catalogue"):
         assert getattr(one, attribute) == getattr(again, attribute)
     assert [(policy.name, policy.targets, policy.when_no_data) for policy in one.policies] == [

@@ -1,10 +1,51 @@
 """Latency budgets of flows with several stages."""
 
-from slo.stages import MEDIA_PIPELINE, STAGES_MAX, VIDEO_S_LEAST, Stage, notes, upper_bound_s
+from slo.stages import (
+    MEDIA_PIPELINE,
+    STAGES_MAX,
+    UPPER_BOUND,
+    VIDEO_S_LEAST,
+    Stage,
+    notes,
+    slowest,
+    times,
+    upper_bound_s,
+)
+
+
+def row(stage: int, p99_s: float | None, over_s: float = 0.0) -> dict[str, object]:
+    return {
+        "stage": stage,
+        "n": 9,
+        "done": 8,
+        "p50_s": 1.0,
+        "p95_s": 2.0,
+        "p99_s": p99_s,
+        "mean_s": 1.5,
+        "over_s": over_s,
+    }
 
 
 def test_the_sum_of_percentiles_is_an_upper_bound() -> None:
-    assert 49.0 == upper_bound_s([4.0, 40.0, 5.0])  # A18: shown as the bound, never as the P99 of the flow
+    found = times([row(0, 41.0), row(1, 4.0), row(2, 40.0), row(3, 5.0)], MEDIA_PIPELINE, 50.0)
+
+    assert ["", "text-to-image", "image-to-video", "voiceover"] == [one.name for one in found]
+    assert (41.0, 49.0) == (found[0].p99_s, upper_bound_s(found))  # A18: 49 s is the bound, never the P99 of the flow
+    assert [50.0, 4.0, 40.0, 5.0] == [one.budget_s for one in found]
+    assert "only if all stages are slow together" in UPPER_BOUND
+
+
+def test_a_stage_that_is_not_done_has_no_upper_bound() -> None:
+    assert upper_bound_s(times([row(0, None), row(1, 4.0), row(2, None)], MEDIA_PIPELINE, 50.0)) is None
+
+
+def test_the_stage_that_took_most_beyond_its_budget_is_named_with_its_share() -> None:
+    found = times([row(0, 41.0, 99.0), row(1, 4.0, 1.0), row(3, 40.0, 3.0)], MEDIA_PIPELINE, 50.0)
+    most = slowest(found)
+
+    assert most is not None
+    assert ("voiceover", 0.75) == (most[0].name, most[1])
+    assert slowest(found[:1]) is None, "the flow is no stage"
 
 
 def test_the_stages_of_a_media_pipeline_fit_its_budget() -> None:

@@ -19,7 +19,8 @@ from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
-from telemetry.queries.flows import CountedFlows, flow_counts
+from telemetry.queries.flow_times import flow_times
+from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.lengths import length_mix
@@ -92,6 +93,13 @@ def scope(value: str) -> Scope:
     return Scope(objective=objective(value), since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
 
 
+def staged(value: str) -> CountedFlows:
+    stage = FlowStage(
+        match=Clause(sql=f"if(has($0, toString(model)), {TRUE}, {FALSE})", values=((value,),)), budget_s=1
+    )
+    return CountedFlows(steps=objective(value), budget_s=60, stages=(stage, stage))
+
+
 def jobs(ask: Callable[[CountedJobs, int, int], Question | None], value: str) -> Question:
     question = ask(CountedJobs(rows=objective(value), deadline_s=60, items=5), 0, 600_000)
     assert question is not None
@@ -125,6 +133,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "baselines": lambda value: queries.baselines(0, (value,)),
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
+    "flow times": lambda value: flow_times(staged(value), 0, 30_000),
     "items": lambda value: jobs(items_counted, value),
     "slices": lambda value: jobs(slices_counted, value),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
