@@ -104,7 +104,7 @@ class Control:
         self.shared = DeskStore(reader, writer)
         self.desk = Desk(self._ledger, self.shared)
         self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
-        self.built_in = Runner(reader, rules(settings.rules), _monotonic_s)
+        self.built_in = Runner(reader, (), _monotonic_s)
         self._engine = self._made(watching)
         self._problems: tuple[str, ...] = ()
         self._stop, self._reload = Event(), Event()
@@ -137,6 +137,7 @@ class Control:
         self._log("slo engine stopped", status=f"{waiting} notices wait")
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
+        self.built_in.renew(rules(self._settings.rules, [one.objective for one in watching]))
         explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
         adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
         reach = Reach(

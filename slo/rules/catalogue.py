@@ -3,10 +3,12 @@
 Source: spec/slo.md 13 (every seed rule ships as a named, configurable built-in).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from slo.objective import Objective
 from slo.rules.about import ABOUT, About
 from slo.rules.drift import P99DriftRule
 from slo.rules.engines import KvThrashRule, StalledEngineRule
@@ -16,6 +18,7 @@ from slo.rules.gpus import GpuBandRule
 from slo.rules.length_mix import LengthMixShiftRule
 from slo.rules.load import TtftP99LoadTripleRule
 from slo.rules.outlier import ReplicaOutlierRule
+from slo.rules.p99_limit import P99LimitRule
 from slo.rules.prefix_cache import PrefixCacheCollapseRule
 from slo.rules.rule import Rule, RuleId, Settings
 from slo.rules.speed import ThroughputBelowExpectedRule
@@ -34,6 +37,7 @@ class Maker(Protocol):
 
 
 CATALOGUE: Mapping[RuleId, Maker] = {
+    RuleId.P99_OVER_SLA: P99LimitRule,
     RuleId.P99_DRIFT: P99DriftRule,
     RuleId.TTFT_P99_LOAD_TRIPLE: TtftP99LoadTripleRule,
     RuleId.TAIL_SPREAD: TailSpreadRule,
@@ -75,13 +79,15 @@ it as `naive_verdict`. Settings stand in the configuration under `slo.rules.<nam
 """
 
 
-def rules(settings: Mapping[RuleId, Settings]) -> tuple[Rule, ...]:
+def rules(settings: Mapping[RuleId, Settings], objectives: Sequence[Objective] = ()) -> tuple[Rule, ...]:
     """Return every rule, disabled ones too, in the order of their names' list.
 
     Args:
         settings: What was configured; a rule that is not named has its own defaults.
+        objectives: Whose limits hold where none is configured.
     """
-    return tuple(CATALOGUE[one](settings=settings.get(one, Settings())) for one in RuleId if one in CATALOGUE)
+    made = (CATALOGUE[one](settings=settings.get(one, Settings())) for one in RuleId if one in CATALOGUE)
+    return tuple(replace(one, objectives=objectives) if isinstance(one, P99LimitRule) else one for one in made)
 
 
 def about(rule: RuleId) -> About:

@@ -101,6 +101,11 @@ class Runner:
         self._store, self._now_s = store, now_s
         self.last: tuple[Last, ...] = tuple(Last(rule=rule) for rule in rules)
 
+    def renew(self, rules: Sequence[Rule]) -> None:
+        """Go on with other rules; what those of the same names found last still holds."""
+        known = {one.rule.id: one for one in self.last}
+        self.last = tuple(replace(known[rule.id], rule=rule) if rule.id in known else Last(rule=rule) for rule in rules)
+
     def watches(self, at_s: int, before: Mapping[int, Alert]) -> list[Watch]:
         """Return what the rules say at an instant, also of alerts that are remembered and have no finding any more.
 

@@ -293,6 +293,18 @@ def test_of_many_subjects_the_worst_have_alerts_and_the_others_are_counted(more:
     assert runner.problems == ((told,) if more else ())
 
 
+def test_a_reload_keeps_what_was_found_and_drops_what_is_gone() -> None:
+    world = World(rows=[row(PAGE)])
+    runner = world.runner(OneRule(every_s=3_600), OneRule(id=RuleId.OOM, kind=Kind.OTHER))
+    world.step(runner)
+    runner.renew([OneRule(every_s=3_600, settings=Settings(threshold=2.0)), OneRule(id=RuleId.ANOMALY)])
+    world.step(runner)
+
+    assert [(one.rule.id, len(one.found)) for one in runner.last] == [(RuleId.ERROR_RATE_JUMP, 1), (RuleId.ANOMALY, 1)]
+    assert runner.last[0].rule.settings.threshold == 2.0
+    assert ("oom", "page", "resolved") in world.said
+
+
 def test_two_replicas_say_the_same_whatever_the_order_of_the_rows() -> None:
     """slo.md A8."""
     rows = [row(PAGE, "a"), row(TICKET, "b"), row(PAGE, "c")]

@@ -1,0 +1,128 @@
+"""Knows the rule `p99_over_sla`: more than 1 % of requests slower than they may be; refuses to know why.
+
+What a request may take is the option `sla_s`, and to its first token `ttft_s`; else what the objectives of its endpoint
+say (`slo.limits`); else 0.8 s for a whole request, as long as answers have 200 tokens in the mean or fewer. Longer ones
+need a limit of their own, and until they have one nothing is known. Without any, the time to the first token is not
+looked at. Failed requests count as slow.
+
+Sound: as `slo.lasting.p99`, over the last minute, 5 min and 1 h. Naive: the P99 of 5 min is above 1.1 times the limit;
+of 60 requests it is the slowest one.
+
+Error: as `slo.jump.p99_over_sla`. Durations come from the histograms of the roll-up, and only a request that is slower
+for certain is called slow: one up to 4.43 % above 1.1 times the limit is not.
+
+Source: spec/slo.md 13 (`p99_over_sla`, seed S3: P99 > SLA * 1.10), 2 (`endpoint_p99_sla`: 0.8 s, must be set for
+answers above 200 tokens), A13.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slo.counts import Counts
+from slo.inhibit import Kind
+from slo.jump import Verdict, p99_over_sla
+from slo.lasting import FOR_S, LAST_S, LONG_S, SHORT_S, Looked, p99
+from slo.limits import limits
+from slo.objective import Objective
+from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.words import span
+from telemetry.histogram import index
+from telemetry.queries.question import Question
+from telemetry.queries.slowness import slowness
+
+TOLERANCE = 1.1
+"""Multiple of the limit from which a request is slow."""
+SLA_S = 0.8
+TOKENS_SHORT = 200
+"""Answers that are longer in the mean must have a limit of their own."""
+
+_LAST, _SHORT, _LONG = range(3)
+_SPANS_S = (LAST_S, SHORT_S, LONG_S)
+_FIGURES = {"ttft": "the first token", "e2e": "the whole request"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class P99LimitRule:
+    """A P99 above what a request may take.
+
+    Settings: `threshold` is the multiple of the limit; below `min_events` requests in the long window nothing is
+    proven. Options: `sla_s`, `ttft_s`, the limits.
+
+    Attributes:
+        objectives: Whose limits hold where none is configured.
+    """
+
+    settings: Settings
+    objectives: Sequence[Objective] = ()
+    id: RuleId = field(default=RuleId.P99_OVER_SLA, init=False)
+    kind: Kind = field(default=Kind.LATENCY, init=False)
+    every_s: int = field(default=60, init=False)
+    for_s: int = field(default=FOR_S, init=False)
+
+    def questions(self, at_s: int) -> Mapping[str, Question]:
+        """Return what to ask at a whole minute."""
+        return {"slowness": slowness([(at_s - length_s, at_s) for length_s in _SPANS_S])}
+
+    def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the windows are in the answer
+        """Return what is too slow of every endpoint and model that had requests within the long window."""
+        found: list[Found] = []
+        for row in rows["slowness"]:
+            for figure, limit_us in self._limits(row).items():
+                found.append(_unknown(row, figure) if limit_us is None else self._found(row, figure, limit_us))
+        return found
+
+    def _limits(self, row: Row) -> dict[str, float | None]:
+        """Return how long a request may take, by figure; None of a figure that should have a limit and has none."""
+        said = limits(self.objectives, row["endpoint"], row["model"])
+        options = self.settings.options
+        known: dict[str, float | None] = {
+            "ttft": options["ttft_s"] * 1e6 if "ttft_s" in options else said.ttft_us,
+            "e2e": options["sla_s"] * 1e6 if "sla_s" in options else said.e2e_us,
+        }
+        are_short = row["tokens_out"][_LONG] <= TOKENS_SHORT * row["n"][_LONG]
+        found = {figure: limit_us for figure, limit_us in known.items() if limit_us is not None}
+        return dict(found) or {"e2e": SLA_S * 1e6 if are_short else None}
+
+    def _found(self, row: Row, figure: str, limit_us: float) -> Found:
+        slow_us = limit_us * (TOLERANCE if self.settings.threshold is None else self.settings.threshold)
+        last, short, long = (_counts(row, figure, at, slow_us) for at in (_LAST, _SHORT, _LONG))
+        judged = p99(Looked(last=last, short=short, long=long))
+        naive = p99_over_sla(short.bad, short.eligible).naive
+        enough = long.eligible >= (self.settings.min_events or 0)
+        where = " ".join(filter(None, (row["endpoint"], row["model"])))
+        words = {
+            "summary": f"{where}: {_share(short)} took more than {slow_us / 1e6:.3g} s to {_FIGURES[figure]} or failed"
+            f" over {span(SHORT_S)}, {_share(long)} over {span(LONG_S)}; allowed is 1 %",
+            "naive": f"the P99 of {short.eligible} requests over {span(SHORT_S)} is"
+            f" {'not ' if naive is Verdict.SILENT else ''}slower",
+        }
+        return Found(
+            labels=_labels(row, figure),
+            sound=judged.sound if enough else Verdict.SILENT,
+            naive=naive,
+            words=words,
+            bad=long.bad,
+        )
+
+
+def _labels(row: Row, figure: str) -> Mapping[str, str]:
+    return {"endpoint": row["endpoint"], "model": row["model"], "figure": figure}
+
+
+def _unknown(row: Row, figure: str) -> Found:
+    where = " ".join(filter(None, (row["endpoint"], row["model"])))
+    summary = f"{where}: answers are longer than {TOKENS_SHORT} tokens; set slo.rules.p99_over_sla.options.sla_s"
+    return Found(labels=_labels(row, figure), sound=Verdict.SILENT, words={"summary": summary}, is_known=False)
+
+
+def _counts(row: Row, figure: str, at: int, slow_us: float) -> Counts:
+    """Return the requests of a span, and those that are slower than a limit for certain, or failed."""
+    histogram: Mapping[int, int] = row[f"{figure}_h"][at]
+    slow = sum(n for bucket, n in histogram.items() if bucket > index(int(slow_us)))
+    bad = slow + int(row["bad"][at])
+    return Counts(eligible=max(bad, int(row["eligible"][at])), bad=bad)
+
+
+def _share(counts: Counts) -> str:
+    ratio = f" ({counts.bad / counts.eligible:.2%})" if counts.eligible else ""
+    return f"{counts.bad} of {counts.eligible}{ratio}"
