@@ -35,7 +35,7 @@ class EmptySlice(StrEnum):
 
 
 class BlindPolicy(StrEnum):
-    """What a slice is of which too little was seen."""
+    """What the time is of which too little was seen."""
 
     EXCLUDE = "exclude"
     COUNT_BAD = "count_bad"

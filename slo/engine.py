@@ -16,12 +16,13 @@ from slo.alarms import Judged, Moved, Quiet, advance, explained, restored
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
+from slo.blindness import Blindness
 from slo.buckets import Bucket, between
 from slo.budget import Budget
 from slo.counting import Counting
 from slo.counts import Counts
 from slo.errors import CountsError
-from slo.evaluation import evaluate
+from slo.evaluation import Evaluated, evaluate
 from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
 from slo.ledger import Ledger
 from slo.notice import Notice
@@ -32,7 +33,7 @@ from slo.reader import Reader
 from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
-from slo.telemetry_state import BlindCause
+from slo.telemetry_state import Blind, BlindCause
 from slo.view import TRANSITIONS_MAX, EngineView
 from slo.watch import Watch
 from slo.watched import HOUR_S, Watched
@@ -45,6 +46,8 @@ GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
 """Labels of an alert that name its group."""
 RECENT_S = max(LONG_S, LOOK_BACK_S)
 """Single buckets that rules look at."""
+ASKED_AGAIN_N = 4
+"""Instants that were blind and are asked about once more at an instant."""
 _CLOCK_HOLD_S = 300
 """For how long after a step of the clock no alert begins: one short window."""
 
@@ -103,6 +106,7 @@ class Engine:
         self._budgets: dict[Key, Budget] = {}
         self._budgets_at_s = 0
         self._counting = Counting(watched, reader, ledger)
+        self._blindness = Blindness(ledger)
         self._known_as: dict[Key, Judged] = {}
         self._recent: dict[Key, list[Bucket]] = {}
         self._recent_s = 0
@@ -179,13 +183,17 @@ class Engine:
     def _found(self, one: Watched, key: Key, seen: Sight, known: Mapping[Key, Judged]) -> Judged:
         """Return one objective and group as it is now; who it is does not change from instant to instant."""
         before = known.get(key) or Judged(watched=one, group=group_of(key[1]))
-        found = evaluate(one, sight.facts(one, key[1], seen, _period_s(one, seen.at_s)))
+        now = sight.facts(one, key[1], seen, _period_s(one, seen.at_s))
+        found = evaluate(one, sight.as_seen_last(now, before.found))
         self._known_as[key] = judged = replace(before, found=found)
         return judged
 
     def _blind(self, at_s: int) -> list[Judged]:
-        known = self._known()
-        return [replace(one, found=evaluate(one.watched, sight.blind(at_s))) for one in known]
+        return [replace(one, found=self._as_seen_last(one, at_s)) for one in self._known()]
+
+    def _as_seen_last(self, one: Judged, at_s: int) -> Evaluated:
+        now = replace(sight.blind(at_s), blind=self._unseen(one.watched, one.group, at_s))
+        return evaluate(one.watched, sight.as_seen_last(now, one.found))
 
     def _known(self) -> list[Judged]:
         """Return the objectives and groups of the last instant; of a first one, the objectives."""
@@ -205,17 +213,26 @@ class Engine:
             budgets=self._sliced(at_s),
             behind=self._counting.behind(at_s),
             since_s=self._counting.since_s(),
+            blind=self._blindness.within,
             adjusted=self._reach.adjust(at_s, windows),
         )
 
     def _sliced(self, at_s: int) -> dict[Key, Budget]:
         """Return what is left of the objectives that are judged slice by slice; renewed every few minutes."""
         if at_s - self._budgets_at_s >= SLICED_EVERY_S:
-            sliced = [one for one in self._watched if is_sliced(one.objective)]
-            found = [self._reader.sliced(one, at_s - _period_s(one, at_s), at_s) for one in sliced]
+            found = [self._of_slices(one, at_s) for one in self._watched if is_sliced(one.objective)]
             self._budgets = {key: budget for of in found for key, budget in of.items()}
             self._budgets_at_s = at_s
         return self._budgets
+
+    def _of_slices(self, one: Watched, at_s: int) -> dict[Key, Budget]:
+        return self._reader.sliced(
+            one, at_s - _period_s(one, at_s), at_s, lambda group: self._unseen(one, group_of(group), at_s)
+        )
+
+    def _unseen(self, one: Watched, group: Mapping[str, str], at_s: int) -> tuple[Blind, ...]:
+        """Return when in the period that ends at an instant nobody looked."""
+        return self._blindness.within(group.get("endpoint", ""), at_s - _period_s(one, at_s), at_s)
 
     def _look_ahead(self, at_s: int) -> None:
         """Renew with each hour what is expected: of all objectives at first, then of some at each instant."""
@@ -247,6 +264,7 @@ class Engine:
         found: list[Judged | Watch] = [*judged, *self._reach.others(at_s, before)]
         moved = advance(found, before, at_s, may_start=starts, complete=not cause, quiet=quiet)
         moved = self._explained(moved, judged)
+        self._blindness.note(at_s, _causes(judged))
         self._ledger.save(at_s, moved.changed, self._reach.channels(moved.notices))
         transitions = remembered(self.view.transitions, moved.transitions)
         self.view = replace(
@@ -264,6 +282,17 @@ class Engine:
         with suppress(StoreError):  # the ledger has the states; the copy in the store, for looking back, can wait
             self._reader.keep_transitions(self._unkept)
             self._unkept = ()
+        if not cause:
+            self._ask_again(at_s)
+
+    def _ask_again(self, at_s: int) -> None:
+        """Ask once more of a few instants that were blind: by now what was late has come."""
+        with suppress(StoreError):
+            for _ in range(ASKED_AGAIN_N):
+                then_s = self._blindness.doubtful(at_s)
+                if then_s is None:
+                    return
+                self._blindness.settle(then_s, sight.seen(self._reader.heard(then_s * 1000)))
 
     def _explained(self, moved: Moved, judged: Sequence[Judged]) -> Moved:
         """Return the alerts with what can be found out about those that begin to fire now."""
@@ -280,6 +309,12 @@ class Engine:
 def remembered(before: Sequence[Change], now: Sequence[Change]) -> tuple[Change, ...]:
     """Return the last changes of state, oldest first, no more than the view holds."""
     return (*before, *now)[-TRANSITIONS_MAX:]
+
+
+def _causes(judged: Sequence[Judged]) -> dict[str, BlindCause]:
+    """Return which endpoints nobody saw, and why; what is only not counted yet will be."""
+    found = [(one.group.get("endpoint", ""), one.found.blind_cause) for one in judged if one.found]
+    return {endpoint: cause for endpoint, cause in found if cause is not None and cause is not BlindCause.COUNTING}
 
 
 def _period_s(one: Watched, at_s: int) -> int:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from slo import budget
 from slo.alert_moves import AlertEvent, event_of
 from slo.buckets import Bucket
-from slo.budget import Budget
+from slo.budget import BlindPolicy, Budget
 from slo.burn import NEAR_RATIO, Standing, burn_rate
 from slo.burn_catalogue import Severity
 from slo.counts import Counts, allowed_ratio, exact, with_overdue
@@ -22,7 +22,7 @@ from slo.gates import Silence, silences
 from slo.objective import AlertCondition, ConditionKind
 from slo.outage import LONG_S, SHORT_S, OutageRule, Run, is_outage, is_outage_run
 from slo.sequential import is_spent, proof
-from slo.telemetry_state import CAUSES, Assessment, BlindCause, Heartbeats, ProbeSays, assess
+from slo.telemetry_state import CAUSES, Assessment, Blind, BlindCause, Heartbeats, ProbeSays, assess, blind_s
 from slo.watched import HOUR_S, Rule, Watched
 
 _REACHES_KEPT = 4096
@@ -47,6 +47,8 @@ class Facts:
         coverage_ratio: Share of the expected collectors that is heard.
         probe: What synthetic requests find.
         counted_s: How far back requests are counted, in seconds; None: as far as there are any.
+        blind: When in the period nobody looked.
+        as_of_s: The last instant that was seen, of which `budget` is; None: it is of this one.
     """
 
     at_s: int
@@ -62,6 +64,8 @@ class Facts:
     coverage_ratio: float = 1.0
     probe: ProbeSays = ProbeSays.NONE
     counted_s: int | None = None
+    blind: tuple[Blind, ...] = ()
+    as_of_s: int | None = None
 
     def over(self, window_s: int) -> Counts:
         """Return the counts of a window, those in flight too long included."""
@@ -95,7 +99,8 @@ class Evaluated:
     Attributes:
         facts: What is known.
         known: What it means for alerts.
-        budget: Of the period, by the objective's own method; what is in flight is no part of it. Rules look at it.
+        budget: Of the period, by the objective's own method; what is in flight is no part of it. Rules look at it;
+            while nobody looks it is that of the last instant that was seen.
         burn: Window to burn rate.
         readings: Every rule whose windows are counted.
         events: What each severity's alert is told; it is near if any rule is, though only one that spoke holds it.
@@ -116,6 +121,16 @@ class Evaluated:
         return CAUSES[self.facts.seen] if self.known.is_blind else None
 
     @property
+    def as_of_s(self) -> int:
+        """The instant that the budget is of."""
+        return self.facts.at_s if self.facts.as_of_s is None else self.facts.as_of_s
+
+    @property
+    def blind_minutes(self) -> float:
+        """For how long nobody looked in the period; `facts.blind` says when, and why."""
+        return blind_s(self.facts.blind) / 60
+
+    @property
     def left(self) -> Budget:
         """The budget that holds: without what people took out of the period."""
         return self.facts.adjusted or self.budget
@@ -127,8 +142,7 @@ def evaluate(one: Watched, facts: Facts) -> Evaluated:
     Raises:
         CountsError: Counts that cannot be.
     """
-    period = _period(one, facts)
-    left = facts.budget or budget.occurrences(period.eligible, period.bad, one.objective.target)
+    left = facts.budget or _left(one, facts)
     known = assess(facts.seen, facts.over(LONG_S).eligible, facts.probe, facts.coverage_ratio)
     readings = tuple(_read(one, rule, facts, left) for rule in one.rules if _is_counted(one, rule, facts))
     return Evaluated(
@@ -164,6 +178,14 @@ def holding(found: Evaluated, severity: Severity, before: Collection[str]) -> tu
         for reading in own
         if reading.speaks or (reading.rule.name in before and reading.standing is not Standing.BELOW)
     )
+
+
+def _left(one: Watched, facts: Facts) -> Budget:
+    """Return the budget of requests; those that were expected while nobody looked are bad if the objective says so."""
+    period, unseen = _period(one, facts), 0
+    if one.objective.blind_policy is BlindPolicy.COUNT_BAD and facts.expected is not None:
+        unseen = round(exact(facts.expected) * blind_s(facts.blind) / one.objective.period_s)
+    return budget.occurrences(period.eligible + unseen, period.bad + unseen, one.objective.target)
 
 
 def _period(one: Watched, facts: Facts) -> Counts:

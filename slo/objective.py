@@ -10,7 +10,7 @@ from enum import StrEnum
 from hashlib import sha256
 
 from slo import expression_sql
-from slo.budget import EmptySlice
+from slo.budget import BlindPolicy, EmptySlice
 from slo.burn_catalogue import FIXED_WINDOWS
 from slo.judging import Verdict, stored, verdict
 from slo.periods import Calendar, CalendarUnit
@@ -141,6 +141,7 @@ class Objective:
         slice_s: Length of a slice; None where the method has none.
         slice_target: Share of a slice's requests that makes it good; None where the method has none.
         empty_slice: What a slice without requests is.
+        blind_policy: What the time is in which nobody looked.
         weight: Weight in the composite of its SLO; None if it stands alone.
         policies: When to alert; none means the catalogue of burn windows.
         catalogue: Name of that catalogue.
@@ -161,6 +162,7 @@ class Objective:
     slice_s: int | None = None
     slice_target: float | None = None
     empty_slice: EmptySlice = EmptySlice.GOOD
+    blind_policy: BlindPolicy = BlindPolicy.EXCLUDE
     weight: float | None = None
     policies: tuple[AlertPolicy, ...] = ()
     catalogue: str = FIXED_WINDOWS.name

@@ -8,7 +8,7 @@ Source: spec/slo.md 8 (one query for all objectives, late rows); spec/store.md 4
 """
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from slo.demand import HOURS_PER_WEEK, WEEKS, expected, profile
 from slo.objective import counted
 from slo.sight import Heard, Key, Row
 from slo.sliced import slice_s, sliced_budget
+from slo.telemetry_state import Blind
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry import queries
@@ -39,6 +40,7 @@ CHUNK_S, CHUNK_OBJECTIVES = 3_600, 100
 LATE_S = 3_600
 """Rows that come later than this change no bucket any more."""
 PROBES_S = 600
+Unseen = Callable[[str], Iterable[Blind]]
 
 
 def chunk_s(objectives: int) -> int:
@@ -195,8 +197,14 @@ class Reader:
                 found[key] = expected(of, end_s - self._watched[key[0]].objective.period_s, end_s)
         return found
 
-    def sliced(self, one: Watched, since_s: int, until_s: int) -> dict[Key, Budget]:
+    def sliced(self, one: Watched, since_s: int, until_s: int, blind: Unseen = lambda _: ()) -> dict[Key, Budget]:
         """Return what is left of an objective that is judged slice by slice, for each group that had requests.
+
+        Args:
+            one: The objective.
+            since_s: Start of the period.
+            until_s: The instant.
+            blind: Returns when nobody looked, given the group.
 
         Raises:
             CountsError: Counts that cannot be.
@@ -209,7 +217,7 @@ class Reader:
                 eligible, good = int(str(row["eligible"])), int(str(row["good"]))
                 of = sums.setdefault((objective.name, str(row["group_key"])), {})
                 of[int(str(row["t_unix_s"]))] = Counts(eligible=eligible, bad=eligible - good)
-        return {key: sliced_budget(objective, of, since_s, until_s) for key, of in sums.items()}
+        return {key: sliced_budget(objective, of, since_s, until_s, blind=blind(key[1])) for key, of in sums.items()}
 
     def keep_transitions(self, transitions: Sequence[tuple[Alert, Transition]]) -> None:
         """Keep changes of state; replicas write one row between them."""

@@ -4,8 +4,8 @@ Source: spec/slo.md 3 (overdue), 5 (`endpoint_down`), 7 (heartbeats, probes); `t
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
 from typing import Any, cast
@@ -13,12 +13,12 @@ from typing import Any, cast
 from slo.buckets import Bucket, between
 from slo.budget import Budget
 from slo.counts import Counts
-from slo.evaluation import Facts
+from slo.evaluation import Evaluated, Facts
 from slo.objective import Traffic
 from slo.outage import LONG_S, Run, is_endpoint_down, run_of, run_of_buckets
 from slo.overdue import overdue
 from slo.sequential import LOOK_BACK_S
-from slo.telemetry_state import Heartbeats, ProbeSays
+from slo.telemetry_state import CAUSES, Blind, Heartbeats, ProbeSays
 from slo.watched import Watched
 
 Row = Mapping[str, Any]
@@ -60,6 +60,7 @@ class Sight:
         adjusted: What is left of those out of whose period people took something.
         behind: Names of objectives whose last hours are still being counted.
         since_s: From where objectives are counted of which more is to be counted, by name.
+        blind: Returns when in [since, until) nobody looked at an endpoint; the empty name is everything together.
     """
 
     at_s: int
@@ -72,6 +73,7 @@ class Sight:
     adjusted: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
     behind: frozenset[str] = frozenset()
     since_s: Mapping[str, int] = field(default_factory=dict[str, int])
+    blind: Callable[[str, int, int], tuple[Blind, ...]] = lambda _endpoint, _since_s, _until_s: ()
 
 
 def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
@@ -103,6 +105,7 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
         expected=sight.expected.get(key),
         seen=seen,
         coverage_ratio=coverage,
+        blind=sight.blind(endpoint, sight.at_s - period_s, sight.at_s),
         counted_s=None if since_s is None else sight.at_s - since_s,
         probe=_probe([sight.probes[endpoint]] if endpoint in sight.probes else list(sight.probes.values())),
     )
@@ -111,6 +114,24 @@ def facts(one: Watched, group_key: str, sight: Sight, period_s: int) -> Facts:
 def blind(at_s: int) -> Facts:
     """Return what is known while the store does not answer."""
     return Facts(at_s=at_s, windows={}, seen=Heartbeats.STORE_GONE, coverage_ratio=0.0)
+
+
+def as_seen_last(now: Facts, last: Evaluated | None) -> Facts:
+    """Return what is known while nobody looks: the budget is that of the last instant that was seen.
+
+    Args:
+        now: What is known; of an instant that somebody sees it stays as it is.
+        last: What was evaluated at the instant before; None if nothing was.
+    """
+    if now.seen not in CAUSES or last is None or (last.known.is_blind and last.facts.as_of_s is None):
+        return now
+    return replace(now, budget=last.budget, adjusted=last.facts.adjusted, as_of_s=last.as_of_s)
+
+
+def seen(heard: Mapping[str, Heard]) -> list[str]:
+    """Return the endpoints that somebody told of; the empty name is everything together."""
+    found = [endpoint for endpoint, of in heard.items() if of.fresh]
+    return [*found, ""] if found else []
 
 
 @lru_cache(maxsize=_GROUPS_KEPT)

@@ -19,7 +19,7 @@ Nor is the sixth: of an objective that is new, or was not looked at for long, th
 Source: spec/slo.md 7; pyrra#448 (two weeks blind, unnoticed).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -75,6 +75,26 @@ class BlindCause(StrEnum):
     SCRAPE = "scrape"
     COUNTING = "counting"
     """Nothing: it will pass."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blind:
+    """A span of time in which nobody looked.
+
+    Attributes:
+        start_s: Start, unix seconds.
+        end_s: End, excluded.
+        cause: What was to be repaired.
+    """
+
+    start_s: int
+    end_s: int
+    cause: BlindCause
+
+    @property
+    def length_s(self) -> int:
+        """How long it was."""
+        return self.end_s - self.start_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +226,11 @@ def blind_severity(blind_s: float) -> Severity | None:
     if blind_s > BLIND_PAGE_S:
         return Severity.PAGE
     return Severity.TICKET if blind_s > BLIND_TICKET_S else None
+
+
+def blind_s(spans: Iterable[Blind]) -> int:
+    """Return how long nobody looked."""
+    return sum(one.length_s for one in spans)
 
 
 def no_traffic_severity(policy: NoTraffic, silent_s: float) -> Severity | None:

@@ -7,14 +7,14 @@ from histories import DAY_S, failing, first, objective
 
 from slo.alert_moves import AlertEvent
 from slo.buckets import Bucket
-from slo.budget import Budget
+from slo.budget import BlindPolicy, Budget
 from slo.burn import Standing
 from slo.burn_catalogue import Severity
 from slo.counts import Counts
 from slo.evaluation import Facts, evaluate
 from slo.gates import Gate
 from slo.objective import AlertCondition, AlertPolicy, ConditionKind
-from slo.telemetry_state import Heartbeats, ProbeSays, State
+from slo.telemetry_state import Blind, BlindCause, Heartbeats, ProbeSays, State
 from slo.watched import Watched, watched
 
 PAGE, TICKET = Severity.PAGE, Severity.TICKET
@@ -175,6 +175,25 @@ def test_the_budget_of_a_part_of_the_past_is_no_reason_to_wake_anybody() -> None
 @pytest.mark.parametrize(("seen", "cause"), [(Heartbeats.NOT_COUNTED, "counting"), (Heartbeats.FRESH, None)])
 def test_who_is_blind_names_the_cause(seen: Heartbeats, cause: str | None) -> None:
     assert evaluate(watched(objective(0.999)), Facts(at_s=0, windows={}, seen=seen)).blind_cause == cause
+
+
+@pytest.mark.parametrize(
+    ("policy", "judged", "bad"),
+    [
+        pytest.param(BlindPolicy.EXCLUDE, 1_000, 10, id="left out"),
+        pytest.param(BlindPolicy.COUNT_BAD, 1_500, 510, id="three of 30 days, of 5,000 requests that were expected"),
+    ],
+)
+def test_the_time_that_nobody_saw_is_left_out_or_bad(policy: BlindPolicy, judged: int, bad: int) -> None:
+    one = watched(replace(objective(0.9), blind_policy=policy))
+    windows = {30 * DAY_S: Counts(eligible=1_000, bad=10)}
+    blind = (Blind(start_s=0, end_s=3 * DAY_S, cause=BlindCause.COLLECTOR),)
+    found = evaluate(one, Facts(at_s=5 * DAY_S, windows=windows, blind=blind, expected=5_000.0))
+    unknown = evaluate(one, Facts(at_s=5 * DAY_S, windows=windows, blind=blind))
+
+    assert (found.budget.judged, found.budget.bad, found.blind_minutes) == (judged, bad, 3 * 1_440)
+    assert unknown.budget.judged == 1_000, "where nothing is expected nothing is missing"
+    assert found.burn[30 * DAY_S] == pytest.approx(0.1), "burn rates are of what was seen"
 
 
 def own(kind: ConditionKind, threshold: float, lookback_s: int | None = None) -> Watched:

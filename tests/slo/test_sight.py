@@ -9,10 +9,12 @@ from engine_rig import objective
 from slo.buckets import Bucket
 from slo.counts import Counts
 from slo.errors import CountsError
+from slo.evaluation import evaluate
 from slo.objective import Traffic
 from slo.sight import (
     Heard,
     Sight,
+    as_seen_last,
     blind,
     buckets_of,
     facts,
@@ -20,9 +22,10 @@ from slo.sight import (
     heard_of,
     lags_s,
     probes_of,
+    seen,
     windows_of,
 )  # fmt: skip
-from slo.telemetry_state import Heartbeats, ProbeSays
+from slo.telemetry_state import Blind, Heartbeats, ProbeSays
 from slo.watched import watched
 from telemetry.histogram import index
 
@@ -58,6 +61,47 @@ def test_what_is_still_being_counted_is_not_seen_whoever_is_heard() -> None:
     assert facts(ONE, GROUP, sight(heard=heard, behind=frozenset({"chat"})), 300).seen is Heartbeats.NOT_COUNTED
     assert facts(ONE, GROUP, sight(heard=heard, since_s={"chat": AT_S - 60}), 300).counted_s == 60
     assert facts(ONE, GROUP, sight(heard=heard), 300).counted_s is None
+
+
+def test_while_nobody_looks_the_budget_is_that_of_the_last_instant_that_was_seen() -> None:
+    heard = {"chat": Heard(expected=1, fresh=1)}
+    seen_s = AT_S - 90
+    last = evaluate(ONE, facts(ONE, GROUP, sight(heard=heard, at_s=seen_s), 300))
+    found = [last]
+    for at_s in (AT_S - 60, AT_S - 30):
+        found.append(evaluate(ONE, as_seen_last(facts(ONE, GROUP, sight(at_s=at_s, windows={}), 300), found[-1])))
+    found.append(evaluate(ONE, as_seen_last(blind(AT_S), found[-1])))
+
+    assert last.budget.judged == 9
+    assert {one.budget for one in found} == {last.budget}
+    assert [one.as_of_s for one in found] == [seen_s] * 4
+    now = facts(ONE, GROUP, sight(heard=heard), 300)
+    assert as_seen_last(now, last) == now
+    assert evaluate(ONE, as_seen_last(blind(AT_S), None)).budget.sli is None, "never 100 %"
+
+
+def test_the_time_that_nobody_saw_is_that_of_the_period_and_the_endpoint() -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def unseen(endpoint: str, since_s: int, until_s: int) -> tuple[Blind, ...]:
+        asked.append((endpoint, since_s, until_s))
+        return ()
+
+    facts(ONE, GROUP, sight(blind=unseen), 300)
+    facts(ONE, "{}", sight(blind=unseen), 600)
+
+    assert asked == [("chat", AT_S - 300, AT_S), ("", AT_S - 600, AT_S)]
+
+
+@pytest.mark.parametrize(
+    ("fresh", "expected"),
+    [((1, 0), ["chat", ""]), ((0, 0), []), ((1, 1), ["chat", "code", ""])],
+    ids=["one", "none", "all"],
+)
+def test_everything_together_is_seen_if_anything_is(fresh: tuple[int, int], expected: list[str]) -> None:
+    chat, code = (Heard(expected=1, fresh=n) for n in fresh)
+
+    assert seen({"chat": chat, "code": code}) == expected
 
 
 def test_counts_that_cannot_be_are_refused() -> None:

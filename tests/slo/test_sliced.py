@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo.buckets import Bucket, in_window, slices
-from slo.budget import EmptySlice, ratio_timeslices, timeslices
+from slo.budget import BlindPolicy, EmptySlice, ratio_timeslices, timeslices
 from slo.counts import Counts
 from slo.objective import Budgeting
 from slo.sliced import SLICE_S, is_sliced, slice_s, sliced_budget
+from slo.telemetry_state import Blind, BlindCause
 
 ONE = replace(objective("chat", target=0.9), budgeting=Budgeting.TIMESLICES, slice_s=120, slice_target=0.5)
 SUMS = {0: Counts(eligible=10, bad=6), 240: Counts(eligible=10, bad=5)}
@@ -32,6 +33,33 @@ def test_the_mean_of_ratios_weighs_slices_alike() -> None:
 
     assert sliced_budget(mean, sums, 0, 240).sli == pytest.approx(0.75)
     assert sliced_budget(mean, sums, 0, 240).sli_by_requests == pytest.approx(0.50495, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("policy", "judged", "bad"),
+    [
+        pytest.param(BlindPolicy.EXCLUDE, 2, 1, id="not judged"),
+        pytest.param(BlindPolicy.COUNT_BAD, 4, 3, id="bad"),
+    ],
+)
+def test_a_slice_that_was_seen_in_part_is_never_good(policy: BlindPolicy, judged: int, bad: int) -> None:
+    """Bad, empty, good, empty: the first, of which a part was seen, is bad all the same; the last was seen whole."""
+    unseen = [
+        Blind(start_s=90, end_s=150, cause=BlindCause.STORE),
+        Blind(start_s=240, end_s=270, cause=BlindCause.STORE),
+    ]
+    found = sliced_budget(replace(ONE, blind_policy=policy), SUMS, 0, 599, blind=unseen)
+
+    assert (found.judged, found.bad, found.blind) == (judged, bad, 2)
+
+
+def test_what_nobody_saw_before_and_after_the_period_is_no_part_of_it() -> None:
+    unseen = [
+        Blind(start_s=-600, end_s=0, cause=BlindCause.STORE),
+        Blind(start_s=480, end_s=900, cause=BlindCause.STORE),
+    ]
+
+    assert sliced_budget(ONE, SUMS, 0, 599, blind=unseen) == sliced_budget(ONE, SUMS, 0, 599)
 
 
 def test_only_what_is_judged_slice_by_slice_is_asked_for() -> None:

@@ -14,12 +14,14 @@ from slo.telemetry_state import (
     EFFECTS,
     STALE_S,
     STATES,
+    Blind,
     BlindCause,
     Heartbeats,
     NoTraffic,
     ProbeSays,
     State,
     assess,
+    blind_s,
     blind_severity,
     heartbeats,
     no_traffic_severity,
@@ -122,6 +124,12 @@ def test_no_traffic_alerts_only_where_it_is_asked() -> None:
     assert no_traffic_severity(NoTraffic(), 1e9) is None
     assert no_traffic_severity(NoTraffic(alert_after_s=1_800), 1_799) is None
     assert no_traffic_severity(NoTraffic(alert_after_s=1_800), 1_800) == "ticket"
+
+
+def test_the_time_that_nobody_looked_is_the_sum_of_its_spans() -> None:
+    spans = [Blind(start_s=at_s, end_s=at_s + 90, cause=BlindCause.STORE) for at_s in (0, 300)]
+
+    assert [blind_s(spans), blind_s([])] == [180, 0]
 
 
 def test_every_blind_state_can_name_its_cause() -> None:

@@ -10,6 +10,7 @@ from engine_rig import DAY_S, Rig
 from slo.alert_moves import AlertState
 from slo.counting import LATE_EVERY_S
 from slo.engine import Engine
+from slo.evaluation import Evaluated
 from slo.ledger import Ledger
 from slo.objective import Rolling
 from slo.reader import Reader
@@ -66,6 +67,13 @@ def state(one: Rig, alertname: str, severity: str = "page") -> AlertState | None
     return found[0] if found else None
 
 
+def found(one: Rig) -> Evaluated:
+    """The only objective and group, as it was evaluated last."""
+    (judged,) = one.engine.view.judged
+    assert judged.found is not None
+    return judged.found
+
+
 def test_silence_of_the_telemetry_is_no_calm(rig: Made) -> None:
     """slo.md A6: heartbeats stop while the alert fires: it stands, and the blindness is told."""
     one = rig()
@@ -101,6 +109,33 @@ def test_a_store_that_is_gone_blinds_and_its_return_heals(rig: Made, reader: Sto
         parameters={"slo": one.name},
     )
     assert {"alertname": "SLOBlind"} in reader.query(told), "what could not be kept then is kept now"
+
+
+def test_what_nobody_saw_is_listed_and_remembered_until_somebody_tells_of_it(rig: Made) -> None:
+    """The store is gone for three minutes; the collector is heard all the time, and falls silent after that."""
+    one = rig()
+    one.live(20, 10, steps=3)
+    judged, at_s = one.engine.view.judged, one.engine.view.at_s
+    before = found(one)
+    one.ledger.close()
+    one.engine = one.started(Store("http://127.0.0.1:1", request_s=1))
+    one.engine.view = replace(one.engine.view, judged=judged)
+    for _ in range(6):
+        one.now_s += 30
+        one.beat()
+        one.go(0)
+    gone = found(one)
+    one.restart()
+    one.go(30)
+    again = found(one)
+    one.beat()
+    one.go(3_900)
+    late = found(one)
+
+    assert (gone.as_of_s, gone.budget) == (before.as_of_s, before.budget)
+    assert [(span.start_s, span.length_s, span.cause) for span in again.facts.blind] == [(at_s, 180, BlindCause.STORE)]
+    assert again.blind_minutes == 3
+    assert {span.cause for span in late.facts.blind} == {BlindCause.COLLECTOR}
 
 
 def test_requests_that_hang_page_although_nothing_ends(rig: Made) -> None:
