@@ -53,7 +53,8 @@ def objective(good: str, only: str) -> Objective:
     ("slow", "n", "sound", "naive"),
     [
         (1, 60, SILENT, PAGE),
-        (3, 100, SILENT, PAGE),
+        (2, 100, SILENT, PAGE),
+        (3, 100, PAGE, PAGE),
         (12, 1_000, SILENT, PAGE),
         (15, 1_000, SILENT, PAGE),
         (16, 1_000, PAGE, PAGE),
