@@ -30,6 +30,9 @@ class About:
 
 _CLASS = "HTTP status share >= 0.5 % and 5 times the day before; errors in a stream and time-outs ride on 200"
 
+_PRICE = "price of a GPU hour, USD; must be set, else what a token costs is unknown"
+_GPUS = "GPUs of one replica; without it those that are sampled"
+
 
 def _class(of: str, what: str, severity: str, misleads: str = _CLASS) -> About:
     return About(
@@ -123,11 +126,27 @@ ABOUT: Mapping[str, About] = {
         default="cost per token 30 % above the median of 7 nights by more than traffic explains; ticket",
         misleads="today / yesterday > 1.3; a quiet night dilutes fixed cost",
         threshold="share above usual, 0.3",
+        options={
+            "gpu_usd_per_hour": _PRICE,
+            "gpus_per_replica": _GPUS,
+            "prefill_tokens_per_s": "input tokens that one replica reads in a second; must be set",
+            "decode_tokens_per_s": "output tokens that one replica makes in a second; must be set",
+            "headroom": "replicas kept over those needed, 1.24",
+            "rho_max": "share of its time that a replica may work, 0.85",
+            "replicas_min": "replicas that are always there, 1",
+        },
     ),
     "wasting_compute": About(
         seed="S3",
         default="P99 proven 10 % up within equal prompts, cost per token flat, cost per token in time up; ticket",
         misleads="P99 +10 % and cost within 5 %; longer inputs raise P99 honestly",
+        threshold="share by which P99 rises, 0.1",
+        options={
+            "gpu_usd_per_hour": _PRICE,
+            "gpus_per_replica": _GPUS,
+            "anchor_s": "limit of the time to first token, seconds, 1.0",
+            "anchor_s_per_token": "more of it for each input token, seconds, 0.0002",
+        },
     ),
     "queue_depth": About(
         seed="S3",

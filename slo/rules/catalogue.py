@@ -10,6 +10,7 @@ from typing import Protocol
 
 from slo.objective import Objective
 from slo.rules.about import ABOUT, About
+from slo.rules.cost import CostJumpRule
 from slo.rules.drift import P99DriftRule
 from slo.rules.engines import KvThrashRule, StalledEngineRule
 from slo.rules.error_peak import ErrorPeakRule
@@ -25,6 +26,7 @@ from slo.rules.speed import ThroughputBelowExpectedRule
 from slo.rules.tail import TailSpreadRule
 from slo.rules.telemetry_self import TelemetrySelfRule
 from slo.rules.waiting import QueueDepthRule
+from slo.rules.waste import WastingComputeRule
 from slo.words import span
 
 
@@ -46,6 +48,8 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.OOM: OomRule,
     RuleId.THROUGHPUT_BELOW_EXPECTED: ThroughputBelowExpectedRule,
     RuleId.GPU_BAND: GpuBandRule,
+    RuleId.COST_JUMP: CostJumpRule,
+    RuleId.WASTING_COMPUTE: WastingComputeRule,
     RuleId.QUEUE_DEPTH: QueueDepthRule,
     RuleId.STALLED_ENGINE: StalledEngineRule,
     RuleId.KV_THRASH: KvThrashRule,
