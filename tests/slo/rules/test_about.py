@@ -15,7 +15,7 @@ def test_a_line_says_where_it_comes_from_and_where_the_naive_reading_misleads(na
     one = ABOUT[name]
 
     assert one.seed in {"S0", "S1", "S2", "S3", "S4", "slo.md 3", "slo.md 14"}
-    assert one.default.endswith(("page", "ticket", "(page)", "from 7 d on", "baseline"))
+    assert "page" in one.default or "ticket" in one.default
     assert one.misleads
     assert not any("|" in text for text in (one.default, one.misleads, one.threshold, *one.options.values()))
     assert all(option.isidentifier() for option in one.options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from statistics import pvariance
+from typing import Any
 
 import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
@@ -32,7 +33,7 @@ READINGS: tuple[Callable[[RequestRecord], bool], ...] = (
 
 
 def test_every_span_is_counted_as_the_rows_say(stored: Stored) -> None:
-    rows = stored.reader.query(failures(SPANS, CLASSES))
+    rows: list[Any] = [*stored.reader.query(failures(SPANS, CLASSES))]
     users = [one for one in stored.records if one.traffic == "user"]
     series = sorted({(one.endpoint, one.model) for one in users})
 
@@ -44,13 +45,13 @@ def test_every_span_is_counted_as_the_rows_say(stored: Stored) -> None:
         counted = [[one for one in of if one.eligible in {Eligibility.GOOD, Eligibility.BAD}] for of in within]
         assert row["eligible"] == [len(of) for of in counted]
         failed = [[sum(map(is_it, of)) for is_it in READINGS] for of in within]
-        assert [one[:1] + one[2:] for one in row["failed"]] == [one[:1] + one[2:] for one in failed]  # type: ignore[attr-defined]
-        assert all(one[1] <= exact[1] for one, exact in zip(row["failed"], failed, strict=True))  # type: ignore[call-overload]
-    assert any(row["failed"][-1][0] for row in rows), "else nothing was shown"  # type: ignore[index]
+        assert [one[:1] + one[2:] for one in row["failed"]] == [one[:1] + one[2:] for one in failed]
+        assert all(one[1] <= exact[1] for one, exact in zip(row["failed"], failed, strict=True))
+    assert any(row["failed"][-1][0] for row in rows), "else nothing was shown"
 
 
 def test_the_squares_give_the_variance_of_the_minutes(stored: Stored) -> None:
-    row = next(iter(stored.reader.query(failures(SPANS, CLASSES))))
+    row: Any = next(iter(stored.reader.query(failures(SPANS, CLASSES))))
     own = [one for one in stored.records if (one.endpoint, one.model) == (row["endpoint"], row["model"])]
     minutes = (UNTIL_S - SINCE_S) // MINUTE_S
     by_minute = [0] * minutes
@@ -59,13 +60,13 @@ def test_the_squares_give_the_variance_of_the_minutes(stored: Stored) -> None:
             by_minute[(one.ended_at // 1000 - SINCE_S) // MINUTE_S] += 1
     mean = sum(by_minute) / minutes
 
-    assert row["squares"][0] / minutes - mean * mean == pytest.approx(pvariance(by_minute))  # type: ignore[index]
+    assert row["squares"][0] / minutes - mean * mean == pytest.approx(pvariance(by_minute))
 
 
 def test_a_span_without_a_row_holds_noughts(stored: Stored) -> None:
-    row = stored.reader.query(failures((*SPANS, (0, MINUTE_S)), CLASSES))[0]
+    row: Any = stored.reader.query(failures((*SPANS, (0, MINUTE_S)), CLASSES))[0]
 
-    assert (row["n"][-1], row["failed"][-1], row["squares"]) == (0, [0] * 5, [0] * 5)  # type: ignore[index]
+    assert (row["n"][-1], row["failed"][-1], row["squares"]) == (0, [0] * 5, [0] * 5)
 
 
 def test_as_many_spans_as_are_allowed_are_one_question(stored: Stored) -> None:
