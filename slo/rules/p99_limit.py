@@ -3,7 +3,7 @@
 What a request may take is the option `sla_s`, and to its first token `ttft_s`; else what the objectives of its endpoint
 say (`slo.limits`); else 0.8 s for a whole request, as long as answers have 200 tokens in the mean or fewer. Longer ones
 need a limit of their own, and until they have one nothing is known. Without any, the time to the first token is not
-looked at. Failed requests count as slow.
+looked at. Failed requests count as slow, and so do those whose client waited longer for a first output, and left.
 
 Sound: as `slo.lasting.p99`, over the last minute, 5 min and 1 h. Naive: the P99 of 5 min is above 1.1 times the limit;
 of 60 requests it is the slowest one.
@@ -117,10 +117,13 @@ def _unknown(row: Row, figure: str) -> Found:
 
 def _counts(row: Row, figure: str, at: int, slow_us: float) -> Counts:
     """Return the requests of a span, and those that are slower than a limit for certain, or failed."""
-    histogram: Mapping[int, int] = row[f"{figure}_h"][at]
-    slow = sum(n for bucket, n in histogram.items() if bucket > index(int(slow_us)))
-    bad = slow + int(row["bad"][at])
-    return Counts(eligible=max(bad, int(row["eligible"][at])), bad=bad)
+    slow, left = (_above(row[name][at], slow_us) for name in (f"{figure}_h", "abandon_h"))
+    bad = slow + left + int(row["bad"][at])
+    return Counts(eligible=max(bad, int(row["eligible"][at]) + left), bad=bad)
+
+
+def _above(histogram: Mapping[int, int], limit_us: float) -> int:
+    return sum(n for bucket, n in histogram.items() if bucket > index(int(limit_us)))
 
 
 def _share(counts: Counts) -> str:

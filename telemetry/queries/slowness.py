@@ -13,7 +13,8 @@ def slowness(spans: Sequence[Span]) -> Question:
     """Ask how long the requests of users took in each of several spans, by endpoint and model.
 
     Rows: `endpoint`, `model`, and arrays with one element per span: `n` (requests), `eligible` (good and bad), `bad`,
-    `tokens_out`, `ttft_h` and `e2e_h` (bucket to successful requests).
+    `tokens_out`, `ttft_h` and `e2e_h` (bucket to successful requests), `abandon_h` (bucket to requests that their client
+    left before any output, by how long it waited).
 
     Args:
         spans: Whole minutes, at least one.
@@ -30,7 +31,7 @@ def _text(spans: int) -> str:
         columns=[
             *("endpoint", "model"),
             *(by_span(_summed("sumIf", of), spans, name) for name, of in sums.items()),
-            *(by_span(_summed("sumMapIf", f"s.{name}"), spans, name) for name in ("ttft_h", "e2e_h")),
+            *(by_span(_summed("sumMapIf", f"s.{name}"), spans, name) for name in ("ttft_h", "e2e_h", "abandon_h")),
         ],
         source="inferometer.r_1m AS s",
         where=OF_ALL,

@@ -33,6 +33,7 @@ def made(
         "tokens_out": [of * tokens_out for _, of in spans],
         "e2e_h": histograms if figure == "e2e" else calm,
         "ttft_h": histograms if figure == "ttft" else calm,
+        "abandon_h": [build([])] * 3,
     }
 
 
@@ -82,6 +83,15 @@ def test_both_readings_are_put_into_words() -> None:
 def test_failed_requests_are_slow_and_a_hiccup_is_over_when_the_last_minute_is() -> None:
     assert found(made(0, 1_000, bad=16))["e2e"].sound is PAGE
     assert found(made(30, 1_000, last=(0, 50)))["e2e"].sound is SILENT
+
+
+def test_clients_that_waited_too_long_and_left_are_slow() -> None:
+    """slo.md 3: cancelled before the first token, elapsed above the limit: bad; below it: excluded."""
+    left = [build([SLOW_US] * 17 + [FAST_US] * 50)] * 3
+    one = found({**made(0, 1_000), "abandon_h": left})["e2e"]
+
+    assert (one.sound, one.bad) == (PAGE, 17)
+    assert "17 of 1017" in one.words["summary"]
 
 
 def test_what_may_be_fast_enough_is_not_slow() -> None:

@@ -28,3 +28,7 @@ def test_every_span_is_counted_as_the_rows_say(stored: Stored) -> None:
         assert row["tokens_out"] == [sum(one.tokens_out or 0 for one in of) for of in within]
         assert row["e2e_h"] == [build(one.e2e_us for one in of if one.e2e_us is not None) for of in fine]
         assert row["ttft_h"] == [build(one.ttft_us for one in of if one.ttft_us is not None) for of in fine]
+        left = [
+            [one for one in of if one.outcome is Outcome.CLIENT_CANCELLED and not one.n_out_events] for of in within
+        ]
+        assert row["abandon_h"] == [build(one.elapsed_us for one in of) for of in left]
