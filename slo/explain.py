@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from slo import explain_around, explain_words
 from slo.alarms import Judged
 from slo.alert import Alert
+from slo.asking import counted_flows
 from slo.burn_catalogue import Severity
 from slo.contributors import endpoints, top_contributors
 from slo.evaluation import Evaluated
@@ -23,12 +24,15 @@ from slo.notice import ANNOTATIONS_BYTES_MAX
 from slo.objective import counted
 from slo.outage import SHORT_S
 from slo.sight import Row
+from slo.stages import times
 from slo.watched import HOUR_S, Watched
+from slo.wholes import Flow
 from telemetry.errors import StoreError, StoreUnreachableError
 from telemetry.queries import Question, around, bad_events
 from telemetry.queries.asked import Dim
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.excess import contributors_of
+from telemetry.queries.flow_times import flow_times
 from telemetry.store import Store
 
 EXPLAIN_S_MAX = 5.0
@@ -39,6 +43,7 @@ AROUND_S, CHANGED_S = 300, HOUR_S
 """How far back GPUs and engines are looked at, and changes."""
 LIMITS_S: Mapping[str, float] = {
     "impact": 1.0,
+    "stages": 1.0,
     "error_classes": 1.0,
     "top_contributors": 2.0,
     "changes": 0.5,
@@ -105,7 +110,7 @@ class _Explainer:
         return words | {"detail": explain_words.detail(facts | about, min(room, DETAIL_BYTES_MAX))}
 
     def _part(self, name: str, case: "_Case") -> Part | None:
-        """Return what was found out; None if nothing was, which the case then names."""
+        """Return what was found out; None if nothing was, which the case then names, or there is nothing to ask."""
         try:
             return _PARTS[name](lambda question: self._asked(name, question), case)
         except Exception:  # noqa: BLE001 -- one part must not cost the others
@@ -203,6 +208,15 @@ def _contributors(ask: _Ask, case: _Case) -> Part:
     return top_contributors(rows)
 
 
+def _stages(ask: _Ask, case: _Case) -> Part | None:
+    """Return how long flows and their stages took; None of an objective that has no stages."""
+    objective, scope = case.watched.objective, case.scope
+    if not isinstance(objective.whole, Flow) or not objective.whole.stages:
+        return None
+    rows = ask(flow_times(counted_flows(objective), scope.since_ms, scope.until_ms, scope.group))
+    return explain_words.stages(times(rows, objective.whole.stages, objective.whole.budget_s))
+
+
 _CHANGES: Mapping[str, tuple[Callable[..., Question], Callable[[Sequence[Row]], list[Change]]]] = {
     "markers": (around.marked, explain_around.of_markers),
     "engines": (around.engine_changes, explain_around.of_engines),
@@ -229,8 +243,9 @@ def _around(case: _Case) -> tuple[Sequence[str], int, int]:
     return case.endpoints, (case.at_s - AROUND_S) * 1000, case.at_s * 1000
 
 
-_PARTS: Mapping[str, Callable[[_Ask, _Case], Part]] = {
+_PARTS: Mapping[str, Callable[[_Ask, _Case], Part | None]] = {
     "impact": _impact,
+    "stages": _stages,
     "error_classes": lambda ask, case: explain_words.error_classes(ask(bad_events.endings(case.scope))),
     "top_contributors": _contributors,
     "changes": _changes,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from slo.sight import Row
+from slo.stages import UPPER_BOUND, Times, slowest, upper_bound_s
 from slo.words import span
 from telemetry.queries.bad_events import PHASES
 
@@ -101,6 +102,23 @@ def exemplars(rows: Sequence[Row], at_s: int) -> Part:
     return Part(words="; ".join(said) or "no bad request has ended", facts=facts)
 
 
+def stages(found: Sequence[Times]) -> Part:
+    """Say which stage of flows takes most time beyond its budget, and how long flows take, the flow itself first."""
+    most, whole = slowest(found), next((one for one in found if not one.name), None)
+    words = "no stage is over its budget"
+    if most:
+        one, ratio = most
+        words = (
+            f"most time over budget: stage {clean(one.name)}, {share(ratio)} of all stages'"
+            f" ({seconds(one.over_s)} beyond {seconds(one.budget_s)} in {one.n} flows)"
+        )
+    if whole:
+        words += f". P99 of {whole.n} flows: {_told(whole.p99_s)}; P99s of their stages add up to"
+        words += f" {_told(upper_bound_s(found))}: {UPPER_BOUND}"
+    facts = [{name: getattr(one, name) for name in Times.__slots__} for one in found]
+    return Part(words=words, facts=facts)
+
+
 def detail(facts: Mapping[str, object], bytes_max: int = DETAIL_BYTES_MAX) -> str:
     """Return facts as JSON that is short enough; the longest lists lose their ends, and `cut` counts what they lost."""
     left: dict[str, object] = {name: [*_items(value)] if _is_list(value) else value for name, value in facts.items()}
@@ -145,6 +163,10 @@ def seconds(value: float) -> str:
 def rounded(value: float | None) -> float | None:
     """Return a number with four digits."""
     return None if value is None else float(f"{value:.4g}")
+
+
+def _told(p99_s: float | None) -> str:
+    return "endless" if p99_s is None else seconds(p99_s)
 
 
 def _is_list(value: object) -> bool:

@@ -11,6 +11,7 @@ from slo.alert_states import Record
 from slo.burn_catalogue import Severity
 from slo.evaluation import Evaluated
 from slo.watched import HOUR_S, Watched
+from slo.wholes import events
 
 _DAY_S = 86_400
 
@@ -30,7 +31,7 @@ def burn_words(one: Watched, found: Evaluated, severity: Severity, group: Mappin
     if len(spoken) > 1:
         words["also_true"] = ", ".join(reading.rule.name for reading in spoken[1:])
     counts = found.facts.over(HOUR_S)
-    words["impact"] = f"{counts.bad} of {counts.eligible} requests of the last hour were bad"
+    words["impact"] = f"{counts.bad} of {counts.eligible} {events(one.objective.whole)} of the last hour were bad"
     if found.facts.overdue:
         words["impact"] += f", {found.facts.overdue} of them wait for too long now"
     words["coverage"] = f"{found.facts.coverage_ratio:.3g}"
@@ -38,12 +39,12 @@ def burn_words(one: Watched, found: Evaluated, severity: Severity, group: Mappin
 
 
 def budget_words(one: Watched, found: Evaluated) -> str:
-    """Return what is left of the budget, as a share and in requests."""
+    """Return what is left of the budget, as a share and in what is counted."""
     left = found.budget
     if left.remaining is None:
         return "unknown: nothing was counted"
     allowed = (1 - one.objective.target) * left.judged
-    return f"{left.remaining:.1%} of {span(one.objective.period_s)}, {left.remaining * allowed:.0f} bad requests"
+    return f"{left.remaining:.1%} of {span(one.objective.period_s)}, {left.remaining * allowed:.0f} bad {events(one.objective.whole)}"
 
 
 def silence_words(found: Evaluated) -> str:

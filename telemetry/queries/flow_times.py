@@ -7,12 +7,18 @@ that counts nowhere, is left out. Percentiles are nearest rank, X_(ceil(p * n));
 Source: spec/slo.md 2 (stage P50, P95, P99 from flow records), 3 (percentiles).
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from telemetry.queries.asked import Dim
 from telemetry.queries.bounds import GOOD
 from telemetry.queries.flows import EXCUSED, CountedFlows, flows
 from telemetry.queries.question import PAGE_S, Question, Select
 
 
-def flow_times(one: CountedFlows, since_ms: int, until_ms: int) -> Question:
+def flow_times(
+    one: CountedFlows, since_ms: int, until_ms: int, group: Mapping[Dim, str] = MappingProxyType({})
+) -> Question:
     """Ask how long the flows took whose outcome became known in [since, until), and each of their stages.
 
     Rows: `stage` (0 is the flow itself, k the k-th of `stages`), `n`, `done` (how many were done), `p50_s`, `p95_s`,
@@ -23,6 +29,7 @@ def flow_times(one: CountedFlows, since_ms: int, until_ms: int) -> Question:
         one: The objective, with its stages.
         since_ms: Start of the window, unix milliseconds.
         until_ms: End, excluded.
+        group: Value of each dimension, among those that the objective is grouped by, that the flows are to have.
 
     Raises:
         ValueError: The budget is not above 0 and at most `flows.BUDGET_S_MAX`.
@@ -32,7 +39,10 @@ def flow_times(one: CountedFlows, since_ms: int, until_ms: int) -> Question:
     took = Select(
         columns=[f"arrayJoin({_TIMES}) AS took", "took.1 AS stage", "took.2 AS took_s", "took.3 AS waited_s"],
         source=known,
-        where=[f"NOT (is_done = 0 AND ({EXCUSED}))"],
+        where=[
+            f"NOT (is_done = 0 AND ({EXCUSED}))",
+            *(f"of_{dim.value} = {{group_{dim.value}:String}}" for dim in Dim if dim in group),
+        ],
     )
     found = Select(
         columns=[
@@ -45,7 +55,8 @@ def flow_times(one: CountedFlows, since_ms: int, until_ms: int) -> Question:
         group_by=["stage"],
         order_by=["stage"],
     )
-    return Question(sql=found.text(), parameters={**values, "budgets": budgets_s}, seconds_max=PAGE_S)
+    chosen = {f"group_{dim.value}": value for dim, value in group.items()}
+    return Question(sql=found.text(), parameters={**values, **chosen, "budgets": budgets_s}, seconds_max=PAGE_S)
 
 
 def _percentile(percent: int) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import count
 from typing import Any, cast
 
@@ -10,6 +11,9 @@ from explain_rig import AT_S, DAY_S, Traffic, case, deploy
 
 from slo.explain import EXPLAIN_S_MAX, LIMITS_S, LINK_CHARACTERS_MAX, WINDOW_S_MAX, explainer
 from slo.explain_words import DETAIL_BYTES_MAX
+from slo.expression import parse
+from slo.stages import Stage
+from slo.wholes import Flow
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.samples import EngineSample, GpuRow
 from telemetry.store import Store
@@ -17,6 +21,8 @@ from telemetry.testing.store_process import StoreProcess
 
 HOSTILE = ("'; DROP TABLE requests; --", "{x:String}", "a\tb\nc\r\0", "\u202e", "<script>&", "ä€😀", '"\\', "x" * 300)
 UI = "http://ui.example"
+PARTS = [name for name in LIMITS_S if name != "stages"]
+"""What is asked of an objective without stages."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +43,9 @@ def world(process: StoreProcess) -> Store:
     for name in HOSTILE:
         traffic.add(HOSTILE[0], 20, {"replica": name, "model": name, "tenant": name, "ttft_us": 4_000_000})
     traffic.add(HOSTILE[0], 400, {"replica": "fine", "model": "fine", "tenant": "fine"})
+    for flow in range(1, 5):
+        traffic.add("film", 1, {"flow_id": flow, "model": "image", "ttft_us": 2_550_000}, before_s=90)
+        traffic.add("film", 1, {"flow_id": flow, "model": "video", "ttft_us": 48_550_000}, before_s=40)
     writer = process.store("writer")
     traffic.store(writer)
     return writer
@@ -77,6 +86,27 @@ def test_long_prompts_are_named_where_the_replicas_are_all_alike(reader: Store) 
 
     assert "concentrated in input length 8192 to 16383 tokens (" in words["top_contributors"]
     assert "replica" not in words["top_contributors"]
+
+
+@pytest.mark.usefixtures("world")
+def test_the_stage_that_costs_a_flow_its_budget_is_named(reader: Store) -> None:
+    stages = (
+        Stage(name="image", match="model == 'image'", budget_s=3),
+        Stage(name="video", match="model == 'video'", budget_s=40),
+    )
+    whole = Flow(last=parse("model == 'video'"), budget_s=50, stages=stages)
+    judged, alert = case("film")
+    objective = replace(judged.watched.objective, whole=whole)
+    judged = replace(judged, watched=replace(judged.watched, objective=objective))
+    words = explainer(reader, UI, lambda: 0.0)(judged, alert)
+
+    assert words["stages"] == (
+        "most time over budget: stage video, 90.9 % of all stages' (40 s beyond 40 s in 4 flows)."
+        " P99 of 4 flows: 54 s; P99s of their stages add up to 54 s: upper bound, true only if all stages are slow"
+        " together"
+    )
+    assert [one["name"] for one in facts(words)["stages"]] == ["", "image", "video"]
+    assert "stages" not in told(reader, "film"), "of an objective without any"
 
 
 def test_a_gpu_that_throttles_comes_first(reader: Store, world: Store) -> None:
@@ -161,7 +191,7 @@ def test_a_question_that_takes_too_long_is_a_gap_and_the_rest_stands(reader: Sto
 
         assert name not in words
         assert name == words["explanation_gaps"]
-        assert {*LIMITS_S} - {name} <= set(words)
+        assert {*PARTS} - {name} <= set(words)
         assert [name] == facts(words)["gaps"]
 
 
@@ -171,14 +201,14 @@ def test_all_alerts_of_an_instant_share_one_budget(reader: Store) -> None:
     explain = explainer(reader, UI, lambda: next(clock))
     first, second = explain(*case("bad-replica")), explain(*case("bad-replica"))
 
-    assert ["impact", "error_classes", "top_contributors"] == [name for name in LIMITS_S if name in first]
-    assert ", ".join(LIMITS_S) == second["explanation_gaps"]
+    assert ["impact", "error_classes", "top_contributors"] == [name for name in PARTS if name in first]
+    assert ", ".join(PARTS) == second["explanation_gaps"]
 
 
 def test_a_store_that_is_gone_is_asked_once() -> None:
     words = explainer(Store("http://127.0.0.1:1"), UI, lambda: 0.0)(*case("bad-replica"))
 
-    assert ", ".join(LIMITS_S) == words["explanation_gaps"]
+    assert ", ".join(PARTS) == words["explanation_gaps"]
     assert {"link", "method", "explanation_gaps", "detail"} == set(words)
 
 

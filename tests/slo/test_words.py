@@ -1,5 +1,7 @@
 """Tests of slo.words."""
 
+from dataclasses import replace
+
 import pytest
 from histories import failing, objective
 
@@ -7,7 +9,9 @@ from slo.alert_states import Record
 from slo.burn_catalogue import Severity
 from slo.counts import Counts
 from slo.evaluation import Facts, evaluate
+from slo.expression import parse
 from slo.watched import watched
+from slo.wholes import Flow
 from slo.words import budget_words, burn_words, silence_words, span, with_state
 
 ONE = watched(objective(0.999))
@@ -23,6 +27,14 @@ def test_an_alert_says_what_burns_and_what_is_left() -> None:
     assert words["impact"] == "72000 of 72000 requests of the last hour were bad"
     assert words["budget_left"] == "-38.9% of 30d, -20160 bad requests"
     assert words["burn"].startswith("1m: 1e+03, 5m: 1e+03, 30m: 1e+03, 1h: 1e+03")
+
+
+def test_what_is_counted_has_its_name() -> None:
+    flows = watched(replace(ONE.objective, whole=Flow(last=parse("ok"), budget_s=60)))
+    found = evaluate(flows, failing(flows, 600, 1.0, 3_600))
+
+    assert burn_words(flows, found, Severity.PAGE, {})["impact"] == "72000 of 72000 flows of the last hour were bad"
+    assert budget_words(flows, found) == "-38.9% of 30d, -20160 bad flows"
 
 
 def test_requests_that_wait_are_named() -> None:
