@@ -181,8 +181,9 @@ ABOUT: Mapping[str, About] = {
     ),
     "quality_canary": About(
         seed="slo.md 14",
-        default="repetition, NaN outputs, empty answers, or outputs 40 % shorter; ticket",
-        misleads="status 200 and good latencies",
+        default="more repetition or empty answers, NaN, or outputs proven 40 % shorter than in the same hour; ticket",
+        misleads="requests with a status of 5xx >= 0.5 %; bad answers come with 200 and good latencies",
+        threshold="share by which the mean length has fallen, 0.4",
     ),
     "replica_outlier": About(
         seed="slo.md 14",

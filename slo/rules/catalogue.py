@@ -21,6 +21,7 @@ from slo.rules.load import TtftP99LoadTripleRule
 from slo.rules.outlier import ReplicaOutlierRule
 from slo.rules.p99_limit import P99LimitRule
 from slo.rules.prefix_cache import PrefixCacheCollapseRule
+from slo.rules.quality import QualityCanaryRule
 from slo.rules.rule import Rule, RuleId, Settings
 from slo.rules.speed import ThroughputBelowExpectedRule
 from slo.rules.tail import TailSpreadRule
@@ -53,6 +54,7 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.QUEUE_DEPTH: QueueDepthRule,
     RuleId.STALLED_ENGINE: StalledEngineRule,
     RuleId.KV_THRASH: KvThrashRule,
+    RuleId.QUALITY_CANARY: QualityCanaryRule,
     RuleId.REPLICA_OUTLIER: ReplicaOutlierRule,
     RuleId.TELEMETRY_SELF: TelemetrySelfRule,
     RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,

@@ -14,6 +14,7 @@ from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome
 from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, speeds, told
+from telemetry.queries.answers import answers_now, answers_usual, corrupted
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
@@ -179,6 +180,9 @@ OTHERS = {
     "replicas": replicas(0, 1),
     "collectors": collectors(0, 1),
     "unobserved": unobserved(0, 60_000),
+    "answers now": answers_now(0, 60_000),
+    "usual answers": answers_usual(0, 60_000),
+    "corrupted": corrupted(0, 1),
     "good answers": engine_life.good_answers(0, 1),
     "roll-up differences": queries.rollup_differences(0, 3_600_000),
 }
