@@ -44,7 +44,8 @@ def budget_words(one: Watched, found: Evaluated) -> str:
     if left.remaining is None:
         return "unknown: nothing was counted"
     allowed = (1 - one.objective.target) * left.judged
-    return f"{left.remaining:.1%} of {span(one.objective.period_s)}, {left.remaining * allowed:.0f} bad {events(one.objective.whole)}"
+    rest = f"{left.remaining * allowed:.0f} bad {events(one.objective.whole)}"
+    return f"{left.remaining:.1%} of {span(one.objective.period_s)}, {rest}"
 
 
 def silence_words(found: Evaluated) -> str:
