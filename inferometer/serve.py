@@ -23,6 +23,7 @@ from inferometer.errors import InferometerError
 from inferometer.log import to_stderr
 from inferometer.store_listen import served
 from inferometer.supervisor import Log
+from inferometer.trials import beyond
 from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Parts
@@ -120,6 +121,7 @@ async def _serve(config: ServeConfig, control: Control, reader: Store, listener:
         now_s=lambda: wall_ms() // 1000,
         new_id=lambda: uuid4().hex,
         built_in=lambda: control.built_in.last,
+        beyond=beyond(reader, config.channels),
     )
     app = application(parts, hosts_of(config.host, config.port), version("inferometer"))
     control.start()

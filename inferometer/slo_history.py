@@ -8,15 +8,15 @@ Source: spec/slo.md 15; spec/store.md 4.5.
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import cast
+from typing import Protocol, cast
 
 from inferometer.errors import ConfigurationError
-from inferometer.reading import Source
 from slo.heard_past import EXPECTED_S, Beat, gaps, overdue
 from slo.past import Known, Past, lead_s
 from slo.sight import Heard, group_of
 from slo.watched import Watched
 from slo.windows import BUCKET_S
+from telemetry.queries import Question
 from telemetry.queries.heard import heard
 from telemetry.queries.revisions import counted_span, revisions
 
@@ -27,6 +27,14 @@ _ROWS_AT_ONCE = 100_000
 _BEATS_S = 21_600
 
 
+class Rows(Protocol):
+    """What answers questions."""
+
+    def rows(self, question: Question) -> list[dict[str, object]]:
+        """Answer a question."""
+        ...
+
+
 class History:
     """What the store remembers of a time.
 
@@ -34,7 +42,7 @@ class History:
         notes: What is odd about it, for people.
     """
 
-    def __init__(self, where: Source, since_s: int, until_s: int) -> None:
+    def __init__(self, where: Rows, since_s: int, until_s: int) -> None:
         """Ask nothing yet of the time [since, until), unix seconds."""
         self.notes: list[str] = []
         self._where, self._since_s, self._until_s = where, since_s, until_s

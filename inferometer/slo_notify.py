@@ -56,11 +56,16 @@ def run(config: Config, name: str | None, output: str) -> int:
     chosen = [channel for channel in told if name in (None, channel.name)]
     if not chosen:
         raise ConfigurationError(f"found channel {name!r}; allowed: {', '.join(channel.name for channel in told)}")
-    now_s = wall_ms() // 1000
+    rows = tested(chosen, wall_ms() // 1000)
+    show(rows, COLUMNS, "test notices", output)
+    return 0 if all(row["result"] == Result.SENT.value for row in rows) else UNREACHABLE
+
+
+def tested(chosen: Sequence[Channel], now_s: int) -> list[dict[str, object]]:
+    """Tell channels that this is a test; returns what became of it, by `COLUMNS`, instance by instance."""
     lines = [line for channel in chosen for line in _lines(channel, now_s)]
     verdicts = asyncio.run(_all_said(lines, now_s))
-    show([_row(*pair) for pair in zip(lines, verdicts, strict=True)], COLUMNS, "test notices", output)
-    return 0 if all(verdict.result is Result.SENT for verdict in verdicts) else UNREACHABLE
+    return [_row(*pair) for pair in zip(lines, verdicts, strict=True)]
 
 
 def _lines(channel: Channel, now_s: int) -> Iterator[_Line]:

@@ -23,12 +23,14 @@ from slo.api_parts import Parts
 from slo.api_reply import ProblemError, refused
 from slo.api_rules import BuiltInsShown, RuleRoutes
 from slo.api_slos import SeriesShown, SloRoutes, SloWhole
+from slo.api_trials import TargetTestShown, TrialRoutes, WhatIfShown
 from slo.errors import DeskFullError, LedgerError, ObjectiveError
 from slo.gate import Gate, OverrideShown
 from slo.problem import Mistake, ProblemCode
 from slo.shown import SlosShown
 from slo.shown_adjustments import AdjustmentShown, AdjustmentsShown, AuditShown
 from slo.shown_alerts import AckShown, AlertShown, AlertsShown, MarkerShown, SilenceShown
+from slo.shown_backtest import BacktestShown
 from slo.shown_incidents import IncidentsShown, MaturityShown, MttrShown
 from slo.shown_rules import RulesShown
 from telemetry.errors import StoreError
@@ -66,6 +68,7 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/slos", of=SloRoutes.slos, model=SlosShown),
     Route(method="GET", path="/v1/slos/{name:path}/rules", of=SloRoutes.rules, model=RulesShown),
     Route(method="GET", path="/v1/slos/{name:path}/series", of=SloRoutes.series, model=SeriesShown),
+    Route(method="POST", path="/v1/slos/{name:path}/whatif", of=TrialRoutes.what_if, model=WhatIfShown),
     Route(method="GET", path="/v1/slos/{name:path}", of=SloRoutes.slo, model=SloWhole),
     Route(method="GET", path="/v1/rules", of=RuleRoutes.built_in, model=BuiltInsShown),
     Route(method="GET", path="/v1/alerts", of=AlertRoutes.alerts, model=AlertsShown),
@@ -119,6 +122,15 @@ ROUTES: tuple[Route, ...] = (
         scope=Scope.ADMIN,
         status=201,
     ),
+    Route(method="POST", path="/v1/backtest", of=TrialRoutes.backtest, model=BacktestShown),
+    Route(
+        method="POST",
+        path="/v1/targets/{name}/test",
+        of=TrialRoutes.test_target,
+        model=TargetTestShown,
+        scope=Scope.ADMIN,
+        status=201,
+    ),
     Route(method="GET", path="/v1/incidents", of=GateRoutes.incidents, model=IncidentsShown),
     Route(method="GET", path="/v1/mttr", of=GateRoutes.mttr, model=MttrShown),
     Route(method="GET", path="/v1/maturity", of=GateRoutes.maturity, model=MaturityShown),
@@ -130,7 +142,10 @@ _CODES: tuple[tuple[type[Exception], ProblemCode], ...] = (
     (LedgerError, ProblemCode.NOT_KEPT),
     (DeskFullError, ProblemCode.CONFLICT),
 )
-_HANDLERS: tuple[Callable[[Parts], object], ...] = (SloRoutes, RuleRoutes, AlertRoutes, AdjustmentRoutes, GateRoutes)
+_HANDLERS: tuple[Callable[[Parts], object], ...] = (
+    *(SloRoutes, RuleRoutes, AlertRoutes, AdjustmentRoutes),
+    *(TrialRoutes, GateRoutes),
+)
 _PART_CHARS, _PARTS, _TEXT_CHARS = 100, 8, 200
 """How much of a mistake is told: what was asked may be anything."""
 

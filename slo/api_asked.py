@@ -12,11 +12,17 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 
 from slo.adjustments import ALL_PERCENT, SPAN_S_MAX
 from slo.alert_moves import AlertState
+from slo.api_guard import BODY_BYTES_MAX
 from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX, MarkerKind
+from slo.expression import EXPRESSION_CHARACTERS_MAX
 from slo.gate import MIN_REMAINING
 from slo.recurrence import RULE_CHARS_MAX
 from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX, MatchOp
 
+OBJECTIVES_MAX = 1_000
+"""Objectives that one question may name."""
+INCIDENTS_MAX = 500
+"""Incidents of one backtest."""
 GROUP_CHARS_MAX = 2_000
 """Longest text of a group."""
 YEAR_MAX = 2105
@@ -178,6 +184,48 @@ class WithdrawAsked(_Asked):
 
     who: Said = Field(description="Who.")
     reason: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+
+
+class WhatIfBody(_Timed):
+    """What would be otherwise."""
+
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; a day before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; now.")
+    target: float | None = Field(default=None, ge=0, lt=1, allow_inf_nan=False, description="Share to be good.")
+    good: str = Field(
+        default="", max_length=EXPRESSION_CHARACTERS_MAX, description="What a request must be; empty: as it is."
+    )
+
+
+class IncidentBody(_Timed):
+    """A span in which something was wrong."""
+
+    start: AwareDatetime = Field(description="When it began.")
+    end: AwareDatetime = Field(description="When it was over.")
+    service: Name = Field(default="", description="Whose; empty for all.")
+    label: Name = Field(default="", description="What people call it.")
+
+
+class BacktestBody(_Timed):
+    """Which policies, and over which time."""
+
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; seven days before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; now.")
+    slos: list[Said] = Field(
+        default_factory=list[Said], max_length=OBJECTIVES_MAX, description="Only these objectives; none: all."
+    )
+    policy: str = Field(
+        default="", max_length=BODY_BYTES_MAX, description="OpenSLO documents, YAML; empty: those that are evaluated."
+    )
+    incidents: list[IncidentBody] = Field(
+        default_factory=list[IncidentBody], max_length=INCIDENTS_MAX, description="What people marked."
+    )
+
+
+class TargetTestBody(_Asked):
+    """Somebody tests a notification channel."""
+
+    who: Said = Field(description="Who.")
 
 
 class MarkerBody(_Timed):

@@ -3,7 +3,7 @@
 Source: spec/slo.md 17.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -18,10 +18,13 @@ from slo.composites import slo_of
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.lookback import Lookback
+from slo.objective import Objective
+from slo.past import Past
 from slo.problem import Mistake, ProblemCode
 from slo.rules.runner import Last
 from slo.shown import found_in, known
 from slo.view import EngineView
+from slo.watched import Watched
 
 DAY_S = 86_400
 
@@ -33,6 +36,33 @@ class Engine(Protocol):
     def view(self) -> EngineView:
         """What it saw last."""
         ...
+
+
+def _no_history(_watching: Sequence[Watched], _since_s: int, _until_s: int) -> tuple[Sequence[Past], Sequence[str]]:
+    return (), ()
+
+
+def _no_policies(_text: str) -> Sequence[Objective]:
+    return ()
+
+
+def _no_target(_name: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beyond:
+    """What only the whole program can do; by default there is nothing.
+
+    Attributes:
+        history: Returns what is stored of objectives over a time, unix seconds, and what is odd about it.
+        policies: Reads SLO documents, or says what is wrong with them (`ObjectiveError`).
+        test: Tells a notification channel that this is a test; None if there is no such channel.
+    """
+
+    history: Callable[[Sequence[Watched], int, int], tuple[Sequence[Past], Sequence[str]]] = _no_history
+    policies: Callable[[str], Sequence[Objective]] = _no_policies
+    test: Callable[[str], Sequence[Mapping[str, object]] | None] = _no_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +77,7 @@ class Parts:
         now_s: Reads the wall clock, unix seconds.
         new_id: Makes a name that nobody has.
         built_in: Returns what every built-in rule found last.
+        beyond: What only the whole program can do.
     """
 
     engine: Engine
@@ -56,6 +87,7 @@ class Parts:
     now_s: Callable[[], int]
     new_id: Callable[[], str]
     built_in: Callable[[], Sequence[Last]] = tuple
+    beyond: Beyond = Beyond()
 
 
 def judged_of(view: EngineView, name: str, asked: GroupAsked) -> Judged:

@@ -12,14 +12,17 @@ from slo.alarms import Judged
 from slo.counts import Counts
 from slo.evidence import Operated
 from slo.mttr import Incident, Page
+from slo.objective import Objective, counted
 from slo.pages import Occurrence
 from slo.watched import Watched
 from telemetry.queries import told
+from telemetry.queries.counted import counts
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.store import Store
 
 PAGES_MAX = 200
 """Pages that incidents are made of, newest first."""
+_AT_ONCE_S = 3_600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,14 @@ class Lookback:
             ValueError: The step is no multiple of the bucket, or there are too many.
         """
         return self._store.query(series(_counted(one.watched, one.group), since_s, until_s, step_s))
+
+    def counted_anew(self, objective: Objective, since_s: int, until_s: int) -> Sequence[Mapping[str, Any]]:
+        """Return the buckets [since, until) of an objective, counted from the requests themselves."""
+        rows: list[Mapping[str, Any]] = []
+        for at_s in range(since_s, until_s, _AT_ONCE_S):
+            end_s = min(at_s + _AT_ONCE_S, until_s)
+            rows += self._store.query(counts(counted([objective]), at_s * 1000, end_s * 1000))
+        return rows
 
     def changes(
         self, since_s: int, until_s: int, *, slo: str = "", severity: str = "", fingerprint: int = 0

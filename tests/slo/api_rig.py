@@ -13,7 +13,7 @@ from slo.adjustments import Agreed
 from slo.alarms import Quiet
 from slo.api import application
 from slo.api_guard import hosts_of
-from slo.api_parts import Parts
+from slo.api_parts import Beyond, Parts
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.engine import Reach
@@ -34,10 +34,13 @@ class ApiRig:
         folder: Where the ledger is.
         name: Of endpoint and objective.
         at_s: When it begins.
+        beyond: What only the whole program can do.
     """
 
-    def __init__(self, reader: Store, writer: Store, folder: Path, name: str, at_s: int) -> None:
-        self.reader, self._ids = reader, count(1)
+    def __init__(
+        self, reader: Store, writer: Store, folder: Path, name: str, at_s: int, beyond: Beyond | None = None
+    ) -> None:
+        self.reader, self._ids, self._beyond = reader, count(1), beyond or Beyond()
         self.rig = Rig(reader, writer, folder / "slo.sqlite", name, at_s)
         adjuster = Adjuster(reader, self.rig.watched, self._agreed)
         self.rig.reach = Reach(channels=self.rig.hear, quiet=self._quiet, adjust=adjuster.budgets)
@@ -57,6 +60,7 @@ class ApiRig:
             lookback=Lookback(store or self.reader),
             now_s=lambda: int(self.rig.now_s),
             new_id=lambda: f"{self.rig.name}-{next(self._ids)}",
+            beyond=self._beyond,
         )
         self.app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
 

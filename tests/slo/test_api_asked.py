@@ -6,11 +6,16 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
+from slo.adjustments import SPAN_S_MAX
 from slo.api_asked import (
     GROUP_CHARS_MAX,
+    INCIDENTS_MAX,
+    OBJECTIVES_MAX,
     YEAR_MAX,
     AckBody,
+    AdjustmentBody,
     AlertsAsked,
+    BacktestBody,
     GateAsked,
     GroupAsked,
     HistoryAsked,
@@ -19,6 +24,7 @@ from slo.api_asked import (
     OverrideBody,
     SeriesAsked,
     SilenceBody,
+    WhatIfBody,
 )
 from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX
 from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX
@@ -26,6 +32,8 @@ from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX
 AT = "2026-11-21T08:00:00+02:00"
 MATCHER = {"name": "slo", "value": "chat"}
 SILENCE: dict[str, Any] = {"matchers": [MATCHER], "ends_at": AT, "author": "ann", "comment": "c"}
+INCIDENT = {"start": AT, "end": AT}
+TIME: dict[str, Any] = {"selector": [MATCHER], "start": AT, "reason": "r", "author": "ann"}
 OVERRIDE: dict[str, Any] = {"who": "ann", "reason": "r", "until": AT}
 
 BOUNDS = [
@@ -57,6 +65,17 @@ BOUNDS = [
         {**OVERRIDE, "reason": "x" * (TEXT_CHARS_MAX + 1)},
         id="a text",
     ),
+    pytest.param(
+        BacktestBody,
+        {"slos": ["x"] * OBJECTIVES_MAX, "incidents": [INCIDENT] * INCIDENTS_MAX},
+        {"incidents": [INCIDENT] * (INCIDENTS_MAX + 1)},
+        id="incidents",
+    ),
+    pytest.param(BacktestBody, {"slos": ["x"]}, {"slos": ["x"] * (OBJECTIVES_MAX + 1)}, id="objectives"),
+    pytest.param(
+        AdjustmentBody, {**TIME, "duration_s": SPAN_S_MAX}, {**TIME, "duration_s": SPAN_S_MAX + 1}, id="a long time"
+    ),
+    pytest.param(WhatIfBody, {"target": 0}, {"target": 1}, id="a target"),
     pytest.param(SeriesAsked, {"step_s": 30}, {"step_s": 45}, id="a step of whole buckets"),
     pytest.param(SeriesAsked, {"step_s": 7 * 86_400}, {"step_s": 7 * 86_400 + 30}, id="a step of a week"),
     pytest.param(HistoryAsked, {"fingerprint": "0" * 16}, {"fingerprint": "0" * 15}, id="a fingerprint"),

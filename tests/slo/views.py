@@ -70,7 +70,7 @@ class Told:
         self.ledger = Ledger(folder / "desk.sqlite")
         shared = DeskStore(store, store)
         self.desk = Desk(self.ledger, shared)
-        parts = Parts(
+        self.parts = Parts(
             engine=self,
             desk=self.desk,
             shared=shared,
@@ -78,7 +78,7 @@ class Told:
             now_s=lambda: self.now_s,
             new_id=lambda: f"id-{next(ids)}",
         )
-        self.app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
+        self.app = application(self.parts, hosts_of("127.0.0.1", 8200), "0.0.0")
 
     async def ask(self, method: str, path: str, body: object = None, **more: Any) -> httpx.Response:  # noqa: ANN401 -- of httpx
         """Ask the API; `client` is the address that the question comes from."""
