@@ -2,8 +2,8 @@
 
     workbook   burn 14.4 over 1 h and 5 min, or 6 over 6 h and 30 min; tickets at 3 over 1 d and 2 h, 1 over 3 d and 6 h
     static     a page while more than 5 % are bad over 5 min
-    engine     the engine's own rules, through `slo.backtest`
-    ours       those, and `error_rate_jump` and `p99_over_sla` of `slo.lasting` beside them
+    ours       what the engine runs: the rules of the objective, through `slo.backtest`, and beside them the built-in
+               `error_rate_jump` and `p99_over_sla` with the limit of the objective, asked once a minute
 
 A page that is over is held for two minutes, for each watcher alike, so that what flickers counts once.
 
@@ -14,19 +14,23 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from benchmarks.detection_traffic import BUCKET_S, DAY_S, HOUR_S, Ended
+from benchmarks.detection_traffic import BUCKET_S, DAY_S, HOUR_S, LIMIT_S, Ended
 from slo.backtest import backtest
 from slo.burn_catalogue import Severity
-from slo.counts import Counts
 from slo.jump import Verdict
-from slo.lasting import FOR_S, LAST_S, LONG_S, REFERENCE_S, SHORT_S, Looked, error_rate, p99
+from slo.lasting import LAST_S, LONG_S, REFERENCE_S, SHORT_S
 from slo.objective import Objective, Rolling
 from slo.past import Known, Past
+from slo.rules.error_rates import ErrorRateRule
+from slo.rules.p99_limit import P99LimitRule
+from slo.rules.rule import Row, Rule, RuleId, Settings
 from slo.watched import watched
 from slo.window_sums import WindowSums
 
 TARGET = 0.99
 OBJECTIVE = watched(Objective(name="chat-good", service="chat", target=TARGET, window=Rolling(length_s=30 * DAY_S)))
+JUMP = ErrorRateRule(id=RuleId.ERROR_RATE_JUMP, settings=Settings())
+OVER = P99LimitRule(settings=Settings(options={"ttft_s": LIMIT_S}))
 START_S = 1_790_000_000 // DAY_S * DAY_S
 HOLD_S = 120
 STATIC_RATIO = 0.05
@@ -56,8 +60,7 @@ def watchers(history: Sequence[Ended], since_s: int) -> dict[str, Said]:
     engine = _engine(history, since_s)
     built_in = _spans(_built_in(history, since_s))
     return {
-        "lasting": Said(pages=_merged([*engine.pages, *built_in]), all=_merged([*engine.all, *built_in])),
-        "ours": engine,
+        "ours": Said(pages=_merged([*engine.pages, *built_in]), all=_merged([*engine.all, *built_in])),
         "workbook": _workbook(history, since_s),
         "static": _static(history, since_s),
     }
@@ -116,10 +119,10 @@ def _static(history: Sequence[Ended], since_s: int) -> Said:
 
 
 def _built_in(history: Sequence[Ended], since_s: int) -> Iterator[tuple[int, bool]]:
-    """Yield at each instant whether a built-in rule pages."""
-    errors = WindowSums((SHORT_S, LONG_S, REFERENCE_S + SHORT_S, REFERENCE_S + LONG_S, LAST_S), 0)
-    slow = WindowSums((SHORT_S, LONG_S, LAST_S), 0)
-    spread, jumped, over = _Spread(), _Pending(), _Pending()
+    """Yield at each instant whether a built-in rule pages; between two whole minutes what it found last holds."""
+    errors = WindowSums((LAST_S, SHORT_S, LONG_S, REFERENCE_S + SHORT_S, REFERENCE_S + LONG_S), 0)
+    slow = WindowSums((LAST_S, SHORT_S, LONG_S), 0)
+    spread, jumped, over = _Spread(), _Pending(JUMP.for_s), _Pending(OVER.for_s)
     for one in history:
         errors.advance()
         slow.advance()
@@ -128,45 +131,55 @@ def _built_in(history: Sequence[Ended], since_s: int) -> Iterator[tuple[int, boo
         slow.put(at_s - BUCKET_S, one.eligible, one.slow)
         spread.take(one.errors)
         if at_s >= since_s:
-            yield at_s, jumped.is_ripe(at_s, _jumped(errors, spread)) | over.is_ripe(at_s, _over(slow))
+            if at_s % JUMP.every_s == 0:
+                jumped.holds, over.holds = _jumped(errors, spread), _over(slow)
+            yield at_s, jumped.is_ripe(at_s) | over.is_ripe(at_s)
 
 
 class _Pending:
     """How long a rule has been true."""
 
-    def __init__(self) -> None:
+    def __init__(self, for_s: int) -> None:
+        self.holds, self._for_s = False, for_s
         self._since_s: int | None = None
 
-    def is_ripe(self, at_s: int, holds: bool) -> bool:  # noqa: FBT001 -- what the instant says
-        """Return whether it has been true for `FOR_S`."""
-        if not holds:
+    def is_ripe(self, at_s: int) -> bool:
+        """Return whether it has been true for long enough."""
+        if not self.holds:
             self._since_s = None
             return False
         self._since_s = at_s if self._since_s is None else self._since_s
-        return at_s - self._since_s >= FOR_S
+        return at_s - self._since_s >= self._for_s
 
 
 def _jumped(errors: WindowSums, spread: "_Spread") -> bool:
     eligible, bad = errors.eligible, errors.bad
-    if bad[0] * 200 < eligible[0] or not bad[0]:
+    if bad[1] * 200 < eligible[1] or not bad[1]:
         return False  # what costs time need not be asked below 0.5 %
-    before = [Counts(eligible=eligible[at + 2] - eligible[at], bad=bad[at + 2] - bad[at]) for at in (0, 1)]
-    return error_rate(_looked(errors), before[0], before[1], spread.deff).sound is Verdict.PAGE
+    before = [(sums[3] - sums[1], sums[4] - sums[2]) for sums in (eligible, bad)]
+    # Last, short, long, one that only `oom` looks at, and the days before short and long.
+    n, failed = ([*sums[:3], 0, *days] for sums, days in zip((eligible, bad), before, strict=True))
+    row = {"n": n, "eligible": n, "failed": [[one, one] for one in failed], "squares": [spread.squares] * 2}
+    return _pages(JUMP, "failures", row)
 
 
 def _over(slow: WindowSums) -> bool:
-    if slow.bad[0] * 100 < slow.eligible[0] or not slow.bad[0]:
+    eligible, bad = slow.eligible[:3], slow.bad[:3]
+    if bad[1] * 100 < eligible[1] or not bad[1]:
         return False
-    return p99(_looked(slow)).sound is Verdict.PAGE
+    fast = [{0: n - k} for n, k in zip(eligible, bad, strict=True)]
+    nobody: list[dict[int, int]] = [{}] * 3
+    row = {"n": eligible, "eligible": eligible, "bad": bad, "tokens_out": [0] * 3, "abandon_h": nobody}
+    return _pages(OVER, "slowness", {**row, "ttft_h": fast, "e2e_h": fast})
 
 
-def _looked(sums: WindowSums) -> Looked:
-    counts = sums.counts()
-    return Looked(last=counts[LAST_S], short=counts[SHORT_S], long=counts[LONG_S])
+def _pages(rule: Rule, question: str, row: Row) -> bool:
+    found = rule.judge(0, {question: [{"endpoint": "chat", "model": "", **row}]})
+    return any(one.sound is Verdict.PAGE for one in found)
 
 
 class _Spread:
-    """The design effect: variance over mean of the bad requests of a minute, of the day up to an hour ago."""
+    """How much the bad requests of a minute vary, of the day up to an hour ago."""
 
     def __init__(self) -> None:
         self._later: deque[int] = deque(maxlen=HOUR_S // BUCKET_S)
@@ -186,11 +199,9 @@ class _Spread:
             self._half = None
 
     @property
-    def deff(self) -> float:
-        """At least 1."""
-        minutes = DAY_S / 60
-        mean = self._sums.eligible[0] / minutes
-        return max(1.0, (self._sums.bad[0] / minutes - mean * mean) / mean) if mean else 1.0
+    def squares(self) -> int:
+        """The sum over the minutes of that day of their squared counts."""
+        return self._sums.bad[0]
 
 
 def _spans(instants: Iterable[tuple[int, bool]]) -> Spans:

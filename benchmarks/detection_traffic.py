@@ -6,7 +6,7 @@ restarts and its share of the requests fails, or all of them wait twice as long.
 Draws are exact binomials and Poissons up to a mean of 20 and 30, and normal beyond.
 
     bad     the server failed, or the first output took longer than `LIMIT_S`, or the client left after that time
-    slow    longer than 1.1 times that, failures included
+    slow    longer than 1.1 times that for certain, as the buckets of a roll-up show it, failures included
 """
 
 import math
@@ -15,6 +15,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import NamedTuple
+
+from slo.rules.p99_limit import TOLERANCE
+from telemetry.histogram import index, upper_us
 
 BUCKET_S = 30
 HOUR_S, DAY_S = 3_600, 86_400
@@ -27,6 +30,7 @@ REPLICAS = 8
 _MEDIAN_S, _SIGMA = 0.35, 0.45
 _WANDER_SD, _WANDER_KEPT = 0.06, 0.98
 _ERRORS, _ABORTS = 0.001, 0.01
+_SLOW_S = upper_us(index(int(LIMIT_S * TOLERANCE * 1e6))) / 1e6
 _OVERDUE_FROM_S = LIMIT_S * 1.0443  # the bucket of ages that the limit cuts says nothing
 
 
@@ -211,7 +215,7 @@ def _finished(random: Random, n: int, now: Now, wander: float, given_up: int) ->
     median_s = _MEDIAN_S * now.slower * wander
     over = _share_above(LIMIT_S, median_s)
     late = binomial(random, served, over)
-    slow = binomial(random, late, min(1.0, _share_above(1.1 * LIMIT_S, median_s) / over))
+    slow = binomial(random, late, min(1.0, _share_above(_SLOW_S, median_s) / over))
     failed += given_up
     bad = failed + left_late + late
     return Ended(served + failed + left_late, bad, failed, failed + left_late + slow, 0)

@@ -13,7 +13,7 @@ def slowness(spans: Sequence[Span]) -> Question:
     """Ask how long the requests of users took in each of several spans, by endpoint and model.
 
     Rows: `endpoint`, `model`, and arrays with one element per span: `n` (requests), `eligible` (good and bad), `bad`,
-    `tokens_out`, `ttft_h` and `e2e_h` (bucket to successful requests), `abandon_h` (bucket to requests that their client
+    `tokens_out`, `ttft_h` and `e2e_h` (bucket to successful requests), `abandon_h` (bucket to requests whose client
     left before any output, by how long it waited).
 
     Args:

@@ -19,5 +19,5 @@ def test_failures_are_told_sooner_than_by_the_workbook_and_quiet_hours_stay_quie
 
     assert ratios["outage_delay_p50_vs_workbook"] <= 1 / 3
     assert ratios["latency_x3_delay_p50_vs_workbook"] <= 1 / 2
-    assert ratios["recall_minus_workbook_with_lasting"] >= 0
+    assert ratios["recall_minus_workbook"] >= 0
     assert ratios["false_pages_per_1000_quiet_hours"] <= 1
