@@ -17,10 +17,10 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
 from statistics import NormalDist
 
+from loadtest.verdict import Verdict
 from telemetry.percentile import rank
 from telemetry.special import betainc
 
@@ -29,14 +29,6 @@ RISK_RATIO = 0.01
 
 _PPM = 1_000_000
 _NORMAL = NormalDist()
-
-
-class Proof(StrEnum):
-    """What a certified bound says of a limit."""
-
-    PASSED = "pass"
-    FAILED = "fail"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +82,7 @@ def certification_floor(p_ppm: int) -> int:
     return _first(high, lambda n: n > 0 and _spare(n, p_ppm) > 0)
 
 
-def proof(ordered: Sequence[float], p_ppm: int, limit: float, *, failures: int = 0) -> Proof:
+def proof(ordered: Sequence[float], p_ppm: int, limit: float, *, failures: int = 0) -> Verdict:
     """Return whether a run proves that a quantile keeps a limit: its bound does, its value does not, or neither.
 
     Args:
@@ -101,11 +93,11 @@ def proof(ordered: Sequence[float], p_ppm: int, limit: float, *, failures: int =
     """
     n = len(ordered) + failures
     if n < certification_floor(p_ppm):
-        return Proof.INCONCLUSIVE
+        return Verdict.INCONCLUSIVE
     bound, value = certified(ordered, p_ppm, failures=failures), _value(ordered, rank(p_ppm, n))
     if bound is not None and bound <= limit:
-        return Proof.PASSED
-    return Proof.FAILED if value is None or value > limit else Proof.INCONCLUSIVE
+        return Verdict.PASSED
+    return Verdict.FAILED if value is None or value > limit else Verdict.INCONCLUSIVE
 
 
 def requests_needed(p_ppm: int, sigma: float, change: float, *, power: float = 0.8, metrics: int = 1) -> int:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtest.quantiles import Interval, Proof, certification_floor, certified, interval, proof, requests_needed
+from loadtest.quantiles import Interval, certification_floor, certified, interval, proof, requests_needed
+from loadtest.verdict import Verdict
 from telemetry.percentile import P50, P75, P90, P95, P99, P999
 
 
@@ -82,18 +83,18 @@ def test_an_end_on_a_failure_is_no_number() -> None:
 @pytest.mark.parametrize(
     ("n", "failures", "limit", "expected"),
     [
-        pytest.param(661, 0, 1e9, Proof.INCONCLUSIVE, id="one below the floor, however good"),
-        pytest.param(661, 0, 0, Proof.INCONCLUSIVE, id="one below the floor, however bad"),
-        pytest.param(662, 0, 662, Proof.PASSED, id="the bound at the limit"),
-        pytest.param(662, 0, 661, Proof.INCONCLUSIVE, id="the value below it, the bound above"),
-        pytest.param(662, 0, 656, Proof.INCONCLUSIVE, id="the value at the limit"),
-        pytest.param(662, 0, 655, Proof.FAILED, id="the value above it"),
-        pytest.param(900, 100, 1e9, Proof.FAILED, id="the value is a failure"),
-        pytest.param(995, 5, 1e9, Proof.INCONCLUSIVE, id="the bound alone is a failure"),
-        pytest.param(999, 1, 1e9, Proof.PASSED, id="a failure above both"),
+        pytest.param(661, 0, 1e9, Verdict.INCONCLUSIVE, id="one below the floor, however good"),
+        pytest.param(661, 0, 0, Verdict.INCONCLUSIVE, id="one below the floor, however bad"),
+        pytest.param(662, 0, 662, Verdict.PASSED, id="the bound at the limit"),
+        pytest.param(662, 0, 661, Verdict.INCONCLUSIVE, id="the value below it, the bound above"),
+        pytest.param(662, 0, 656, Verdict.INCONCLUSIVE, id="the value at the limit"),
+        pytest.param(662, 0, 655, Verdict.FAILED, id="the value above it"),
+        pytest.param(900, 100, 1e9, Verdict.FAILED, id="the value is a failure"),
+        pytest.param(995, 5, 1e9, Verdict.INCONCLUSIVE, id="the bound alone is a failure"),
+        pytest.param(999, 1, 1e9, Verdict.PASSED, id="a failure above both"),
     ],
 )
-def test_absolute_objectives(n: int, failures: int, limit: float, expected: Proof) -> None:
+def test_absolute_objectives(n: int, failures: int, limit: float, expected: Verdict) -> None:
     assert expected is proof(up_to(n), P99, limit, failures=failures)
 
 
