@@ -121,6 +121,27 @@ def notify(
 
 
 @app.command()
+def flows(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE|DIR..]", help="OpenSLO files [slo.objectives].")
+    ] = None,
+    *,
+    since: Annotated[str, typer.Option(metavar="SPAN|TIME", help="Start of the window, at most 7d ago.")] = "1h",
+    output: OutputOption = Output.TABLE,
+    data: DataOption = None,
+    store_url: StoreUrlOption = None,
+    file: FileOption = None,
+) -> int:
+    """Print how long workflows and their stages took: P50, P95, P99, and the time over each budget.
+
+    Exit code: 0 done; 4 no workflow ended; 5 the store does not answer.
+    """
+    from inferometer import slo_flows  # noqa: PLC0415  # yaml and the store client
+
+    return slo_flows.run(configured(file, typed(data=data, store_url=store_url)), paths or (), since, output)
+
+
+@app.command()
 def backtest(  # noqa: PLR0913  # typer makes one option of each parameter
     *,
     since: Annotated[str, typer.Option("--from", metavar="SPAN|TIME", help="Start.")],
