@@ -169,7 +169,7 @@ def _over(slow: WindowSums) -> bool:
         return False
     fast = [{0: n - k} for n, k in zip(eligible, bad, strict=True)]
     nobody: list[dict[int, int]] = [{}] * 3
-    row = {"n": eligible, "eligible": eligible, "bad": bad, "tokens_out": [0] * 3, "abandon_h": nobody}
+    row = {"eligible": eligible, "bad": bad, "abandon_h": nobody}
     return _pages(OVER, "slowness", {**row, "ttft_h": fast, "e2e_h": fast})
 
 

@@ -50,8 +50,8 @@ ABOUT: Mapping[str, About] = {
         misleads="P99 of 5 m > 1.1 SLA; of 60 requests the P99 is the slowest, so one slow call pages",
         threshold="multiple of the SLA, 1.1",
         options={
-            "sla_s": "longest request, seconds; else the objectives' limits, else 0.8 for answers of up to 200 tokens",
-            "ttft_s": "longest time to the first token, seconds; else the objectives' limits, else it is not looked at",
+            "sla_s": "longest request, seconds; else the objectives' limits, else 0.8 for the naive reading alone",
+            "ttft_s": "longest time to the first token, seconds; else the objectives' limits",
         },
     ),
     "p99_drift": About(

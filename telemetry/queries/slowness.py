@@ -12,9 +12,9 @@ from telemetry.queries.spans import OF_ALL, Span, by_span, values
 def slowness(spans: Sequence[Span]) -> Question:
     """Ask how long the requests of users took in each of several spans, by endpoint and model.
 
-    Rows: `endpoint`, `model`, and arrays with one element per span: `n` (requests), `eligible` (good and bad), `bad`,
-    `tokens_out`, `ttft_h` and `e2e_h` (bucket to successful requests), `abandon_h` (bucket to requests whose client
-    left before any output, by how long it waited).
+    Rows: `endpoint`, `model`, and arrays with one element per span: `eligible` (good and bad), `bad`, `ttft_h` and
+    `e2e_h` (bucket to successful requests), `abandon_h` (bucket to requests whose client left before any output, by how
+    long it waited).
 
     Args:
         spans: Whole minutes, at least one.
@@ -26,7 +26,7 @@ def slowness(spans: Sequence[Span]) -> Question:
 
 
 def _text(spans: int) -> str:
-    sums = {"n": "s.n", "eligible": "s.good + s.bad", "bad": "s.bad", "tokens_out": "s.tokens_out"}
+    sums = {"eligible": "s.good + s.bad", "bad": "s.bad"}
     return Select(
         columns=[
             *("endpoint", "model"),

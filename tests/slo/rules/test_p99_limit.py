@@ -7,19 +7,18 @@ import pytest
 from slo.expression import parse
 from slo.jump import Verdict
 from slo.objective import Indicator, Objective, Rolling
-from slo.rules.p99_limit import SLA_S, TOKENS_SHORT, P99LimitRule
+from slo.rules.p99_limit import SLA_S, P99LimitRule
 from slo.rules.rule import Found, Row, Settings
 from telemetry.histogram import build
 from telemetry.store import Store
 
 PAGE, SILENT = Verdict.PAGE, Verdict.SILENT
-RULE = P99LimitRule(settings=Settings())
+RULE = P99LimitRule(settings=Settings(options={"sla_s": SLA_S}))
+BARE = P99LimitRule(settings=Settings())
 FAST_US, SLOW_US = 100_000, 2_000_000
 
 
-def made(
-    slow: int, n: int, *, last: tuple[int, int] | None = None, bad: int = 0, tokens_out: int = 1, figure: str = "e2e"
-) -> Row:
+def made(slow: int, n: int, *, last: tuple[int, int] | None = None, bad: int = 0, figure: str = "e2e") -> Row:
     """Return an answer: slow and all requests of the short and long window alike; the other figure took no time."""
     spans = [(slow, n) if last is None else last, (slow, n), (slow, n)]
     histograms = [build([SLOW_US] * slow + [FAST_US] * (of - slow - bad)) for slow, of in spans]
@@ -27,10 +26,8 @@ def made(
     return {
         "endpoint": "chat",
         "model": "m",
-        "n": [of for _, of in spans],
         "eligible": [of for _, of in spans],
         "bad": [bad] * 3,
-        "tokens_out": [of * tokens_out for _, of in spans],
         "e2e_h": histograms if figure == "e2e" else calm,
         "ttft_h": histograms if figure == "ttft" else calm,
         "abandon_h": [build([])] * 3,
@@ -103,7 +100,7 @@ def test_what_may_be_fast_enough_is_not_slow() -> None:
 @pytest.mark.parametrize(
     ("rule", "figures"),
     [
-        pytest.param(RULE, {"e2e": SILENT}, id="the default looks at whole requests"),
+        pytest.param(RULE, {"e2e": SILENT}, id="whole requests"),
         pytest.param(limited(ttft_s=1.0), {"ttft": PAGE}, id="a limit of one figure is the only one"),
         pytest.param(limited(ttft_s=1.0, sla_s=5.0), {"ttft": PAGE, "e2e": SILENT}, id="limits of both"),
         pytest.param(
@@ -137,13 +134,13 @@ def test_the_limit_is_the_configured_one_or_the_objectives(rule: P99LimitRule, f
     assert {figure: one.sound for figure, one in told.items()} == figures
 
 
-def test_long_answers_without_a_limit_are_not_known() -> None:
-    short, long = made(100, 1_000, tokens_out=TOKENS_SHORT), made(100, 1_000, tokens_out=TOKENS_SHORT + 1)
+def test_without_a_limit_nothing_is_known_and_the_naive_reading_is_shown() -> None:
+    one = found(made(100, 1_000), BARE)["e2e"]
 
-    assert found(short)["e2e"].sound is PAGE
-    assert (found(long)["e2e"].sound, found(long)["e2e"].is_known) == (SILENT, False)
-    assert "set slo.rules.p99_over_sla.options.sla_s" in found(long)["e2e"].words["summary"]
-    assert found(long, limited(sla_s=SLA_S))["e2e"].sound is PAGE
+    assert (one.sound, one.naive, one.is_known) == (SILENT, PAGE, False)
+    assert one.words["summary"].startswith(
+        "no limit is set (slo.rules.p99_over_sla.options.sla_s, or an objective); chat m: 100 of 1000 (10.00%) took"
+    )
 
 
 def test_the_store_answers_what_is_asked(reader: Store) -> None:
