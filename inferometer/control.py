@@ -15,7 +15,9 @@ from threading import Event, Thread
 from inferometer import channel_file, slo_files
 from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
+from slo import own_alerts
 from slo.adjuster import Adjuster
+from slo.alert import Alert
 from slo.burn_catalogue import CATALOGUES
 from slo.channels import Channel, routed
 from slo.desk import Desk
@@ -32,6 +34,7 @@ from slo.rules.rule import RuleId
 from slo.rules.rule import Settings as RuleSettings
 from slo.rules.runner import Runner
 from slo.view import EngineView
+from slo.watch import Watch
 from slo.watched import Watched, watched
 from telemetry.clock import monotonic_ns, wall_ms
 from telemetry.store import Store
@@ -105,8 +108,8 @@ class Control:
         self.desk = Desk(self._ledger, self.shared)
         self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
         self.built_in = Runner(reader, (), _monotonic_s)
+        self._rejected = self._trouble = ""
         self._engine = self._made(watching)
-        self._problems: tuple[str, ...] = ()
         self._stop, self._reload = Event(), Event()
         self._pruned_s = 0
         self._thread = Thread(target=self._run, name="slo-engine", daemon=True)
@@ -114,10 +117,24 @@ class Control:
     @property
     def view(self) -> EngineView:
         """What the engine saw last."""
-        failing = tuple(f"{one.channel}/{one.instance} hears nothing: {one.why}" for one in self._notifier.failing())
         view = self._engine.view
-        counting = (_counting(*view.history),) if view.history else ()
-        return replace(view, problems=(*view.problems, *self._problems, *self.built_in.problems, *counting, *failing))
+        found = [
+            f"ConfigRejected: {self._rejected}; what was read before goes on" if self._rejected else "",
+            self._trouble,
+            *self.built_in.problems,
+            _counting(*view.history) if view.history else "",
+            *(f"{one.channel}/{one.instance} hears nothing: {one.why}" for one in self._notifier.failing()),
+        ]
+        return replace(view, problems=(*view.problems, *(problem for problem in found if problem)))
+
+    def others(self, at_s: int, before: Mapping[int, Alert]) -> Sequence[Watch]:
+        """Return what is said of alerts that no objective makes."""
+        return [
+            *self.built_in.watches(at_s, before),
+            *own_alerts.of_targets(self._notifier.targets(), self._notifier.failing(), self._channels),
+            own_alerts.of_reload(self._rejected),
+            own_alerts.of_silences(before, self.desk.quiet(at_s), at_s),
+        ]
 
     def start(self) -> None:
         """Begin to evaluate and to tell."""
@@ -145,7 +162,7 @@ class Control:
             quiet=self.desk.quiet,
             explain=explain,
             adjust=adjust,
-            others=self.built_in.watches,
+            others=self.others,
         )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica)
         return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
@@ -173,21 +190,22 @@ class Control:
     def _read_again(self) -> None:
         try:
             self._engine = self._made(objectives(self._settings.objectives))
-            self._problems = ()
+            self._rejected = ""
             self._log("slo objectives were read again", status=f"{len(self._engine.view.watched)} objectives")
         except ConfigurationError as error:
-            self._problems = (f"ConfigRejected: {error}; what was read before goes on",)
+            self._rejected = str(error)
             self._log("slo objectives are refused, what was read before goes on", reason=str(error))
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Take a step; whatever it meets is told, and the evaluation goes on."""
         try:
             step()
+            self._trouble = ""
         except LedgerError as error:
-            self._problems = (str(error),)
+            self._trouble = str(error)
             self._log("slo engine cannot keep what it found, and says nothing", reason=str(error))
         except Exception as error:  # noqa: BLE001  # an engine that dies silently is worse than one that complains
-            self._problems = (f"the last instant failed: {type(error).__name__}",)
+            self._trouble = f"the last instant failed: {type(error).__name__}"
             self._log("slo engine failed at an instant", reason=f"{type(error).__name__}: {error}")
 
     def _tell(self, *reasons: str) -> None:

@@ -8,6 +8,7 @@ from one_slo import slo_file
 
 from inferometer.control import Control, Settings, objectives
 from inferometer.errors import ConfigurationError
+from slo.alert_moves import AlertEvent
 from telemetry.clock import monotonic_ns, sleep
 from telemetry.testing.store_process import StoreProcess
 
@@ -51,23 +52,25 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
         look_s=0.05,
     )
     reader, writer = process.store("reader"), process.store("writer")
-    control = Control(settings, reader, writer, lambda event, **fields: said.append(f"{event} {fields}"))
+    control = Control(settings, reader, writer, lambda event, /, **fields: said.append(f"{event} {fields}"))
     control.start()
     evaluated = until(lambda: control.view.at_s)
     path.write_text("kind: SLO\n")
     control.reload()
     refused = until(lambda: control.view.problems)
-    problems = control.view.problems
+    problems, told = control.view.problems, control.others(60, {})
     slo_file(tmp_path, name="chat-good", target=0.9999)
     control.reload()
     taken = until(lambda: not control.view.problems)
-    (watched,) = control.view.watched
+    (watched,), later = control.view.watched, control.others(60, {})
     control.stop()
 
     assert evaluated
     assert refused
     assert problems[0].startswith(f"ConfigRejected: {path}:1")
+    assert [one.labels["alertname"] for one in told if one.event is AlertEvent.BAD] == ["ConfigRejected"]
     assert taken
+    assert not [one for one in later if one.event is AlertEvent.BAD]
     assert watched.objective.target == 0.9999
     assert any("refused" in line for line in said)
     reader.close()
