@@ -10,6 +10,7 @@ from typing import Protocol
 
 from slo.objective import Objective
 from slo.rules.about import ABOUT, About
+from slo.rules.anomaly import AnomalyRule
 from slo.rules.cost import CostJumpRule
 from slo.rules.drift import P99DriftRule
 from slo.rules.engines import KvThrashRule, StalledEngineRule
@@ -59,6 +60,7 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.TELEMETRY_SELF: TelemetrySelfRule,
     RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,
     RuleId.LENGTH_MIX_SHIFT: LengthMixShiftRule,
+    RuleId.ANOMALY: AnomalyRule,
 }
 """Every rule; what each is stands in `slo.rules.about`."""
 

@@ -35,6 +35,7 @@ from telemetry.queries.slowness import slowness
 from telemetry.queries.spending import spending, tokens_in_time
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.queries.tails import spreads, waits_by_load
+from telemetry.queries.usual import queue_steps, request_steps
 
 RAW = Pick(source=Source.RAW, exact=True, since_ms=SINCE_MS, until_ms=UNTIL_MS)
 LUMPED = Pick(source=Source.RAW, exact=False, since_ms=SINCE_MS, until_ms=UNTIL_MS)
@@ -147,6 +148,8 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "steps of requests": request_steps(0),
+    "steps of queues": queue_steps(0),
     "spending": spending(0, 3_600_000),
     "tokens in time": tokens_in_time(0, 1, Anchor(base_us=1)),
     "spreads": spreads(Metric.TPOT, 0, 1),
