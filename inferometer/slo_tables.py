@@ -5,10 +5,11 @@ Source: spec/slo.md 1 (list), 5 (reach and time to detect are printed per rule).
 
 from collections.abc import Sequence
 
+from slo.asking import how
 from slo.objective import Objective, Rolling
 from slo.reach import BAD_RATIOS, Reach, reaches
 from slo.terms import written
-from slo.wholes import events, words
+from slo.wholes import events
 
 REACH_NAMES = (
     *("slo", "counts", "severity", "burn", "long_s", "short_s", "reach_ratio", "state"),
@@ -42,7 +43,7 @@ def list_rows(objectives: Sequence[Objective], hashes: Sequence[int]) -> list[Ro
             "target": one.target,
             "window": window(one),
             "budgeting": one.budgeting.value,
-            "good": _good(one),
+            "good": how(one),
             "filter": "" if one.indicator.only is None else written(one.indicator.only),
             "template": one.template,
             "hash": f"{number:016x}",
@@ -57,12 +58,6 @@ def window(objective: Objective) -> str:
     if isinstance(given, Rolling):
         return f"rolling {given.length_s / 86_400:g} d"
     return f"calendar {given.count}{given.unit.value} from {given.start:%Y-%m-%d %H:%M} {given.zone}"
-
-
-def _good(one: Objective) -> str:
-    if one.whole is not None:
-        return words(one.whole)
-    return "outcome is good" if one.indicator.good is None else written(one.indicator.good)
 
 
 def _reach(one: Reach) -> Row:

@@ -13,8 +13,9 @@ from functools import partial
 from slo import expression_sql
 from slo.expression import parse
 from slo.objective import Objective, counted
-from slo.terms import Both, Macro, figures
-from slo.wholes import Flow, Job
+from slo.terms import Both, Macro, figures, written
+from slo.wholes import Flow, Job, words
+from telemetry.queries.busy import busy_counts
 from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
@@ -27,7 +28,7 @@ None says that nothing can count there.
 
 
 def own_questions(objectives: Sequence[Objective]) -> dict[str, Ask]:
-    """Return the question of each objective that does not count requests, by its name."""
+    """Return the question of each objective that does not count requests one by one, all of them, by its name."""
     return {one.name: ask for one in objectives if (ask := _own(one)) is not None}
 
 
@@ -55,10 +56,19 @@ def counted_flows(objective: Objective) -> CountedFlows:
     )
 
 
+def how(objective: Objective) -> str:
+    """Return how an objective is counted, for people."""
+    if objective.whole is not None:
+        return words(objective.whole)
+    good = "outcome is good" if objective.indicator.good is None else written(objective.indicator.good)
+    return f"{good}; in minutes as busy as the busiest tenth of 7 d" if objective.peak_only else good
+
+
 def _own(objective: Objective) -> Ask | None:
     match objective.whole:
         case None:
-            return None
+            (one,) = counted([objective])
+            return partial(busy_counts, one) if objective.peak_only else None
         case Flow():
             return partial(flow_counts, counted_flows(objective))
         case Job():

@@ -178,8 +178,6 @@ class _Slo:
             self._spec.lint("template", f"{unsaid}: accepted, and not evaluated here")
         elif unsaid:
             self._spec.lint("stages", f"{unsaid}: the stages are counted, the flow is not")
-        if use.template.peak_only:
-            self._spec.lint("template", "minutes are not told apart by their load yet: all of them count")
 
     def _of_indicator(self, common: Objective) -> list[Objective]:
         spec = self._spec

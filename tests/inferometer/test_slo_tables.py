@@ -36,5 +36,9 @@ def test_each_objective_is_a_row() -> None:
     assert ["flows, done by (stream) within 20 s; needs target.workflow_header"] == [
         row["good"] for row in list_rows([FLOWS], [3])
     ]
+    assert (
+        "outcome is good; in minutes as busy as the busiest tenth of 7 d"
+        == list_rows([replace(ONE, peak_only=True)], [4])[0]["good"]
+    )
     assert ("ok", "stream") == (second["good"], second["filter"])
     assert ("rolling 30 d", "calendar 1M from 2026-01-01 00:00 Europe/Berlin") == (window(ONE), window(named))

@@ -102,12 +102,32 @@ def test_how_long_a_flow_and_its_stages_took_is_asked_with_the_stages_of_the_fil
     ]
 
 
+def test_busy_minutes_are_counted_when_they_are_over(reader: Store, writer: Store) -> None:
+    name = "asking-peak"
+    minute_s = NOW_S // 60 * 60 - NOW_S
+    hour_s = NOW_S // 3_600 * 3_600 - NOW_S
+    rows = [
+        *(step(name, n, hour_s - 60, "m", flow=1) for n in range(3)),
+        *(step(name, 10 + n, minute_s + 130, "m", flow=1, ok=n > 0) for n in range(4)),
+        *(step(name, 20 + n, minute_s + 190, "m", flow=1, ok=False) for n in range(2)),
+    ]
+    insert(writer, name, rows)
+    asks = Reader(reader, writer, [watched(replace(objective(name), peak_only=True))], "r")
+    first_s = NOW_S + minute_s + 120
+    written = [asks.count([name], first_s + t, first_s + t + 30, wall_ms()) for t in (0, 30, 60, 90)]
+
+    assert written == [0, 1, 0, 0], "four requests are as many as three; two are not"
+    assert asks.windows(first_s + 120, (120,)) == {(name, f'{{"endpoint":"{name}"}}'): {120: Counts(eligible=4, bad=1)}}
+
+
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
     plain, flow = objective("asking-plain"), flows_of("asking-flow")
 
     job = replace(plain, name="asking-job", whole=Job(deadline_s=60))
 
-    assert set(own_questions([plain, flow, job])) == {"asking-flow", "asking-job"}
+    peak = replace(plain, name="asking-peak", peak_only=True)
+
+    assert set(own_questions([plain, flow, job, peak])) == {"asking-flow", "asking-job", "asking-peak"}
     assert counted_flows(flow).budget_s == 60.0
     assert len({definition_hash(one) for one in (plain, flow, flows_of("asking-flow", 61))}) == 3
     with pytest.raises(TypeError, match="asking-plain"):

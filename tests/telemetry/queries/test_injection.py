@@ -16,6 +16,7 @@ from telemetry.outcome import Outcome
 from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, speeds, told
 from telemetry.queries.answers import answers_now, answers_usual, corrupted
 from telemetry.queries.bad_events import Scope
+from telemetry.queries.busy import busy_counts
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
@@ -108,6 +109,12 @@ def jobs(ask: Callable[[CountedJobs, int, int], Question | None], value: str) ->
     return question
 
 
+def busy(value: str) -> Question:
+    question = busy_counts(objective(value), 0, 60_000)
+    assert question is not None
+    return question
+
+
 def beside(ask: Callable[[list[str], int, int], Question]) -> Callable[[str], Question]:
     return lambda value: ask([value], 0, 1)
 
@@ -136,6 +143,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
     "flow times": lambda value: flow_times(staged(value), 0, 30_000),
+    "busy minutes": busy,
     "items": lambda value: jobs(items_counted, value),
     "slices": lambda value: jobs(slices_counted, value),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
