@@ -15,7 +15,7 @@ from threading import Event, Thread
 from inferometer import channel_file, slo_files
 from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
-from slo import own_alerts
+from slo import low_budget, own_alerts
 from slo.adjuster import Adjuster
 from slo.alert import Alert
 from slo.burn_catalogue import CATALOGUES
@@ -134,6 +134,7 @@ class Control:
             *own_alerts.of_targets(self._notifier.targets(), self._notifier.failing(), self._channels),
             own_alerts.of_reload(self._rejected),
             own_alerts.of_silences(before, self.desk.quiet(at_s), at_s),
+            *low_budget.of_budgets(self.desk.low(), before),
         ]
 
     def start(self) -> None:

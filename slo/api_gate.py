@@ -12,6 +12,7 @@ from slo.api_asked import GateAsked, Nothing, OverrideBody
 from slo.api_parts import Parts, by, seconds
 from slo.api_reply import ProblemError, reply
 from slo.desk_records import Override
+from slo.freeze import Action
 from slo.gate import Asked, OverrideShown, gate, override_shown
 from slo.problem import ProblemCode
 from slo.shown import SloShown, seen_at_s, slos_shown
@@ -49,6 +50,7 @@ class GateRoutes:
             slos=slos,
             alerts=_alerts(view, slos),
             frozen=desk.frozen(),
+            unapproved=desk.frozen(Action.REQUIRE_APPROVAL),
             override=desk.override(now_s, asked.service, asked.slo),
             min_remaining=asked.min_remaining,
             version=asked.version,

@@ -4,7 +4,7 @@ Source: spec/slo.md 17.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
@@ -98,7 +98,8 @@ class SloRoutes:
 
     def slos(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:
         """Every objective and group at the last instant, least budget first."""
-        return reply(request, slos_shown(self._parts.engine.view))
+        shown = slos_shown(self._parts.engine.view)
+        return reply(request, replace(shown, slos=tuple(map(self._asked, shown.slos))))
 
     def slo(self, request: Request, name: SloName, asked: Annotated[GroupAsked, Query()]) -> Response:
         """One objective and group, with what its requests were."""
@@ -106,7 +107,7 @@ class SloRoutes:
         one = judged_of(view, name, asked)
         at_s = seen_at_s(view)
         groups = tuple(dict(other.group) for other in view.judged if other.watched.objective.name == name)
-        shown = slo_shown(one, at_s)
+        shown = self._asked(slo_shown(one, at_s))
         known = {field.name: getattr(shown, field.name) for field in fields(shown)}
         return reply(request, SloWhole(**known, groups=groups, **self._spent(one, at_s)))
 
@@ -138,6 +139,10 @@ class SloRoutes:
             points=tuple(map(_point, rows)),
         )
         return reply(request, found)
+
+    def _asked(self, one: SloShown) -> SloShown:
+        """Return an objective with what the policy asks for."""
+        return replace(one, actions=tuple(sorted(self._parts.desk.asked(one.name, one.group))))
 
     def _spent(self, one: Judged, at_s: int | None) -> dict[str, Any]:
         if at_s is None:

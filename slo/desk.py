@@ -9,23 +9,24 @@ Source: spec/slo.md 4 (adjustments), 10 (silences, acks), 16 (freeze, override),
 write-ahead).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
 
 from slo import adjustments, audit, freeze
 from slo.adjustments import Agreed
-from slo.alarms import Quiet
+from slo.alarms import Judged, Quiet
 from slo.alert_moves import AlertState
 from slo.audit import Act, By, Deed
 from slo.desk_records import Ack, Marker, Override, check_override
 from slo.desk_store import DeskStore
 from slo.errors import DeskFullError
 from slo.freeze import DEFAULT_POLICY, Action, Policy
+from slo.gate import MIN_EVENTS
 from slo.ledger import Ledger
+from slo.low_budget import Low
 from slo.shelf import Shelf
-from slo.shown import known
 from slo.silence import SILENCE_S_MAX, Silence, check
 from slo.view import EngineView
 from telemetry.errors import StoreError
@@ -64,7 +65,8 @@ class Desk:
         self._overrides: Shelf[Override] = Shelf(ledger, "override", Override)
         self._adjustments: Shelf[Agreed] = Shelf(ledger, "adjustment", Agreed)
         self._acts: Shelf[Act] = Shelf(ledger, "act", Act)
-        self._actions: Shelf[tuple[Action, ...]] = Shelf(ledger, "action", tuple[Action, ...])
+        self._crossed: Shelf[tuple[float, ...]] = Shelf(ledger, "crossed", tuple[float, ...])
+        self._low: Sequence[Low] | None = None
         self._lock = Lock()
         self._fired_s: Mapping[int, int] | None = None
 
@@ -104,9 +106,20 @@ class Desk:
         """Return the markers that the store does not have yet."""
         return tuple(self._markers.items().values())
 
+    def asked(self, slo: str, group: Mapping[str, str]) -> frozenset[Action]:
+        """Return what the policy asks for because of the budget of an objective and group."""
+        return freeze.actions(self._policy, frozenset(self._crossed.items().get(_key(slo, group), ())))
+
     def frozen(self, action: Action = Action.FREEZE_RELEASES) -> frozenset[str]:
         """Return the objectives whose budget asks for an action."""
-        return frozenset(_slo_of(key) for key, asked in self._actions.items().items() if action in asked)
+        crossed = self._crossed.items().items()
+        return frozenset(
+            _slo_of(key) for key, over in crossed if action in freeze.actions(self._policy, frozenset(over))
+        )
+
+    def low(self) -> Sequence[Low] | None:
+        """Return the thresholds that somebody is to be told of; None if nothing was judged since the start."""
+        return self._low
 
     def override(self, at_s: int, service: str, slo: str) -> Override | None:
         """Return an override that covers what the gate is asked for: one for all, or for the same."""
@@ -292,14 +305,36 @@ class Desk:
         """Follow the policy: which budget asks for what."""
         if not view.judged:
             return
-        before = self._actions.items()
-        now: dict[str, tuple[Action, ...]] = {}
-        for one in known(view):
-            key = _key(one.watched.objective.name, one.group)
-            remaining = one.found.left.remaining if one.found else None
-            now[key] = tuple(sorted(freeze.actions(self._policy, remaining, frozenset(before.get(key, ())))))
-        self._actions.put({key: asked for key, asked in now.items() if asked and before.get(key) != asked})
-        self._actions.drop(key for key in before if not now.get(key))
+        before = self._crossed.items()
+        now = {_key(one.watched.objective.name, one.group): _over(self._policy, one, before) for one in view.judged}
+        self._crossed.put({key: over for key, over in now.items() if over and before.get(key) != over})
+        self._crossed.drop(key for key in before if not now.get(key))
+        self._low = [low for one in view.judged for low in self._lows(one)]
+
+    def _lows(self, one: Judged) -> Iterator[Low]:
+        objective = one.watched.objective
+        over = self._crossed.items().get(_key(objective.name, one.group), ())
+        for threshold in self._policy.thresholds:
+            if threshold.remaining in over and Action.NOTIFY in threshold.actions:
+                yield Low(
+                    slo=objective.name,
+                    service=objective.service,
+                    group=one.group,
+                    threshold=threshold.remaining,
+                    remaining=_remaining(one),
+                    actions=tuple(sorted(self.asked(objective.name, one.group))),
+                )
+
+
+def _over(policy: Policy, one: Judged, before: Mapping[str, tuple[float, ...]]) -> tuple[float, ...]:
+    was = before.get(_key(one.watched.objective.name, one.group), ())
+    return tuple(sorted(freeze.crossed(policy, _remaining(one), frozenset(was))))
+
+
+def _remaining(one: Judged) -> float | None:
+    """Return what is left; None if that is unknown, or rests on too little."""
+    left = None if one.found is None else one.found.left
+    return None if left is None or left.judged < MIN_EVENTS else left.remaining
 
 
 def _refuse_full(shelf: Shelf[Any], most: int, what: str) -> None:

@@ -1,7 +1,7 @@
 """Knows what a policy asks for when a budget runs low, as a fold over instants; refuses to do it.
 
-An action begins when what is left falls to a threshold that names it, and ends five points above it, so that a budget
-on the edge does not freeze and unfreeze. While the budget is unknown what was asked for stays.
+A threshold is crossed when what is left falls to it, and until it has risen five points above it again, so that a
+budget on the edge does not freeze and unfreeze. While the budget is unknown what was crossed stays crossed.
 
 Source: spec/slo.md 16 (policy, hysteresis).
 """
@@ -14,9 +14,13 @@ class Action(StrEnum):
     """What a low budget asks for."""
 
     NOTIFY = "notify"
+    """Somebody is told: a ticket for each threshold."""
     REQUIRE_APPROVAL = "require_approval"
+    """The gate fails until a person approves, by an override with a name and a reason."""
     FREEZE_RELEASES = "freeze_releases"
+    """The gate fails."""
     FREEZE_SCALE_DOWN = "freeze_scale_down"
+    """Capacity is not taken away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ class Policy:
     """What is asked for as a budget runs low.
 
     Attributes:
-        thresholds: In any order.
+        thresholds: In any order, no two at the same share.
         hysteresis: How far above its threshold an action ends.
     """
 
@@ -55,21 +59,25 @@ DEFAULT_POLICY = Policy(
 """The policy of spec/slo.md 16."""
 
 
-def actions(policy: Policy, remaining: float | None, before: frozenset[Action] = frozenset()) -> frozenset[Action]:
-    """Return what is asked for now.
+def crossed(policy: Policy, remaining: float | None, before: frozenset[float] = frozenset()) -> frozenset[float]:
+    """Return the thresholds, by their share, that are crossed now.
 
     Args:
         policy: The policy.
         remaining: Share of the budget that is left; None if unknown.
-        before: What was asked for at the last instant.
+        before: Those that were crossed at the last instant.
     """
-    if remaining is None:
-        return before
-    begun = {action for one in policy.thresholds if remaining <= one.remaining for action in one.actions}
-    kept = {
-        action
+    return frozenset(
+        one.remaining
         for one in policy.thresholds
-        if remaining < one.remaining + policy.hysteresis
-        for action in one.actions & before
-    }
-    return frozenset(begun | kept)
+        if (one.remaining in before if remaining is None else _is_crossed(policy, one.remaining, remaining, before))
+    )
+
+
+def actions(policy: Policy, over: frozenset[float]) -> frozenset[Action]:
+    """Return what is asked for while some thresholds are crossed."""
+    return frozenset(action for one in policy.thresholds if one.remaining in over for action in one.actions)
+
+
+def _is_crossed(policy: Policy, threshold: float, remaining: float, before: frozenset[float]) -> bool:
+    return remaining <= threshold or (threshold in before and remaining < threshold + policy.hysteresis)

@@ -1,9 +1,9 @@
 """Knows whether a release may go on, and why not; refuses to stop it.
 
-fail: a page fires, less of a budget is left than is asked for, or a freeze is on. inconclusive: nobody looks, too
-little is seen, or there are too few requests to tell. A failure that is seen counts for more than what is not seen.
-A silence keeps nothing from failing the gate; a person may override it, with a name and a reason, and the reasons
-stand in the answer all the same.
+fail: a page fires, less of a budget is left than is asked for, a freeze is on, or the policy wants an approval that
+nobody has given. inconclusive: nobody looks, too little is seen, or there are too few requests to tell. A failure that
+is seen counts for more than what is not seen. A silence keeps nothing from failing the gate; a person may override it,
+with a name and a reason, which is the approval too, and the reasons stand in the answer all the same.
 
 Source: spec/slo.md 16 (verdict, exit codes, freeze, override), 10 (silences never touch the gate).
 """
@@ -48,6 +48,8 @@ class ReasonCode(StrEnum):
     """Less of an error budget is left than the asker wants."""
     FREEZE = "FREEZE"
     """The policy freezes releases: the budget is spent, or has not recovered by five points since."""
+    APPROVAL_REQUIRED = "APPROVAL_REQUIRED"
+    """The policy wants a person's approval, by an override: little of the budget is left."""
     NO_OBJECTIVES = "NO_OBJECTIVES"
     """There are no objectives, so nothing says that all is well."""
     NOT_EVALUATED = "NOT_EVALUATED"
@@ -64,7 +66,7 @@ class ReasonCode(StrEnum):
     """A person lets releases pass; the other reasons say what would hold."""
 
 
-FAILURES = frozenset({ReasonCode.PAGE_FIRING, ReasonCode.BUDGET_LOW, ReasonCode.FREEZE})
+FAILURES = frozenset({ReasonCode.PAGE_FIRING, ReasonCode.BUDGET_LOW, ReasonCode.FREEZE, ReasonCode.APPROVAL_REQUIRED})
 """Reasons that fail; all others but the override leave the question open."""
 _UNSEEN = {
     ShownState.UNKNOWN: ReasonCode.NOT_EVALUATED,
@@ -163,6 +165,7 @@ class Asked:
         slos: The objectives and groups that are meant.
         alerts: Their alerts, and those of their services.
         frozen: Names of objectives whose policy freezes releases.
+        unapproved: Names of objectives whose policy wants a person's approval.
         override: Who lets releases pass; None if nobody does.
         min_remaining: Share of each budget that must be left.
         version: Of the release; empty if not named.
@@ -173,6 +176,7 @@ class Asked:
     slos: Sequence[SloShown]
     alerts: Sequence[AlertShown] = ()
     frozen: frozenset[str] = frozenset()
+    unapproved: frozenset[str] = frozenset()
     override: Override | None = None
     min_remaining: float = MIN_REMAINING
     version: str = ""
@@ -228,6 +232,8 @@ def _reasons(asked: Asked, frozen: Sequence[str]) -> Iterator[Reason]:
             yield Reason(code=ReasonCode.PAGE_FIRING, text=f"{alert.alertname}: {summary}")
     for name in frozen:
         yield Reason(code=ReasonCode.FREEZE, text=f"{name}: releases are frozen until its budget has recovered")
+    for name in sorted({one.name for one in asked.slos} & asked.unapproved - asked.frozen):
+        yield Reason(code=ReasonCode.APPROVAL_REQUIRED, text=f"{name}: an override by a person is needed")
     if not asked.slos:
         yield Reason(code=ReasonCode.NO_OBJECTIVES, text="there are no objectives")
     if asked.at_s is None or asked.now_s - asked.at_s > STALE_S:

@@ -153,6 +153,7 @@ class SloShown:
         method: How it was counted.
         coverage: Share of the expected collectors that is heard.
         unadjusted: The same with what people took out of the period; None if they took nothing.
+        actions: What the policy asks for now because little is left.
         as_of: The instant.
     """
 
@@ -177,6 +178,7 @@ class SloShown:
     method: str = METHOD
     coverage: float | None = None
     unadjusted: UnadjustedShown | None = None
+    actions: tuple[str, ...] = ()
     as_of: str | None = None
 
 

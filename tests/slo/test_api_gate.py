@@ -33,6 +33,23 @@ async def test_a_freeze_fails_the_gate_until_the_budget_has_recovered(told: Told
     assert (await told.said("GET", "/v1/gate?slo=ill"))["verdict"] == "pass"
 
 
+async def test_little_budget_needs_an_approval_which_an_override_is(told: Told) -> None:
+    """20 of 2,020 bad at 99 % leave 1 %: the policy wants an approval, however little the asker is content with."""
+    told.view = seen(judged("ill", good=2_000, bad=20))
+    told.desk.refresh(told.view, NOW_S)
+    path = "/v1/gate?slo=ill&min_remaining=0"
+    held = await told.said("GET", path)
+    (shown,) = (await told.said("GET", "/v1/slos"))["slos"]
+    whole = await told.said("GET", "/v1/slos/ill")
+    body = {"who": "ann", "reason": "reviewed", "until": instant(NOW_S + 60), "slo": "ill"}
+    await told.said("POST", "/v1/gate/overrides", body, status=201)
+    let = await told.said("GET", path)
+
+    assert (held["verdict"], [one["code"] for one in held["reasons"]]) == ("fail", ["APPROVAL_REQUIRED"])
+    assert shown["actions"] == whole["actions"] == ["notify", "require_approval"]
+    assert (let["verdict"], let["exit_code"], let["override"]["reason"]) == ("pass", 0, "reviewed")
+
+
 async def test_an_override_covers_what_it_names(told: Told) -> None:
     body = {"who": "ann", "reason": "a fix", "until": instant(NOW_S + 60), "slo": "ill"}
     made = await told.said("POST", "/v1/gate/overrides", body, status=201)

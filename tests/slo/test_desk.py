@@ -14,6 +14,7 @@ from slo.desk_records import Ack, Marker, MarkerKind, Override
 from slo.desk_store import DeskStore
 from slo.errors import DeskFullError, ObjectiveError
 from slo.freeze import Action
+from slo.gate import MIN_EVENTS
 from slo.identity import fingerprint
 from slo.ledger import Ledger
 from slo.shelf import Shelf
@@ -122,6 +123,34 @@ def test_a_freeze_ends_when_the_budget_has_recovered(desk: Desk) -> None:
     assert desk.frozen() == {"chat"}, "nor when the counts cannot be"
     desk.refresh(CALM, NOW_S)
     assert desk.frozen() == frozenset()
+
+
+def test_the_policy_asks_by_threshold_and_group_and_remembers_over_a_restart(desk: Desk, ledger: Ledger) -> None:
+    """20 of 2,020 bad at 99 % leave 1 %: a quarter is crossed, nothing is not."""
+    view = seen(judged(good=2_000, bad=20), judged("well"))
+    assert desk.low() is None, "nothing was judged since the start"
+    desk.refresh(view, NOW_S)
+    again = alone(ledger)
+    low = desk.low() or ()
+
+    assert again.asked("chat", {"endpoint": "chat"}) == {Action.NOTIFY, Action.REQUIRE_APPROVAL}
+    assert again.asked("chat", {"endpoint": "other"}) == again.asked("well", {"endpoint": "chat"}) == frozenset()
+    assert again.frozen(Action.REQUIRE_APPROVAL) == {"chat"}
+    assert again.frozen() == frozenset()
+    assert [(one.slo, one.threshold, one.actions) for one in low] == [
+        ("chat", 0.5, ("notify", "require_approval")), ("chat", 0.25, ("notify", "require_approval")),
+    ]  # fmt: skip
+    desk.refresh(seen(replace(judged(), found=None)), NOW_S)
+    assert [one.remaining for one in desk.low() or ()] == [None, None], "unknown, and still crossed"
+    desk.refresh(CALM, NOW_S)
+    assert desk.low() == []
+
+
+def test_a_budget_that_rests_on_too_little_asks_for_nothing(desk: Desk) -> None:
+    desk.refresh(seen(judged(good=MIN_EVENTS - 2, bad=1)), NOW_S)
+    assert desk.frozen() == frozenset()
+    desk.refresh(seen(judged(good=MIN_EVENTS - 1, bad=1)), NOW_S)
+    assert desk.frozen() == {"chat"}
 
 
 def test_what_is_refused_is_not_kept(desk: Desk) -> None:

@@ -33,6 +33,23 @@ def asked(of: Sequence[Judged], **more: Any) -> Asked:  # noqa: ANN401 -- fields
         pytest.param(asked([judged(bad=1_000)]), "fail", 3, ["PAGE_FIRING", "BUDGET_LOW"], id="a page fires"),
         pytest.param(asked([judged()], frozen=frozenset({"chat"})), "fail", 3, ["FREEZE"], id="releases are frozen"),
         pytest.param(asked([judged()], frozen=frozenset({"other"})), "pass", 0, [], id="those of others are"),
+        pytest.param(
+            asked([judged()], unapproved=frozenset({"chat"})), "fail", 3, ["APPROVAL_REQUIRED"], id="nobody approved"
+        ),
+        pytest.param(
+            asked([judged()], unapproved=frozenset({"chat"}), frozen=frozenset({"chat"})),
+            "fail",
+            3,
+            ["FREEZE"],
+            id="a freeze says more than an approval",
+        ),
+        pytest.param(
+            asked([judged()], unapproved=frozenset({"chat"}), override=OVERRIDE),
+            "pass",
+            0,
+            ["OVERRIDDEN", "APPROVAL_REQUIRED"],
+            id="an override is the approval",
+        ),
         pytest.param(asked([]), "inconclusive", 4, ["NO_OBJECTIVES"], id="there is nothing to go by"),
         pytest.param(
             asked([judged()], now_s=NOW_S + STALE_S + 1), "inconclusive", 4, ["NOT_EVALUATED"], id="the last is old"

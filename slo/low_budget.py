@@ -1,0 +1,84 @@
+"""Knows the tickets that a policy asks for when budgets run low, one for each threshold; refuses to freeze anything.
+
+`BudgetLow` fires from the instant that a threshold with the action `notify` is crossed until what is left has risen
+above it by the policy's hysteresis. Which threshold that is stands in the label `below`.
+
+Source: spec/slo.md 16 (`notify`), 9 (identity labels).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from slo.alert import Alert
+from slo.alert_moves import AlertEvent
+from slo.alert_states import Timers, default_timers
+from slo.burn_catalogue import Severity
+from slo.identity import fingerprint
+from slo.inhibit import Kind
+from slo.watch import Watch, of_remembered
+
+NAME = "BudgetLow"
+TIMERS = Timers(for_s=0, keep_firing_s=default_timers(Severity.TICKET, is_burn_rule=True).keep_firing_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Low:
+    """A threshold that a budget has crossed.
+
+    Attributes:
+        slo: The objective.
+        service: Of it.
+        group: Values that it is grouped by.
+        threshold: Share of the budget.
+        remaining: Share that is left now; None if unknown.
+        actions: What the policy asks for now, at all thresholds that are crossed.
+    """
+
+    slo: str
+    service: str
+    group: Mapping[str, str] = field(default_factory=dict[str, str])
+    threshold: float
+    remaining: float | None
+    actions: tuple[str, ...] = ()
+
+
+def of_budgets(low: Sequence[Low] | None, alerts: Mapping[int, Alert]) -> list[Watch]:
+    """Return what is to be said of budgets.
+
+    Args:
+        low: What is crossed; None if nothing is known since the start.
+        alerts: As they are remembered.
+    """
+    found = [_watch(one) for one in low or ()]
+    spoken = {one.fingerprint for one in found}
+    calm = AlertEvent.BLIND if low is None else AlertEvent.OK
+    remembered = (alert for key, alert in alerts.items() if alert.labels.get("alertname") == NAME and key not in spoken)
+    return [*found, *(of_remembered(alert, calm, Kind.OTHER) for alert in remembered)]
+
+
+def _watch(one: Low) -> Watch:
+    labels = {
+        **one.group,
+        "alertname": NAME,
+        "slo": one.slo,
+        "service": one.service,
+        "severity": Severity.TICKET.value,
+        "below": f"{one.threshold:.0%}",
+    }
+    return Watch(
+        fingerprint=fingerprint(labels),
+        labels=labels,
+        event=AlertEvent.BLIND if one.remaining is None else AlertEvent.BAD,
+        timers=TIMERS,
+        words=lambda: _words(one),
+        kind=Kind.OTHER,
+    )
+
+
+def _words(one: Low) -> dict[str, str]:
+    left = "an unknown share" if one.remaining is None else f"{one.remaining:.1%}"
+    where = " ".join(one.group.values()) or one.service
+    return {
+        "summary": f"{one.slo}: {where} has {left} of its error budget left, {one.threshold:.0%} is the limit",
+        "policy": ", ".join(action.replace("_", " ") for action in one.actions),
+    }

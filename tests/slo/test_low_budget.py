@@ -1,0 +1,64 @@
+"""Tickets of low budgets, through the alerts' own states."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from slo.alarms import advance
+from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.low_budget import TIMERS, Low, of_budgets
+
+AT_S = 1_790_000_010
+LOW = Low(
+    slo="chat", service="bot", group={"endpoint": "e"}, threshold=0.25, remaining=0.2, actions=("notify", "require_x")
+)
+
+
+def states(alerts: Mapping[int, Alert]) -> list[tuple[str, AlertState]]:
+    return [(alert.labels["below"], alert.record.state) for alert in alerts.values()]
+
+
+def test_each_threshold_is_a_ticket_of_its_own_in_words() -> None:
+    (one, other) = of_budgets([LOW, replace(LOW, threshold=0.5)], {})
+
+    assert one.labels == {
+        "alertname": "BudgetLow", "slo": "chat", "service": "bot", "endpoint": "e", "severity": "ticket",
+        "below": "25%",
+    }  # fmt: skip
+    assert one.fingerprint != other.fingerprint
+    assert one.words() == {
+        "summary": "chat: e has 20.0% of its error budget left, 25% is the limit", "policy": "notify, require x",
+    }  # fmt: skip
+    assert replace(LOW, group={}).service in of_budgets([replace(LOW, group={})], {})[0].words()["summary"]
+
+
+def test_it_fires_at_once_is_told_once_and_ends_when_the_budget_has_recovered() -> None:
+    first = advance(of_budgets([LOW], {}), {}, AT_S)
+    again = advance(of_budgets([LOW], first.alerts), first.alerts, AT_S + 30)
+    calm, at_s = again, AT_S + 30
+    while states(calm.alerts) == [("25%", AlertState.FIRING)]:
+        at_s += 30
+        calm = advance(of_budgets([], calm.alerts), calm.alerts, at_s)
+
+    assert [one.status.value for one in first.notices] == ["firing"]
+    assert again.notices == ()
+    assert at_s == AT_S + 60 + TIMERS.keep_firing_s
+    assert [one.status.value for one in calm.notices] == ["resolved"]
+
+
+def test_what_is_not_known_ends_nothing() -> None:
+    fired = advance(of_budgets([LOW], {}), {}, AT_S).alerts
+    for low in (None, [replace(LOW, remaining=None)]):
+        alerts, at_s = fired, AT_S
+        for _ in range(60):
+            at_s += 30
+            alerts = advance(of_budgets(low, alerts), alerts, at_s).alerts
+
+        assert states(alerts) == [("25%", AlertState.FIRING)]
+
+
+def test_nothing_is_remembered_of_other_alerts() -> None:
+    (alert,) = advance(of_budgets([LOW], {}), {}, AT_S).alerts.values()
+    other = replace(alert, labels={**alert.labels, "alertname": "Other"})
+
+    assert of_budgets([], {1: other}) == []
