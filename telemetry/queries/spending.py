@@ -7,14 +7,11 @@ plugin tell of the same requests again, and are left out.
 Source: spec/scaling.md 9.2, 9.4 (same clock window on 7 nights); spec/store.md 4 (roll-ups).
 """
 
-from telemetry.queries.asked import ENDED_WITHIN
+from telemetry.queries import same_hours
 from telemetry.queries.drift import Anchor
 from telemetry.queries.question import REPORT_S, Question, Select
 
-NIGHTS = 7
-"""Days before the window whose same hours are asked for."""
-
-_HOUR_MS, _DAY_MS = 3_600_000, 86_400_000
+_HOUR_MS = 3_600_000
 
 
 def spending(since_ms: int, until_ms: int) -> Question:
@@ -29,11 +26,11 @@ def spending(since_ms: int, until_ms: int) -> Question:
         until_ms: Its end, a whole hour, excluded; at most a day later.
 
     Raises:
-        ValueError: The window is not made of whole hours of one day.
+        ValueError: The window is not made of whole hours, or is longer than a day.
     """
-    if since_ms % _HOUR_MS or until_ms % _HOUR_MS or not 0 < until_ms - since_ms <= _DAY_MS:
-        raise ValueError(f"a window from {since_ms} to {until_ms} is not made of whole hours of one day")
-    return Question(sql=_SPENDING, parameters=_values(since_ms, until_ms), seconds_max=REPORT_S)
+    if since_ms % _HOUR_MS or until_ms % _HOUR_MS:
+        raise ValueError(f"a window from {since_ms} to {until_ms} is not made of whole hours")
+    return Question(sql=_SPENDING, parameters=same_hours.values(since_ms, until_ms), seconds_max=REPORT_S)
 
 
 def tokens_in_time(since_ms: int, until_ms: int, anchor: Anchor) -> Question:
@@ -50,49 +47,32 @@ def tokens_in_time(since_ms: int, until_ms: int, anchor: Anchor) -> Question:
     Raises:
         ValueError: The window is longer than a day, so that it would be its own reference.
     """
-    if until_ms - since_ms > _DAY_MS:
-        raise ValueError("tokens are compared with the same hours of other days: the window is a day at most")
-    values = _values(since_ms, until_ms) | {"base_us": anchor.base_us, "per_token_us": anchor.per_token_us}
+    values = same_hours.values(since_ms, until_ms)
+    values |= {"base_us": anchor.base_us, "per_token_us": anchor.per_token_us}
     return Question(sql=_IN_TIME, parameters=values, seconds_max=REPORT_S)
 
 
-def _values(since_ms: int, until_ms: int) -> dict[str, object]:
-    return {"window": since_ms, "since": since_ms - NIGHTS * _DAY_MS, "until": until_ms}
-
-
-def _back_ms(at_ms: str) -> str:
-    return f"{{until:Int64}} - 1 - {at_ms}"
-
-
-def _hours(columns: list[str], table: str, where: list[str]) -> Select:
+def _hours(columns: list[str], table: str, condition: str) -> Select:
     """Return what a roll-up has of the same hours of each day."""
-    back = _back_ms("toUnixTimestamp(t) * 1000")
     return Select(
-        columns=["toString(s.endpoint) AS endpoint", f"intDiv({back}, {_DAY_MS}) AS days_ago", *columns],
+        columns=["toString(s.endpoint) AS endpoint", f"{same_hours.days_ago('t')} AS days_ago", *columns],
         source=f"inferometer.{table} AS s",
-        where=[
-            "t >= fromUnixTimestamp64Milli({since:Int64})",
-            "t < fromUnixTimestamp64Milli({until:Int64})",
-            f"({back}) % {_DAY_MS} < {{until:Int64}} - {{window:Int64}}",
-            *where,
-        ],
+        where=[same_hours.of_rollup(), condition],
         group_by=["endpoint", "days_ago"],
     )
 
 
 _SUMS = ("tokens_in", "tokens_cache_read", "tokens_out")
-_MADE = _hours(
-    ["sum(s.n) AS requests", *(f"sum(s.{name}) AS {name}" for name in _SUMS)], "r_1h", ["traffic != 'engine'"]
-)
+_MADE = _hours(["sum(s.n) AS requests", *(f"sum(s.{name}) AS {name}" for name in _SUMS)], "r_1h", "traffic != 'engine'")
 _REPLICAS = _hours(
     ["toUInt64(uniqExact(t)) AS minutes", "toUInt64(uniqExact(s.replica, t)) AS replica_minutes"],
     "r_engine_1m",
-    ["s.n_up > 0"],
+    "s.n_up > 0",
 )
 _GPUS = _hours(
     ["toUInt64(uniqExact(t)) AS gpu_minutes_seen", "toUInt64(uniqExact(s.gpu_uuid, t)) AS gpu_minutes"],
     "r_gpu_1m",
-    ["s.endpoint != ''"],
+    "s.endpoint != ''",
 )
 _SPENDING = Select(
     columns=[
@@ -107,7 +87,6 @@ _SPENDING = Select(
     order_by=["endpoint", "days_ago"],
 ).text()
 
-_BACK_MS = _back_ms("toUnixTimestamp64Milli(ended_at)")
 _TOKENS = "toUInt64(ifNull(tokens_out, 0))"
 _IN_TIME = Select(
     given=[
@@ -124,8 +103,7 @@ _IN_TIME = Select(
     ],
     source="inferometer.requests",
     where=[
-        *ENDED_WITHIN,
-        f"({_BACK_MS}) % {_DAY_MS} < {{until:Int64}} - {{window:Int64}}",
+        same_hours.of_requests(),
         "traffic = 'user'",
         "isNotNull(ttft_us)",
         "isNotNull(limit_us)",

@@ -9,6 +9,7 @@ failure; one whose length is not known has a stratum of its own, as its engine d
 Source: spec/slo.md 13 (`ttft_p99_load_triple`: load >= P80 and <= P30 of 7 d; `tail_spread`, `wasting_compute`).
 """
 
+from telemetry.queries import same_hours
 from telemetry.queries.asked import ENDED_WITHIN, Metric
 from telemetry.queries.question import REPORT_S, Question, Select
 from telemetry.queries.strata import STRATUM, STRATUM_KEYS, fine
@@ -17,10 +18,6 @@ HIGH_LOAD, LOW_LOAD = 0.8, 0.3
 """Quantiles of the requests of a minute, from which on load is high, and up to which it is low."""
 LEVEL_DAYS = 7
 """Days whose minutes say what load is high."""
-REFERENCE_DAYS = 7
-"""Days before a window whose same hours it is compared with."""
-
-_DAY_MS = 86_400_000
 
 
 def waits_by_load(since_ms: int, until_ms: int, low_since_ms: int) -> Question:
@@ -38,7 +35,7 @@ def waits_by_load(since_ms: int, until_ms: int, low_since_ms: int) -> Question:
         "high_since": since_ms,
         "since": low_since_ms,
         "until": until_ms,
-        "level_since": until_ms - LEVEL_DAYS * _DAY_MS,
+        "level_since": until_ms - LEVEL_DAYS * same_hours.DAY_MS,
     }
     return Question(sql=_BY_LOAD, parameters=values, seconds_max=REPORT_S)
 
@@ -57,9 +54,7 @@ def spreads(metric: Metric, since_ms: int, until_ms: int) -> Question:
     Raises:
         ValueError: The window is longer than a day, so that it would be its own reference.
     """
-    if until_ms - since_ms > _DAY_MS:
-        raise ValueError("tails are compared with the same hours of other days: the window is a day at most")
-    values = {"window": since_ms, "since": since_ms - REFERENCE_DAYS * _DAY_MS, "until": until_ms}
+    values = same_hours.values(since_ms, until_ms)
     return Question(sql=_SPREADS[metric], parameters=values, seconds_max=REPORT_S)
 
 
@@ -98,19 +93,16 @@ def _counted(metric: Metric, side: str, source: str, where: list[str]) -> Select
             "count() AS rows",
         ],
         source=source,
-        where=[*ENDED_WITHIN, "traffic = 'user'", *where, f"(({ok}) OR ({failed}))"],
+        where=[*where, "traffic = 'user'", f"(({ok}) OR ({failed}))"],
         group_by=[*_KEYS, "side", "is_failed", "bucket"],
     )
 
 
-_BACK_MS = "{until:Int64} - 1 - toUnixTimestamp64Milli(ended_at)"
-_IN_SAME_HOURS = f"({_BACK_MS}) % {_DAY_MS} < {{until:Int64}} - {{window:Int64}}"
+_IS_NOW = "ended_at >= fromUnixTimestamp64Milli({window:Int64})"
 _SPREADS = {
     metric: _merged(
         {"now": "c.side", "before": "NOT c.side"},
-        _counted(
-            metric, "ended_at >= fromUnixTimestamp64Milli({window:Int64})", "inferometer.requests", [_IN_SAME_HOURS]
-        ),
+        _counted(metric, _IS_NOW, "inferometer.requests", [same_hours.of_requests()]),
     )
     for metric in (Metric.TTFT, Metric.TPOT, Metric.E2E)
 }

@@ -94,11 +94,11 @@ def test_tokens_in_time_are_those_of_answers_within_the_limit(used: Stored) -> N
 
 @pytest.mark.parametrize(("since_ms", "until_ms"), [(0, HOUR_MS - 1), (1, HOUR_MS), (0, 0), (0, DAY_MS + HOUR_MS)])
 def test_a_window_of_other_than_whole_hours_of_a_day_is_refused(since_ms: int, until_ms: int) -> None:
-    with pytest.raises(ValueError, match="whole hours of one day"):
+    with pytest.raises(ValueError, match=r"whole hours|within a day"):
         spending(since_ms, until_ms)
 
 
 def test_a_window_longer_than_a_day_is_refused() -> None:
     spending(0, DAY_MS)
-    with pytest.raises(ValueError, match="a day at most"):
+    with pytest.raises(ValueError, match="not within a day"):
         tokens_in_time(0, DAY_MS + 1, ANCHOR)
