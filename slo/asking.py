@@ -14,8 +14,9 @@ from slo import expression_sql
 from slo.expression import parse
 from slo.objective import Objective, counted
 from slo.terms import Both, Macro, figures, written
-from slo.wholes import Flow, Job, words
+from slo.wholes import Call, Flow, Job, words
 from telemetry.queries.busy import busy_counts
+from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
@@ -65,13 +66,15 @@ def how(objective: Objective) -> str:
 
 
 def _own(objective: Objective) -> Ask | None:
-    match objective.whole:
+    whole = objective.whole
+    (rows,) = counted([objective])
+    match whole:
         case None:
-            (one,) = counted([objective])
-            return partial(busy_counts, one) if objective.peak_only else None
+            return partial(busy_counts, rows) if objective.peak_only else None
         case Flow():
             return partial(flow_counts, counted_flows(objective))
         case Job():
-            (rows,) = counted([objective])
-            jobs = CountedJobs(rows=rows, deadline_s=objective.whole.deadline_s, items=objective.whole.items)
-            return partial(slices_counted if objective.whole.by_slice else items_counted, jobs)
+            jobs = CountedJobs(rows=rows, deadline_s=whole.deadline_s, items=whole.items)
+            return partial(slices_counted if whole.by_slice else items_counted, jobs)
+        case Call():
+            return partial(call_counts, CountedCalls(rows=rows, wait_s=whole.retry_s))

@@ -10,7 +10,8 @@ from slo.errors import ObjectiveError
 from slo.expression import parse
 from slo.stages import Stage
 from slo.templates import Counts, Template
-from slo.wholes import Flow, Job, Whole
+from slo.wholes import Call, Flow, Job, Whole
+from telemetry.queries.calls import WAIT_S_MAX
 from telemetry.queries.flows import BUDGET_S_MAX
 from telemetry.queries.jobs import DEADLINE_S_MAX, ITEMS_MAX
 
@@ -30,6 +31,8 @@ def made_up(
         return _flow(template, numbers["budget_s"], parameters, stages)
     if template.counts in {Counts.ITEMS, Counts.SLICES}:
         return _job(numbers["deadline_s"], parameters, by_slice=template.counts is Counts.SLICES)
+    if template.counts is Counts.CALLS:
+        return _call(numbers["retry_s"], parameters)
     return None
 
 
@@ -74,6 +77,13 @@ def _job(deadline_s: float, parameters: Section | None, *, by_slice: bool) -> Jo
     if by_slice and items is None:
         return None
     return Job(deadline_s=deadline_s, items=None if items is None else int(items), by_slice=by_slice)
+
+
+def _call(retry_s: float, parameters: Section | None) -> Call | None:
+    if parameters and not 0 < retry_s <= WAIT_S_MAX:
+        parameters.wrong("retry_s", f"seconds, above 0, at most {WAIT_S_MAX}")
+        return None
+    return Call(retry_s=retry_s)
 
 
 _ITEMS = f"a whole number from 1 to {ITEMS_MAX}"

@@ -53,6 +53,8 @@ def _counted(objective: Objective) -> Document:
         found: Document = {"template": template, "parameters": {**given, **_total(objective.indicator)}}
         stages = objective.whole.stages if isinstance(objective.whole, Flow) else ()
         return found | ({"stages": [_stage(one) for one in stages]} if stages else {})
+    if objective.peak_only:
+        return {"template": objective.template, "parameters": _total(objective.indicator)}
     sli = {"metadata": {"name": f"{name(objective)[:59]}-sli"}, "spec": _sli(objective.indicator)}
     return {"indicator": sli}
 

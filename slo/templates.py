@@ -30,6 +30,7 @@ class Counts(StrEnum):
     FLOWS = "flows"
     ITEMS = "items"
     SLICES = "slices"
+    CALLS = "calls"
 
 
 class Clock(StrEnum):
@@ -148,6 +149,8 @@ TEMPLATES: Mapping[str, Template] = {
         target=0.999,
         source="S3 (99.9 % is 43.2 min in 30 d)",
         meaning="served by any region, as the client saw it",
+        numbers={"retry_s": 60.0},
+        counts=Counts.CALLS,
     ),
     "availability_single_region": Template(
         target=0.99,

@@ -1,12 +1,19 @@
 """Knows what an objective may count where several requests make up one event; refuses to know how the store does it.
 
-Source: spec/slo.md 2 (workflow_latency, workflow_completion, media_pipeline, batch_deadline, batch_throughput).
+Source: spec/slo.md 2 (workflow_latency, workflow_completion, media_pipeline, batch_deadline,
+batch_throughput, availability_multi_region).
 """
 
 from dataclasses import dataclass
 
 from slo.stages import Stage
 from slo.terms import Condition, written
+
+NAIVE_BOUND = (
+    "naively, two independent regions of 99 % each give 1-0.01^2 = 99.99 %;"
+    " what is promised leaves room for failover and for faults that they share"
+)
+"""What is said beside a promise of several regions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,18 @@ class Job:
     by_slice: bool = False
 
 
-Whole = Flow | Job
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Attempts of one call are one event, as its client saw it: bad only if the last of them failed.
+
+    Attributes:
+        retry_s: Within which time after a failure its retry has to end.
+    """
+
+    retry_s: float
+
+
+Whole = Flow | Job | Call
 """What an objective counts that does not count requests."""
 
 
@@ -53,6 +71,8 @@ def facts(whole: Whole) -> dict[str, object]:
 
 def parameters(whole: Whole) -> tuple[str, dict[str, object]]:
     """Return the template that says the same, and its parameters."""
+    if isinstance(whole, Call):
+        return "availability_multi_region", {"retry_s": whole.retry_s}
     if isinstance(whole, Job):
         items = {} if whole.items is None else {"items": whole.items}
         return "batch_throughput" if whole.by_slice else "batch_deadline", {"deadline_s": whole.deadline_s, **items}
@@ -69,10 +89,14 @@ def events(whole: Whole | None) -> str:
             return "flows"
         case Job():
             return "slices" if whole.by_slice else "items"
+        case Call():
+            return "calls"
 
 
 def words(whole: Whole) -> str:
     """Return how events are counted, for people."""
+    if isinstance(whole, Call):
+        return f"calls, of which the last attempt counts, told apart by their trace; {NAIVE_BOUND}"
     if isinstance(whole, Job):
         return _job_words(whole)
     again = ", or resumed after a failure with their context" if whole.may_resume else ""

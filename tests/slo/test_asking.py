@@ -15,7 +15,7 @@ from slo.objective import Objective, definition_hash
 from slo.reader import Reader
 from slo.stages import Stage, times
 from slo.watched import watched
-from slo.wholes import Flow, Job
+from slo.wholes import Call, Flow, Job
 from telemetry.clock import wall_ms
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.queries.flow_times import flow_times
@@ -120,6 +120,22 @@ def test_busy_minutes_are_counted_when_they_are_over(reader: Store, writer: Stor
     assert asks.windows(first_s + 120, (120,)) == {(name, f'{{"endpoint":"{name}"}}'): {120: Counts(eligible=4, bad=1)}}
 
 
+def test_of_the_attempts_of_a_call_the_last_one_counts(reader: Store, writer: Store) -> None:
+    name = "asking-calls"
+    rows = [
+        step(name, 1, 10, "m", flow=1, ok=False),
+        msgspec.structs.replace(step(name, 2, 20, "m", flow=1), attempt=2),
+        msgspec.structs.replace(step(name, 3, 15, "m", flow=1, ok=False), trace_id=b"another trace id"),
+    ]
+    traced = [one if any(one.trace_id) else msgspec.structs.replace(one, trace_id=b"one trace id ...") for one in rows]
+    insert(writer, name, traced)
+    asks = Reader(reader, writer, [watched(replace(objective(name), whole=Call(retry_s=60)))], "r")
+    written = [asks.count([name], NOW_S + t, NOW_S + t + 30, wall_ms()) for t in (0, 30, 60, 90)]
+
+    assert written == [1, 0, 1, 0], "what failed waits for its retry"
+    assert asks.windows(NOW_S + 120, (120,)) == {(name, f'{{"endpoint":"{name}"}}'): {120: Counts(eligible=2, bad=1)}}
+
+
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
     plain, flow = objective("asking-plain"), flows_of("asking-flow")
 
@@ -127,7 +143,11 @@ def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
 
     peak = replace(plain, name="asking-peak", peak_only=True)
 
-    assert set(own_questions([plain, flow, job, peak])) == {"asking-flow", "asking-job", "asking-peak"}
+    call = replace(plain, name="asking-call", whole=Call(retry_s=60))
+
+    assert set(own_questions([plain, flow, job, peak, call])) == {
+        f"asking-{kind}" for kind in ("flow", "job", "peak", "call")
+    }
     assert counted_flows(flow).budget_s == 60.0
     assert len({definition_hash(one) for one in (plain, flow, flows_of("asking-flow", 61))}) == 3
     with pytest.raises(TypeError, match="asking-plain"):

@@ -7,7 +7,8 @@ from slo.errors import ObjectiveError
 from slo.expression import parse
 from slo.objective import Budgeting
 from slo.openslo import Loaded
-from slo.wholes import Flow, Job
+from slo.wholes import Call, Flow, Job
+from telemetry.queries.calls import WAIT_S_MAX
 from telemetry.queries.flows import BUDGET_S_MAX
 from telemetry.queries.jobs import DEADLINE_S_MAX, ITEMS_MAX
 
@@ -32,6 +33,8 @@ def of(template: str, parameters: str) -> Loaded:
         ("batch_throughput", "{items: 1.5}", "items: found 1.5, allowed a whole number"),
         ("batch_deadline", f"{{items: {ITEMS_MAX + 1}}}", "allowed a whole number from 1 to 1000000000"),
         ("batch_deadline", "{last: ok}", "last: found unknown key"),
+        ("availability_multi_region", "{retry_s: 0}", "retry_s: found 0, allowed seconds, above 0, at most 3600"),
+        ("availability_multi_region", f"{{retry_s: {WAIT_S_MAX + 1}}}", "allowed seconds, above 0, at most 3600"),
         ("endpoint_p99_sla", "{last: ok}", "last: found unknown key"),
     ],
 )
@@ -47,6 +50,14 @@ def test_a_budget_may_be_as_long_as_the_bound() -> None:
     (one,) = of("workflow_latency", f"{{last: ok, budget_s: {BUDGET_S_MAX}}}").objectives
 
     assert one.whole == Flow(last=parse("ok"), budget_s=BUDGET_S_MAX)
+
+
+def test_a_call_says_how_long_it_waits_for_its_retry() -> None:
+    (usual,), (longest,) = (
+        of("availability_multi_region", text).objectives for text in ("{}", f"{{retry_s: {WAIT_S_MAX}}}")
+    )
+
+    assert (usual.whole, longest.whole) == (Call(retry_s=60), Call(retry_s=WAIT_S_MAX))
 
 
 def test_a_job_says_its_deadline_and_how_many_items_it_has() -> None:

@@ -5,7 +5,7 @@ import pytest
 from slo.templates import TEMPLATES, TRAITS, Counts, WorkloadClass, good
 from slo.terms import written
 
-WHOLES = (Counts.FLOWS, Counts.ITEMS, Counts.SLICES)
+WHOLES = (Counts.FLOWS, Counts.ITEMS, Counts.SLICES, Counts.CALLS)
 """What has no expression: its numbers stand beside it."""
 
 

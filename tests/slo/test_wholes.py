@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from slo.expression import parse
-from slo.wholes import Flow, Job, Whole, events, facts, parameters, words
+from slo.wholes import NAIVE_BOUND, Call, Flow, Job, Whole, events, facts, parameters, words
 
+CALL = Call(retry_s=60)
 JOB = Job(deadline_s=3_600, items=500)
 FLOW = Flow(last=parse("model == 'w'"), budget_s=20.0)
 
@@ -28,6 +29,13 @@ def test_a_job_is_said_in_words_and_as_parameters_of_its_template() -> None:
     assert [events(one) for one in (None, FLOW, JOB, sliced)] == ["requests", "flows", "items", "slices"]
 
 
+def test_what_is_promised_of_several_regions_stands_beside_the_naive_bound() -> None:
+    assert words(CALL) == f"calls, of which the last attempt counts, told apart by their trace; {NAIVE_BOUND}"
+    assert "1-0.01^2 = 99.99 %" in NAIVE_BOUND
+    assert parameters(CALL) == ("availability_multi_region", {"retry_s": 60})
+    assert events(CALL) == "calls"
+
+
 def test_what_counts_differs_if_any_of_it_does() -> None:
     changed: list[Whole] = [
         FLOW,
@@ -35,6 +43,13 @@ def test_what_counts_differs_if_any_of_it_does() -> None:
         replace(FLOW, may_resume=True),
         replace(FLOW, last=parse("ok")),
     ]
-    changed += [JOB, replace(JOB, items=None), replace(JOB, by_slice=True), replace(JOB, deadline_s=1)]
+    changed += [
+        CALL,
+        replace(CALL, retry_s=1),
+        JOB,
+        replace(JOB, items=None),
+        replace(JOB, by_slice=True),
+        replace(JOB, deadline_s=1),
+    ]
 
     assert len({str(facts(one)) for one in changed}) == len(changed)

@@ -17,6 +17,7 @@ from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around
 from telemetry.queries.answers import answers_now, answers_usual, corrupted
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.busy import busy_counts
+from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
 from telemetry.queries.drift import Anchor, slow_by_hour
 from telemetry.queries.excess import contributors_of
@@ -144,6 +145,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
     "flow times": lambda value: flow_times(staged(value), 0, 30_000),
     "busy minutes": busy,
+    "calls": lambda value: call_counts(CountedCalls(rows=objective(value), wait_s=60), 0, 30_000),
     "items": lambda value: jobs(items_counted, value),
     "slices": lambda value: jobs(slices_counted, value),
     "burn": lambda value: queries.burn_inputs(0, (300,), (value,)),
