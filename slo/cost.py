@@ -51,6 +51,16 @@ class Capacity:
     rho_max: float = RHO_MAX
     replicas_min: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be divided by.
+
+        Raises:
+            ValueError: A number is not above 0.
+        """
+        speeds = self.prefill_tokens_per_s, self.decode_tokens_per_s
+        if not min(*speeds, self.headroom, self.rho_max) > 0 or self.replicas_min < 0:
+            raise ValueError(f"{self} can do nothing")
+
     def work_s(self, tokens_read: float, tokens_out: float) -> float:
         """Return the engine seconds that requests take.
 

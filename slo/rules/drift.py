@@ -2,7 +2,8 @@
 
 The anchor is the limit of the objective, `anchor_s + anchor_s_per_token * tokens_in`, so it does not move and another
 mix of lengths is no drift; that an input was cached does not lengthen its limit. Over the window the share of requests
-slower than three times their limit must be proven above 1 % (ten times: a page). An hour of slowness is an incident,
+slower than three times their limit must be proven above 1 % (ten times: a page), with counts divided by how much slow
+requests come together. An hour of slowness is an incident,
 which other rules tell; so at least half of the window's hours must show it, and the last one too, which ends the alert
 soon after the drift is undone.
 
@@ -34,6 +35,7 @@ ANCHOR_S, ANCHOR_S_PER_TOKEN = 1.0, 0.0002
 
 _AT_P99 = PERCENTILES_PPM.index(P99)
 _SLOW_PERCENT = 1
+_MINUTE_S = 60
 _Subject = tuple[str, str]
 
 
@@ -53,10 +55,9 @@ class P99DriftRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole hour."""
-        window_s = self.settings.window_s or DAY_S
         anchor = Anchor(base_us=self._anchor_s * 1e6, per_token_us=self._per_token_s * 1e6)
         return {
-            "slow": slow_by_hour((at_s - window_s) * 1_000, at_s * 1_000, anchor, self._ratios),
+            "slow": slow_by_hour((at_s - self._window_s) * 1_000, at_s * 1_000, anchor, self._ratios),
             "hours": _p99(at_s - TREND_S, at_s, step_s=HOUR_S),
             "today": _p99(at_s - DAY_S, at_s),
             "yesterday": _p99(at_s - 2 * DAY_S, at_s - DAY_S),
@@ -84,7 +85,8 @@ class P99DriftRule:
         series: Sequence[tuple[float, float]],
     ) -> Found:
         first, second = (_lasting(slow, name) for name in ("over_first", "over_second"))
-        drift = p99_drift(first, second, day_over_day, series)
+        deff = max(_deff(slow, name, self._window_s) for name in ("first", "second"))
+        drift = p99_drift(first, second, day_over_day, series, deff)
         n = sum(row["n"] for row in slow)
         enough = n >= (self.settings.min_events or n_min(P99)) and slow[-1]["t_unix_s"] == at_s - HOUR_S
         return Found(
@@ -112,6 +114,10 @@ class P99DriftRule:
                 f"{drift.per_day_ratio - 1:+.1%} a day over 7 d, {'' if drift.rises else 'not '}significant"
             )
         return words
+
+    @property
+    def _window_s(self) -> int:
+        return self.settings.window_s or DAY_S
 
     @property
     def _ratios(self) -> tuple[float, float]:
@@ -155,3 +161,11 @@ def _lasting(hours: Sequence[Row], over: str) -> Counts:
     slow = [row[over] * 100 > row["n"] * _SLOW_PERCENT for row in hours]
     lasts = bool(slow) and slow[-1] and 2 * sum(slow) >= len(slow)
     return counts if lasts else Counts(eligible=counts.eligible)
+
+
+def _deff(hours: Sequence[Row], name: str, window_s: int) -> float:
+    """Return the variance of the slow requests of a minute over their mean: slow ones that come together prove less."""
+    minutes = window_s / _MINUTE_S
+    mean = sum(row[f"over_{name}"] for row in hours) / minutes
+    squares = sum(row[f"squares_{name}"] for row in hours) / minutes
+    return max(1.0, (squares - mean * mean) / mean) if mean else 1.0

@@ -27,12 +27,22 @@ class Anchor:
     base_us: float
     per_token_us: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse what no request can keep.
+
+        Raises:
+            ValueError: The limit is not above 0, or falls with the input.
+        """
+        if not (self.base_us >= 0 and self.per_token_us >= 0 and self.base_us + self.per_token_us > 0):
+            raise ValueError(f"a limit of {self.base_us} us and {self.per_token_us} us per token is none")
+
 
 def slow_by_hour(since_ms: int, until_ms: int, anchor: Anchor, ratios: tuple[float, float]) -> Question:
     """Ask, for the hours of [since, until), how many requests of users were slower than two multiples of an anchor.
 
     Rows: `endpoint`, `model`, `t_unix_s` (start of the hour), `n` (requests whose wait is known), `over_first`,
-    `over_second`; hours ascending, hours without any are absent.
+    `over_second`, `squares_first`, `squares_second` (sums over the minutes of the squares of those counts); hours
+    ascending, hours without any are absent.
 
     Args:
         since_ms: Start of the first hour, unix milliseconds.
@@ -56,7 +66,7 @@ _GAVE_UP = "n_out_events = 0 AND outcome IN {waited:Array(String)}"
 _LIMITED = Select(
     columns=[
         *("endpoint", "model"),
-        "toUnixTimestamp(toStartOfHour(ended_at)) AS t_unix_s",
+        "toStartOfMinute(ended_at) AS minute",
         "{base_us:Float64} + if({per_token_us:Float64} = 0, 0, {per_token_us:Float64} * tokens_in) AS limit_us",
         "isNotNull(ttft_us) AS has_output",
         "coalesce(ttft_us, elapsed_us) AS wait_us",
@@ -70,14 +80,25 @@ _LIMITED = Select(
         f"(has_output OR {_GAVE_UP} AND wait_us > {{first:Float64}} * limit_us)",
     ],
 )
-_SLOW = Select(
+_RATIOS = ("first", "second")
+_MINUTES = Select(
     columns=[
-        *("endpoint", "model", "t_unix_s"),
-        "count() AS n",
-        "countIf(wait_us > {first:Float64} * limit_us) AS over_first",
-        "countIf(wait_us > {second:Float64} * limit_us) AS over_second",
+        *("endpoint", "model", "minute"),
+        "count() AS rows",
+        *(f"countIf(wait_us > {{{ratio}:Float64}} * limit_us) AS {ratio}" for ratio in _RATIOS),
     ],
     source=_LIMITED,
+    group_by=["endpoint", "model", "minute"],
+)
+_SLOW = Select(
+    columns=[
+        *("endpoint", "model"),
+        "toUnixTimestamp(toStartOfHour(minute)) AS t_unix_s",
+        "sum(rows) AS n",
+        *(f"sum({ratio}) AS over_{ratio}" for ratio in _RATIOS),
+        *(f"sum({ratio} * {ratio}) AS squares_{ratio}" for ratio in _RATIOS),
+    ],
+    source=_MINUTES,
     group_by=["endpoint", "model", "t_unix_s"],
     order_by=["endpoint", "model", "t_unix_s"],
 ).text()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slo.cost import Capacity, Span, change, usd_per_mtok
+from slo.cost import HEADROOM, RHO_MAX, Capacity, Span, change, usd_per_mtok
 
 SPAN_S = 28_800.0
 POSITIVE = st.floats(0.01, 1e6)
@@ -51,6 +51,24 @@ def test_engine_seconds_and_replicas_needed() -> None:
     assert work_s == pytest.approx(0.2621, abs=1e-4)
     assert (1, 2) == (capacity.needed(work_s * 3.24, 1), capacity.needed(work_s * 3.25, 1))
     assert Capacity(prefill_tokens_per_s=1, decode_tokens_per_s=1, replicas_min=3).needed(0, 60) == 3
+
+
+def test_a_replica_s_time_is_planned_with_headroom() -> None:
+    capacity = Capacity(prefill_tokens_per_s=1, decode_tokens_per_s=1)
+
+    # scaling.md 6: h 1.24, rho_max 0.85
+    assert (1.24, 0.85) == (HEADROOM, RHO_MAX)
+    assert 15 == capacity.needed(10 * 60, 60), "1.24 * 10 / 0.85 is 14.6"
+
+
+@pytest.mark.parametrize("name", ["prefill_tokens_per_s", "decode_tokens_per_s", "headroom", "rho_max"])
+def test_a_capacity_that_can_do_nothing_is_refused(name: str) -> None:
+    numbers = {"prefill_tokens_per_s": 1.0, "decode_tokens_per_s": 1.0}
+    for wrong in (0.0, -1.0):
+        with pytest.raises(ValueError, match="can do nothing"):
+            Capacity(**{**numbers, name: wrong})  # type: ignore[arg-type]  # of the floats that it takes
+    with pytest.raises(ValueError, match="can do nothing"):
+        Capacity(**numbers, replicas_min=-1)
 
 
 def test_a_quiet_night_is_the_floor_s_doing_and_information() -> None:

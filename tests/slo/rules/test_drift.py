@@ -43,6 +43,14 @@ def six_hours(last_slow: int, others_slow: int) -> Iterator[Change]:
         yield from hour((at + 1) * HOUR_S, 20.0, n=100, slow=others_slow if at else last_slow)
 
 
+def two_an_hour(apart: bool) -> Iterator[Change]:
+    """Yield six hours of a hundred requests, of which two are slow: in one minute, or in two."""
+    for back in range(1, 7):
+        slow = (0, 50 if apart else 1)
+        for at in range(100):
+            yield NOW_S - back * HOUR_S + at * 36, {"ttft_us": 3_000_000 if at in slow else 400_000}
+
+
 def left() -> Iterator[Change]:
     yield from hour(HOUR_S, 0.4)
     yield from ended(Outcome.CLIENT_CANCELLED, Eligibility.CENSORED, 5, 10)
@@ -63,6 +71,8 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "a14": a14(),
         "bad-hour": six_hours(100, 0),
         "undone": six_hours(0, 100),
+        "together": two_an_hour(apart=False),
+        "apart": two_an_hour(apart=True),
         "longer": longer(),
         "left": left(),
         "few": hour(HOUR_S, 9.0, n=99),
@@ -102,6 +112,11 @@ def test_one_terrible_hour_is_no_drift_and_a_drift_that_is_undone_ends_with_the_
     assert (Verdict.SILENT, True, 100) == (found["bad-hour"].sound, found["bad-hour"].is_known, found["bad-hour"].bad)
     assert (Verdict.SILENT, True, 500) == (found["undone"].sound, found["undone"].is_known, found["undone"].bad)
     assert Verdict.PAGE is before["undone"].sound
+
+
+def test_slow_requests_that_come_together_prove_less(found: dict[str, Found]) -> None:
+    assert (Verdict.TICKET, 12) == (found["apart"].sound, found["apart"].bad)
+    assert (Verdict.SILENT, 12) == (found["together"].sound, found["together"].bad)
 
 
 def test_longer_prompts_are_no_drift_where_day_over_day_says_they_are(store: Store) -> None:

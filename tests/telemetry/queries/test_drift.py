@@ -1,8 +1,9 @@
 """How many waited too long, against the rows themselves."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 
-from query_store import HOUR_MS, SINCE_MS, UNTIL_MS, Stored
+import pytest
+from query_store import SINCE_MS, UNTIL_MS, Stored
 
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.queries.drift import Anchor, slow_by_hour
@@ -17,7 +18,7 @@ def asked(stored: Stored, anchor: Anchor) -> list[dict[str, object]]:
 
 
 def test_each_hour_counts_what_is_known_and_slow(stored: Stored) -> None:
-    expected: Counter[tuple[str, str, int, str]] = Counter()
+    minutes: dict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
     for one in stored.records:
         if one.eligible is Eligibility.EXCLUDED or one.tokens_in is None:
             continue
@@ -25,18 +26,33 @@ def test_each_hour_counts_what_is_known_and_slow(stored: Stored) -> None:
         wait_us = one.elapsed_us if one.ttft_us is None else one.ttft_us
         gave_up = one.outcome is Outcome.CLIENT_CANCELLED and wait_us > RATIOS[0] * limit_us
         if one.ttft_us is not None or gave_up:
-            key = (one.endpoint, one.model, one.ended_at // HOUR_MS * HOUR_MS // 1000)
-            expected[(*key, "n")] += 1
-            expected[(*key, "over_first")] += wait_us > RATIOS[0] * limit_us
-            expected[(*key, "over_second")] += wait_us > RATIOS[1] * limit_us
+            of = minutes[one.endpoint, one.model, one.ended_at // 60_000]
+            of["n"] += 1
+            of["first"] += wait_us > RATIOS[0] * limit_us
+            of["second"] += wait_us > RATIOS[1] * limit_us
+    expected: dict[tuple[str, str, int], Counter[str]] = defaultdict(Counter)
+    for (endpoint, model, minute), of in minutes.items():
+        hour = expected[endpoint, model, minute // 60 * 3_600]
+        hour["n"] += of["n"]
+        for name in ("first", "second"):
+            hour[f"over_{name}"] += of[name]
+            hour[f"squares_{name}"] += of[name] ** 2
 
     rows = asked(stored, ANCHOR)
 
-    names = ("n", "over_first", "over_second")
-    assert expected == {
-        (row["endpoint"], row["model"], row["t_unix_s"], name): row[name] for row in rows for name in names
-    }
-    assert rows == sorted(rows, key=lambda row: (str(row["endpoint"]), str(row["model"]), str(row["t_unix_s"])))
+    assert expected == {(row.pop("endpoint"), row.pop("model"), row.pop("t_unix_s")): Counter(row) for row in rows}
+
+
+def test_hours_come_in_order(stored: Stored) -> None:
+    keys = [(str(row["endpoint"]), str(row["model"]), int(str(row["t_unix_s"]))) for row in asked(stored, ANCHOR)]
+
+    assert keys == sorted(keys)
+
+
+@pytest.mark.parametrize(("base_us", "per_token_us"), [(0, 0), (-1, 5), (5, -1), (float("nan"), 0)])
+def test_a_limit_that_nothing_keeps_is_refused(base_us: float, per_token_us: float) -> None:
+    with pytest.raises(ValueError, match="is none"):
+        Anchor(base_us=base_us, per_token_us=per_token_us)
 
 
 def test_without_a_limit_per_token_the_length_need_not_be_known(stored: Stored) -> None:
