@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from inferometer import defaults
 from inferometer.address import target_address
 from inferometer.keys import Allowed, Section
+from inferometer.policy_keys import PolicyKeys
 from inferometer.rule_keys import RuleKeys
 
 TEXT_CHARACTERS_MAX = 256
@@ -159,6 +160,7 @@ class SloKeys(Section):
     objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: none is evaluated.")
     channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
     rules: RuleKeys = RuleKeys()
+    policy: PolicyKeys = PolicyKeys()
 
 
 def _kept(days: int, of: str) -> Any:  # noqa: ANN401 -- the type of pydantic's own Field

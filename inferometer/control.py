@@ -25,6 +25,7 @@ from slo.desk_store import DeskStore
 from slo.engine import Engine, Reach
 from slo.errors import LedgerError
 from slo.explain import explainer
+from slo.freeze import DEFAULT_POLICY, Policy
 from slo.instants import STEP_S
 from slo.ledger import Ledger
 from slo.notifier import Notifier
@@ -57,6 +58,7 @@ class Settings:
         base_url: Where people find our pages.
         look_s: Time between two looks at the clock.
         rules: What was configured of built-in rules.
+        policy: What low budgets ask for.
     """
 
     objectives: tuple[Path, ...]
@@ -66,6 +68,7 @@ class Settings:
     base_url: str
     look_s: float = LOOK_S
     rules: Mapping[RuleId, RuleSettings] = field(default_factory=dict[RuleId, RuleSettings])
+    policy: Policy = DEFAULT_POLICY
 
 
 def objectives(paths: Sequence[Path]) -> list[Watched]:
@@ -105,7 +108,7 @@ class Control:
         self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
         self._ledger = Ledger(settings.ledger)
         self.shared = DeskStore(reader, writer)
-        self.desk = Desk(self._ledger, self.shared)
+        self.desk = Desk(self._ledger, self.shared, settings.policy)
         self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
         self.built_in = Runner(reader, (), _monotonic_s)
         self._rejected = self._trouble = ""

@@ -28,6 +28,7 @@ from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Parts
 from slo.errors import SloError
+from slo.freeze import DEFAULT_POLICY, Policy
 from slo.lookback import Lookback
 from slo.rules.rule import RuleId
 from slo.rules.rule import Settings as RuleSettings
@@ -63,6 +64,7 @@ class ServeConfig:
         writer: Name that may insert.
         writer_password_file: Its password; empty if there is none.
         rules: What was configured of built-in rules.
+        policy: What low budgets ask for.
     """
 
     host: str
@@ -78,6 +80,7 @@ class ServeConfig:
     writer: str = ""
     writer_password_file: str = ""
     rules: Mapping[RuleId, RuleSettings] = field(default_factory=dict[RuleId, RuleSettings])
+    policy: Policy = DEFAULT_POLICY
 
     @property
     def url(self) -> str:
@@ -98,6 +101,7 @@ def run(config: ServeConfig, log: Log) -> int:
             replica=config.replica,
             base_url=config.url,
             rules=config.rules,
+            policy=config.policy,
         )
         control = Control(settings, reader, writer, log)
     except (InferometerError, SloError, OSError) as error:

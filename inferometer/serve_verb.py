@@ -6,7 +6,7 @@ Source: design.md (any number of `serve` replicas); spec/reliability.md 10 (bind
 import socket
 from pathlib import Path
 
-from inferometer import data_directory, slo_rules, store_secrets
+from inferometer import data_directory, policy_keys, slo_rules, store_secrets
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.listen import refuse_open_bind
@@ -50,6 +50,7 @@ def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
         writer="writer" if embedded else config.store.user,
         writer_password_file=str(store_secrets.secret_path(data.root, "writer")) if embedded else password,
         rules=slo_rules.settings_of(config),
+        policy=policy_keys.policy(keys.policy),
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from collector import channel
-from inferometer import ask, data_directory, engine, rule_keys, store_secrets
+from inferometer import ask, data_directory, engine, policy_keys, rule_keys, store_secrets
 from inferometer.address import Address
 from inferometer.config import secret
 from inferometer.defaults import DESCRIPTORS_WANTED, EXIT_INTERRUPTED
@@ -138,6 +138,7 @@ def serve_config(plan: Plan) -> dict[str, object]:
         "writer": fields["store_user"],
         "writer_password_file": fields["store_password_file"],
         "rules": rule_keys.told(keys.rules),
+        "policy": policy_keys.told(keys.policy),
     }
 
 
