@@ -1,7 +1,8 @@
 """Knows how the queue of one channel is carried to its receiver, one try at a time; refuses to wait between tries.
 
 A round makes at most one try and says when the next is worth while. The try is written down before it is made and
-after, so who dies in between says the same again under its old key, once. Waits are kept by the clock that never
+after, so who dies in between says the same again under its old key, once. Of several that share a lease one tries, and
+the others drop what it has told. Waits are kept by the clock that never
 steps, and in memory alone: a notice that waits in the ledger is due as soon as its receiver may be asked.
 
 Source: spec/slo.md 11 (at least once, <= 1 duplicate, 24 h, Slack's grouping).
@@ -13,6 +14,7 @@ from random import Random
 
 from slo.channels import Channel, ChannelKind, Result, Verdict
 from slo.errors import LedgerError
+from slo.lease import Lease
 from slo.ledger import Item, Ledger
 from slo.posts import GAP_S, GROUP_S, TOGETHER_MAX, direct_post, group_of
 from slo.sender import Sender
@@ -49,13 +51,22 @@ class Courier:
         now: The clocks.
         random: Source of the jitter.
         external_url: Where a person finds our own pages.
+        lease: Says whether we are the one that sends; None if there is no other.
     """
 
-    def __init__(
-        self, *, channel: Channel, ledger: Ledger, sender: Sender, now: Clock, random: Random, external_url: str = ""
+    def __init__(  # noqa: PLR0913 -- what it is made of, all by name
+        self,
+        *,
+        channel: Channel,
+        ledger: Ledger,
+        sender: Sender,
+        now: Clock,
+        random: Random,
+        external_url: str = "",
+        lease: Lease | None = None,
     ) -> None:
         self._channel, self._ledger, self._sender, self._now = channel, ledger, sender, now
-        self._external_url = external_url
+        self._external_url, self._lease = external_url, lease
         self._tries = Tries(Target(channel=channel.name), random)
         self._group_s = GROUP_S
         self._seen_s: dict[str, float] = {}  # group of Slack messages to when its first notice was seen
@@ -83,7 +94,7 @@ class Courier:
         if (wait_s := self._tries.wait_s(now_s)) > 0:
             return wait_s
         try:
-            items, wait_s = self._next(now_s)
+            items, wait_s = self._next(now_s) if self._is_ours() else ((), IDLE_S)
             if items:
                 self._ledger.begin(items)
                 self._settle(items, await self._said(items))
@@ -91,6 +102,14 @@ class Courier:
             self.failed("our own ledger cannot be written")
             return self._tries.wait_s(self._now.elapsed_s())
         return self._tries.wait_s(self._now.elapsed_s()) if items else wait_s
+
+    def _is_ours(self) -> bool:
+        """Drop what others have told, of each alert one thing after the other; return whether the rest is ours."""
+        if self._lease is None:
+            return True
+        while told := self._lease.told(self._ledger.waiting(self._channel.name, _LOOK_N)):
+            self._ledger.sent(told)
+        return self._lease.is_ours
 
     def _next(self, now_s: float) -> tuple[Sequence[Item], float]:
         """Return what goes into the next post; if nothing does, how long to wait."""
@@ -119,6 +138,8 @@ class Courier:
     def _settle(self, items: Sequence[Item], verdict: Verdict) -> None:
         now_s, why = self._now.elapsed_s(), verdict.why
         if verdict.result is Result.SENT:
+            if self._lease:
+                self._lease.tell(items)
             self._ledger.sent(items)
             self._tries.heard(len(items), now_s, gap_s=GAP_S.get(self._channel.kind, 0.0))
             return

@@ -202,6 +202,42 @@ class Ledger:
         """Write down that they will not be tried again."""
         self._change("state = 'given_up', why = ?", items, why[:WHY_CHARS_MAX])
 
+    def claim(self, holder: str, now_s: float, length_s: float) -> bool:
+        """Take or renew the lease of this file; returns whether nobody else holds it.
+
+        Args:
+            holder: Who asks.
+            now_s: By a clock that all who ask share and that begins anew only with the host.
+            length_s: How long it holds, alike for all.
+        """
+        with self._transaction() as db:
+            row = db.execute("SELECT body FROM note WHERE kind = 'lease'").fetchone()
+            other, until_s = msgspec.json.decode(row[0], type=tuple[str, float]) if row else (holder, now_s)
+            if other != holder and now_s < until_s <= now_s + length_s:  # a later end is of a host that ran before
+                return False
+            body = msgspec.json.encode((holder, now_s + length_s))
+            db.execute("INSERT OR REPLACE INTO note VALUES ('lease', '', ?, 0)", (body,))
+        return True
+
+    def release(self, holder: str) -> None:
+        """Give up the lease of this file, if it is held by who asks."""
+        with self._transaction() as db:
+            row = db.execute("SELECT body FROM note WHERE kind = 'lease'").fetchone()
+            if row and msgspec.json.decode(row[0], type=tuple[str, float])[0] == holder:
+                db.execute("DELETE FROM note WHERE kind = 'lease'")
+
+    def keep_sent(self, items: Iterable[Item]) -> None:
+        """Keep that notices were heard, whoever queued them."""
+        rows = [(item.channel, item.notice.key, item.attempts, item.made_at_s) for item in items]
+        with self._transaction() as db:
+            db.executemany("INSERT OR REPLACE INTO notice VALUES (?, ?, x'', 'sent', ?, ?, '')", rows)
+
+    def sent_of(self, items: Iterable[Item]) -> list[Item]:
+        """Return those that are known to have been heard."""
+        asked = "SELECT 1 FROM notice WHERE channel = ? AND key = ? AND state = 'sent'"
+        with self._transaction() as db:
+            return [item for item in items if db.execute(asked, (item.channel, item.notice.key)).fetchone()]
+
     def prune(self, now_s: int) -> None:
         """Forget what was settled long ago."""
         with self._transaction() as db:

@@ -17,6 +17,7 @@ from slo.alert import Alert
 from slo.alertmanager_courier import AlertmanagerCourier
 from slo.channels import Channel, ChannelKind
 from slo.courier import Clock, Courier
+from slo.lease import FileLease
 from slo.ledger import Ledger
 from slo.notice import Notice
 from slo.sender import Sender
@@ -42,6 +43,7 @@ class Notifier:
         now: The clocks.
         random: Source of the jitter.
         client: What asks.
+        lease: Which of several replicas tells those that must hear a thing once; None if there is one.
     """
 
     def __init__(  # noqa: PLR0913 -- what it is made of, all by name
@@ -54,11 +56,12 @@ class Notifier:
         now: Clock | None = None,
         random: Random | None = None,
         client: Client | None = None,
+        lease: FileLease | None = None,
     ) -> None:
         self._now = now or Clock()
         random = random or SystemRandom()
         sender = Sender(client or Client())
-        self._ledger = ledger
+        self._ledger, self._lease = ledger, lease
         self._alertmanagers = [
             AlertmanagerCourier(
                 channel=channel, instance=at, sender=sender, now=self._now, random=random, step_s=step_s
@@ -69,7 +72,13 @@ class Notifier:
         ]
         self._queues = {
             channel.name: Courier(
-                channel=channel, ledger=ledger, sender=sender, now=self._now, random=random, external_url=external_url
+                channel=channel,
+                ledger=ledger,
+                sender=sender,
+                now=self._now,
+                random=random,
+                external_url=external_url,
+                lease=lease,
             )
             for channel in channels
             if channel.kind is not ChannelKind.ALERTMANAGER
@@ -79,6 +88,7 @@ class Notifier:
         self._limit: asyncio.Timeout | None = None
         self._begun = Event()
         self._bells: list[asyncio.Event] = []
+        self._stopping = asyncio.Event()
         self._is_stopping = False
 
     def start(self) -> None:
@@ -112,6 +122,8 @@ class Notifier:
         """
         self._call(self._drain)
         self._thread.join(DRAIN_S_MAX + _RESOLVER_S)
+        if self._lease:
+            self._lease.release()
         return sum(self._ledger.waiting_n(name) for name in self._queues)
 
     @property
@@ -130,6 +142,8 @@ class Notifier:
             async with asyncio.timeout(None) as self._limit, asyncio.TaskGroup() as group:
                 for carrier, bell in zip(self._carriers, self._bells, strict=True):
                     group.create_task(self._carry(carrier, bell))
+                if self._lease:
+                    group.create_task(self._hold(self._lease))
                 self._begun.set()
 
     async def _carry(self, carrier: _Carrier, bell: asyncio.Event) -> None:
@@ -147,6 +161,14 @@ class Notifier:
             with suppress(TimeoutError):
                 await asyncio.wait_for(bell.wait(), wait_s)
 
+    async def _hold(self, lease: FileLease) -> None:
+        """Keep the lease, or wait for it; it outlasts the end of the notifier."""
+        while not self._is_stopping:
+            if lease.claim():
+                self._ring()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), lease.look_s)
+
     def _stand(self, notices: Sequence[Notice]) -> None:
         for one in self._alertmanagers:
             one.stand(notices)
@@ -158,6 +180,7 @@ class Notifier:
 
     def _drain(self) -> None:
         self._is_stopping = True
+        self._stopping.set()
         for one in self._queues.values():
             one.hurry()
         if self._limit is not None and self._loop is not None:

@@ -13,6 +13,7 @@ from receiver import OK, START_S, Answer, Dial, Got, Receiver, channel, receiver
 
 from slo.channels import ChannelKind
 from slo.courier import IDLE_S, TRIED_S_MAX, Courier
+from slo.lease import LEASE_S, FileLease
 from slo.ledger import Ledger, Step
 from slo.notice import Notice
 from slo.posts import GROUP_S
@@ -31,13 +32,20 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
     ledger.close()
 
 
-def courier(ledger: Ledger, running: Receiver, dial: Dial, kind: ChannelKind = ChannelKind.WEBHOOK) -> Courier:
+def courier(
+    ledger: Ledger,
+    running: Receiver,
+    dial: Dial,
+    kind: ChannelKind = ChannelKind.WEBHOOK,
+    lease: FileLease | None = None,
+) -> Courier:
     return Courier(
         channel=channel(kind, running.url),
         ledger=ledger,
         sender=Sender(Client(), total_s=2.0),
         now=dial.clock,
         random=Random(7),  # noqa: S311 -- jitter of a test
+        lease=lease,
     )
 
 
@@ -205,3 +213,30 @@ async def test_a_failure_of_our_own_is_noted(ledger: Ledger) -> None:
         one.failed("our own mistake: KeyError")
 
     assert (one.target.why, await one.round()) == ("our own mistake: KeyError", 1.0)
+
+
+async def test_of_two_that_share_a_lease_one_tells_and_the_other_goes_on_where_it_ended(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Both queue the same; the first tells of the beginning and is gone before the end."""
+    dial = Dial()
+    with closing(Ledger(tmp_path / "other.sqlite")) as others, closing(Ledger(tmp_path / "lease.sqlite")) as shared:
+        first, second = (FileLease(shared, holder, dial.clock.elapsed_s) for holder in ("one", "other"))
+        first.claim()
+        second.claim()
+        ledger.save(START_S, [], {"c": [FIRING]})
+        others.save(START_S, [], {"c": [FIRING, RESOLVED]})
+        with receiver() as running:
+            one = courier(ledger, running, dial, lease=first)
+            other = courier(others, running, dial, lease=second)
+            assert await other.round() == IDLE_S
+            assert running.got == []
+            await one.round()
+            await other.round()
+            assert others.waiting_n("c") == 1, "what the first told is dropped"
+            dial.now_s += LEASE_S
+            second.claim()
+            await other.round()
+
+        assert running.keys == [FIRING.key, RESOLVED.key]
+        assert await one.round() == IDLE_S
