@@ -68,7 +68,8 @@ class Inhibition:
         equal: Labels that both must have alike; the first must be there, the others may be missing in both.
         needs_higher: Whether the speaker's severity must be higher, not just as high.
         needs_wider: Whether the speaker's group must contain the other's, and count most of its bad requests.
-        needs_most: The same of a speaker of another kind, which may have the same group, and a service beside it.
+        bad_ratio: A speaker of another kind must count this many times the other's bad requests or more, and have the
+            same group or a wider one, its service aside; None asks for nothing.
     """
 
     name: str
@@ -77,7 +78,7 @@ class Inhibition:
     equal: tuple[str, ...]
     needs_higher: bool = False
     needs_wider: bool = False
-    needs_most: bool = False
+    bad_ratio: float | None = None
 
 
 DERIVED = frozenset({Kind.BURN, Kind.ERRORS, Kind.ERROR_CLASS, Kind.LATENCY, Kind.THROUGHPUT})
@@ -104,21 +105,36 @@ INHIBITIONS = (
         of=frozenset({Kind.ERRORS, Kind.ERROR_CLASS}),
         equal=("endpoint", "service"),
     ),
+    # Of a class of errors and all errors the class speaks if it explains them, else all of them do.
+    Inhibition(
+        name="class of errors",
+        by=frozenset({Kind.ERROR_CLASS}),
+        of=frozenset({Kind.ERRORS}),
+        equal=("endpoint", "model"),
+        bad_ratio=EXPLAINS_RATIO,
+    ),
     Inhibition(
         name="all errors",
         by=frozenset({Kind.ERRORS}),
         of=frozenset({Kind.ERROR_CLASS}),
         equal=("endpoint", "model"),
+        bad_ratio=1 / EXPLAINS_RATIO,
     ),
     # A failed request is slower than any limit, and bad to any objective: one fault wakes one person once.
     Inhibition(
         name="errors, not slowness",
-        by=frozenset({Kind.ERRORS}),
+        by=frozenset({Kind.ERRORS, Kind.ERROR_CLASS}),
         of=frozenset({Kind.LATENCY}),
         equal=("endpoint",),
-        needs_most=True,
+        bad_ratio=EXPLAINS_RATIO,
     ),
-    Inhibition(name="burning objective", by=frozenset({Kind.BURN}), of=RULED, equal=("endpoint",), needs_most=True),
+    Inhibition(
+        name="burning objective",
+        by=frozenset({Kind.BURN}),
+        of=RULED,
+        equal=("endpoint",),
+        bad_ratio=EXPLAINS_RATIO,
+    ),
 )
 """The default rules; the first that holds is named."""
 
@@ -214,17 +230,17 @@ def _applies(rule: Inhibition, speaker: Firing, other: Firing) -> bool:
     by, of = _rank(speaker.severity), _rank(other.severity)
     high = by < of if rule.needs_higher else by <= of
     wide = not rule.needs_wider or _is_wider(speaker, other)
-    return high and wide and (not rule.needs_most or _counts_most(speaker, other, _GROUP[1:]))
+    return high and wide and (rule.bad_ratio is None or _counts(speaker, other, _GROUP[1:], rule.bad_ratio))
 
 
 def _is_wider(wide: Firing, narrow: Firing) -> bool:
     """Return whether a group contains another of its kind, and its alert counts most of the other's bad requests."""
     wider = wide.kind is narrow.kind and _width(wide.labels) > _width(narrow.labels)
-    return wider and _counts_most(wide, narrow, _GROUP)
+    return wider and _counts(wide, narrow, _GROUP, EXPLAINS_RATIO)
 
 
-def _counts_most(wide: Firing, narrow: Firing, names: Sequence[str]) -> bool:
-    """Return whether a group contains another, or is it, and its alert counts most of the other's bad requests."""
+def _counts(wide: Firing, narrow: Firing, names: Sequence[str], ratio: float) -> bool:
+    """Return whether a group contains another, or is it, and its alert counts so many times its bad requests."""
     if any(narrow.labels.get(name) != wide.labels[name] for name in names if name in wide.labels):
         return False
-    return wide.bad is not None and narrow.bad is not None and wide.bad >= EXPLAINS_RATIO * narrow.bad
+    return wide.bad is not None and narrow.bad is not None and wide.bad >= ratio * narrow.bad

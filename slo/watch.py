@@ -16,6 +16,10 @@ from slo.burn_catalogue import Severity
 from slo.inhibit import Kind
 
 
+BAD = "bad_requests"
+"""Annotation that keeps `Watch.bad` for when nobody looks any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """One alert at one instant.
@@ -59,5 +63,6 @@ def of_remembered(alert: Alert, event: AlertEvent, kind: Kind) -> Watch:
         words=lambda: alert.annotations,
         kind=kind,
         definition_hash=alert.record.definition_hash,
+        bad=int(bad) if (bad := alert.annotations.get(BAD)) else None,
         rules=alert.rules,
     )

@@ -120,7 +120,9 @@ class ErrorRateRule:
 
     @property
     def kind(self) -> Kind:
-        """All errors speak for a class of them."""
+        """All errors, a class of them, or what is no error."""
+        if KINDS[self.id].of_all:
+            return Kind.OTHER
         return Kind.ERRORS if self.id is RuleId.ERROR_RATE_JUMP else Kind.ERROR_CLASS
 
     def questions(self, at_s: int) -> Mapping[str, Question]:

@@ -32,7 +32,7 @@ from slo.jump import Verdict
 from slo.rules.rule import Found, Mode, Row, Rows, Rule
 from slo.sight import Heard, heard_of
 from slo.telemetry_state import COVERAGE_RATIO
-from slo.watch import Watch, of_remembered
+from slo.watch import BAD, Watch, of_remembered
 from telemetry import queries
 from telemetry.errors import StoreBusyError, StoreError
 from telemetry.queries.question import Question
@@ -248,7 +248,7 @@ def _event(one: Last, found: Found, coverage: float, *, is_bad: bool) -> AlertEv
 def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, is_naive: bool) -> Watch:
     finer = {name: value for name, value in found.labels.items() if name not in IDENTITY and value}
     method = {"method": "naive"} if is_naive else {}
-    labels = identity_labels({**found.labels, "alertname": rule.id, "severity": severity}, finer | method)
+    labels = identity_labels({**found.labels, "alertname": rule.id.value, "severity": severity.value}, finer | method)
     keep_firing_s = default_timers(severity, is_burn_rule=False).keep_firing_s
     return Watch(
         fingerprint=fingerprint(labels),
@@ -260,6 +260,7 @@ def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, i
             **found.words,
             "verdict": found.sound.value,
             "naive_verdict": found.naive.value,
+            **({} if found.bad is None else {BAD: str(found.bad)}),
             **method,
         },
         kind=rule.kind,

@@ -106,6 +106,42 @@ DEFAULTS = [
         id="blind over a built-in rule of the same endpoint",
     ),
     pytest.param(
+        alert(1, PAGE, Kind.ERROR_CLASS, 81, endpoint="e", model="m"),
+        alert(2, PAGE, Kind.ERRORS, 100, endpoint="e", model="m"),
+        "class of errors",
+        id="a class over all errors that it explains",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.ERRORS, 100, endpoint="e", model="m"),
+        alert(2, PAGE, Kind.ERROR_CLASS, 79, endpoint="e", model="m"),
+        "all errors",
+        id="all errors over a class that is a part of them",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.ERRORS, 80, endpoint="e", model="m"),
+        alert(2, PAGE, Kind.LATENCY, 100, endpoint="e", model="m"),
+        "errors, not slowness",
+        id="failures over a slowness that is made of them",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.BURN, 90, slo="s", service="a", endpoint="e"),
+        alert(2, PAGE, Kind.ERRORS, 100, endpoint="e", model="m"),
+        "burning objective",
+        id="a burning objective over a built-in rule that it explains",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.BURN, 90, slo="s", service="a", endpoint="e", model="n"),
+        alert(2, PAGE, Kind.ERRORS, 100, endpoint="e", model="m"),
+        None,
+        id="an objective of another model",
+    ),
+    pytest.param(
+        alert(1, PAGE, Kind.ERRORS, 79, endpoint="e", model="m"),
+        alert(2, PAGE, Kind.LATENCY, 100, endpoint="e", model="m"),
+        None,
+        id="a slowness that failures do not explain",
+    ),
+    pytest.param(
         alert(1, PAGE, alertname="oom", endpoint="e"),
         alert(2, TICKET, alertname="oom", endpoint="e"),
         "page over ticket of one rule",

@@ -1,7 +1,7 @@
 """Alerts that no objective makes move by the same states: fired, held, kept while nobody looks, and ended."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from slo.alarms import Moved, advance
 from slo.alert import Alert
@@ -9,7 +9,7 @@ from slo.alert_moves import AlertEvent, AlertState
 from slo.alert_states import Timers
 from slo.identity import fingerprint
 from slo.inhibit import Kind
-from slo.watch import Watch, of_remembered
+from slo.watch import BAD, Watch, of_remembered
 
 AT_S = 1_790_000_010 // 30 * 30
 
@@ -71,6 +71,21 @@ def test_one_that_nobody_speaks_for_ends_and_one_that_nobody_could_judge_stays()
     assert (alert.annotations["summary"], alert.annotations["blind"][:4]) == ("oom of chat", "true")
     fold.step()
     assert fold.said == [("oom", "page", "firing"), ("oom", "page", "resolved")]
+
+
+def test_what_is_held_for_its_bad_requests_is_held_while_nobody_looks() -> None:
+    """Else the alert that explains another, and this one too, would be told in the dark."""
+    fold = Fold()
+    kinds = (Kind.ERROR_CLASS, Kind.ERRORS)
+    names = ("error_rate_5xx", "error_rate_jump")
+    bad = [
+        replace(watch(AlertEvent.BAD, name, kind), bad=40, words=lambda: {BAD: "40"})
+        for name, kind in zip(names, kinds, strict=True)
+    ]
+    fold.step(*bad)
+    fold.step(*(of_remembered(a, AlertEvent.BLIND, k) for a, k in zip(fold.alerts.values(), kinds, strict=True)))
+
+    assert fold.said == [("error_rate_5xx", "page", "firing")]
 
 
 def test_the_kinds_of_such_alerts_decide_who_speaks() -> None:

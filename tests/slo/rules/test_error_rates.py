@@ -128,7 +128,7 @@ def test_all_rules_of_a_rate_ask_one_question() -> None:
 
     assert {rule.every_s for rule in rules} == {EVERY_S}
     assert {rule.for_s for rule in rules} == {FOR_S}
-    assert {rule.kind for rule in rules} == {Kind.ERRORS, Kind.ERROR_CLASS}
+    assert {rule.kind for rule in rules} == {Kind.ERRORS, Kind.ERROR_CLASS, Kind.OTHER}
     assert all(rule.questions(AT_S) == OomRule(settings=Settings()).questions(AT_S) for rule in rules)
 
 
