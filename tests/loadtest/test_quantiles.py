@@ -112,6 +112,7 @@ def test_the_value_is_inside_and_the_bound_is_not_below_it(values: list[float], 
 def test_requests_for_a_change() -> None:
     assert 7364 == pytest.approx(requests_needed(P95, 0.5, 0.05), rel=0.01)
     assert requests_needed(P95, 1.0, 0.05) == pytest.approx(4 * requests_needed(P95, 0.5, 0.05), rel=0.01)
+    assert requests_needed(P95, 1.0, 0.05, runs=3) == pytest.approx(requests_needed(P95, 1.0, 0.05) * 5 / 3, rel=0.01)
     assert requests_needed(P95, 0.5, 0.1, power=0.9, metrics=9) > requests_needed(P95, 0.5, 0.1, power=0.9)
 
 
