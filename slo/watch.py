@@ -15,7 +15,6 @@ from slo.alert_states import Timers, default_timers
 from slo.burn_catalogue import Severity
 from slo.inhibit import Kind
 
-
 BAD = "bad_requests"
 """Annotation that keeps `Watch.bad` for when nobody looks any more."""
 

@@ -11,6 +11,7 @@ from slo.alert import Alert
 from slo.engine import Reach
 from slo.jump import Verdict
 from slo.rules.catalogue import rules
+from slo.rules.error_rates import KINDS
 from slo.rules.rule import Found, RuleId, Settings
 from slo.rules.runner import Runner
 from telemetry.clock import monotonic_ns, wall_ms
@@ -57,7 +58,8 @@ class Ruled:
 
     def on(self, store: Store) -> None:
         """Start engine and rules anew, on a store."""
-        self.rules = Runner(store, rules({}), lambda: monotonic_ns() / 1e9)
+        about_errors = [rule for rule in rules({}) if rule.id in {*KINDS, RuleId.OOM}]
+        self.rules = Runner(store, about_errors, lambda: monotonic_ns() / 1e9)
         self.rig.reach = Reach(channels=self.rig.hear, others=self.rules.watches)
         self.rig.ledger.close()
         self.rig.engine = self.rig.started(store)
@@ -136,7 +138,8 @@ def test_what_is_switched_off_finds_nothing(reader: Store, writer: Store, tmp_pa
     one = Ruled(reader, writer, tmp_path, "switched-off")
     off = {rule: Settings(enabled=False) for rule in RuleId}
     one.rules.renew(rules(off))
-    one.rig.live(40, 4, steps=14)
+    one.rig.live(40, 4, steps=6)
+    one.rig.live(0, 200, steps=4)
 
     assert one.told() == []
     assert {last.found for last in one.rules.last} == {()}
