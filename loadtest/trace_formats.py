@@ -25,11 +25,12 @@ from loadtest.prompts import BLOCK_TOKENS
 
 ROWS_MAX = 20_000_000
 """Most rows of a trace."""
+T_NS_MAX = 1 << 61
+"""Latest time of a row, either side of 0: differences of two stay within 64 bits."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS, _NS_DIGITS = 1_000_000_000, 9
 _MS_NS = 1_000_000
-_T_NS_MAX = 1 << 61  # differences of two stay within 64 bits
 _AZURE = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
 _BURSTGPT = ["Timestamp", "Request tokens", "Response tokens"]
 
@@ -83,8 +84,8 @@ def read(kind: TraceFormat, lines: Iterable[str]) -> Trace:
     rows: list[TraceRow] = []
     empty = 0
     for row in _READERS[kind](lines):
-        if not -_T_NS_MAX < row.t_ns < _T_NS_MAX:
-            raise TraceError(f"found a time of {row.t_ns:.3g} ns, allowed up to {_T_NS_MAX:.3g}")
+        if not -T_NS_MAX <= row.t_ns <= T_NS_MAX:
+            raise TraceError(f"found a time of {row.t_ns:.3g} ns, allowed up to {T_NS_MAX:.3g}")
         if row.len_in == 0 or row.len_out == 0:
             empty += 1
         else:

@@ -8,7 +8,7 @@ from loadtest import trace_formats
 from loadtest.errors import TraceError
 from loadtest.plan_spec import TOKENS_MAX, TraceFormat
 from loadtest.reuse import block_reuse_ratio
-from loadtest.trace_formats import ROWS_MAX, Trace, TraceRow, read, store_line
+from loadtest.trace_formats import ROWS_MAX, T_NS_MAX, Trace, TraceRow, read, store_line
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "traces"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -131,3 +131,13 @@ def test_rows_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_formats, "ROWS_MAX", 2)
     with pytest.raises(TraceError):
         read(TraceFormat.AZURE, lines)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_times_up_to_the_bound(sign: int) -> None:
+    def line(t_ns: int) -> str:
+        return store_line(TraceRow(t_ns=sign * t_ns, len_in=1, len_out=1)).decode()
+
+    assert 1 == len(read(TraceFormat.STORE, [line(T_NS_MAX)]).rows)
+    with pytest.raises(TraceError, match="time"):
+        read(TraceFormat.STORE, [line(T_NS_MAX + 1)])
