@@ -209,5 +209,34 @@ ABOUT: Mapping[str, About] = {
         misleads="mean and standard deviation of the last hour; a daily rhythm fires it every morning",
         threshold="robust deviations, 6",
     ),
+    "misfit_batch_on_serverless": About(
+        seed="S0",
+        default="long batch runs (> 10,000 inputs, or 10 min) billed at over twice the cost of an own replica; ticket",
+        misleads="that a run is long; the seed's 5 to 10 times is what it may cost, and the ratio is measured here",
+        threshold="bill over the cost of a replica of one's own, 2",
+        options={
+            "usd_per_mtok_in": "bill for a million input tokens, USD; must be set",
+            "usd_per_mtok_out": "bill for a million output tokens, USD; must be set",
+            "usd_per_mtok_cache_read": "bill for a million input tokens from a cache, USD; that of others",
+            "gpu_usd_per_hour": _PRICE,
+            "gpus_per_replica": "GPUs of a replica of one's own, 1",
+            "prefill_tokens_per_s": "input tokens that one replica reads in a second; must be set",
+            "decode_tokens_per_s": "output tokens that one replica makes in a second; must be set",
+            "long_s": "seconds after which a run is long, 600",
+        },
+    ),
+    "misfit_endpoint_on_batch_stack": About(
+        seed="S0",
+        default="> 50 % of the time to first token is the queue of an engine that is > 90 % full and fast; ticket",
+        misleads="the queue's share alone, which a slow engine has too; one that is full and fast is made for batches",
+        threshold="share of the time to the first token, 0.5",
+        options={"max_num_seqs": "requests that one replica works on at most; must be set"},
+    ),
+    "misfit_workflow_stateless": About(
+        seed="S0",
+        default="in > 5 % of flows (proven) a prompt is half the one before, or that of step 1 again; ticket",
+        misleads="the share itself > 5 %: of 20 flows two are enough",
+        threshold="share of flows, 0.05",
+    ),
 }
 """Every rule by its name."""

@@ -19,6 +19,7 @@ from slo.rules.error_rates import KINDS, ErrorRateRule, OomRule
 from slo.rules.gpus import GpuBandRule
 from slo.rules.length_mix import LengthMixShiftRule
 from slo.rules.load import TtftP99LoadTripleRule
+from slo.rules.misfit import BatchOnServerlessRule, EndpointOnBatchStackRule, WorkflowStatelessRule
 from slo.rules.outlier import ReplicaOutlierRule
 from slo.rules.p99_limit import P99LimitRule
 from slo.rules.prefix_cache import PrefixCacheCollapseRule
@@ -61,6 +62,9 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.PREFIX_CACHE_COLLAPSE: PrefixCacheCollapseRule,
     RuleId.LENGTH_MIX_SHIFT: LengthMixShiftRule,
     RuleId.ANOMALY: AnomalyRule,
+    RuleId.MISFIT_BATCH_ON_SERVERLESS: BatchOnServerlessRule,
+    RuleId.MISFIT_ENDPOINT_ON_BATCH_STACK: EndpointOnBatchStackRule,
+    RuleId.MISFIT_WORKFLOW_STATELESS: WorkflowStatelessRule,
 }
 """Every rule; what each is stands in `slo.rules.about`."""
 

@@ -52,6 +52,9 @@ class RuleId(StrEnum):
     REPLICA_OUTLIER = "replica_outlier"
     TELEMETRY_SELF = "telemetry_self"
     ANOMALY = "anomaly"
+    MISFIT_BATCH_ON_SERVERLESS = "misfit_batch_on_serverless"
+    MISFIT_ENDPOINT_ON_BATCH_STACK = "misfit_endpoint_on_batch_stack"
+    MISFIT_WORKFLOW_STATELESS = "misfit_workflow_stateless"
 
 
 class Mode(StrEnum):

@@ -27,6 +27,7 @@ from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.lengths import length_mix
+from telemetry.queries.misfits import batch_runs, flow_contexts, queue_shares
 from telemetry.queries.peaks import peaks
 from telemetry.queries.pipeline import collectors, unobserved
 from telemetry.queries.prefix_cache import hits_around_marks
@@ -178,11 +179,14 @@ OTHERS = {
     "in flight": queries.in_flight(0),
     "oldest request": queries.oldest_request(0),
     "late buckets": queries.late_buckets(0, 0, 30_000),
+    "contexts of flows": flow_contexts(0, 1),
+    "shares of queues": queue_shares(0, 1),
+    "batch runs": batch_runs(0, 1, 10, 600),
     "telemetry health": queries.telemetry_health(0, 1),
     "duplicates": queries.duplicates(),
     "identities": queries.identities(0, 1),
     "still engines": engine_life.still(0),
-    "last answers": engine_life.answers(0),
+    "last answers": engine_life.last_answers(0, 1),
     "counters of engines": engine_life.increases(0, 1, 2),
     "queues of engines": engine_life.queues(0, 1),
     "peaks of GPUs": gpu_peaks(0, 1),
