@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inferometer import cli_probe, cli_slo, cli_store, defaults
+from inferometer import cli_load, cli_probe, cli_slo, cli_store, defaults
 from inferometer.cli_options import (
     Brief,
     BriefOption,
@@ -41,6 +41,7 @@ config_app = typer.Typer(
 )
 app.add_typer(cli_store.app, name="store")
 app.add_typer(cli_probe.app, name="probe")
+app.add_typer(cli_load.app, name="load")
 app.add_typer(cli_slo.app, name="slo")
 app.add_typer(config_app, name="config")
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr
 from inferometer import defaults
 from inferometer.address import target_address
 from inferometer.keys import Allowed, Section
+from inferometer.load_keys import LoadKeys
 from inferometer.policy_keys import PolicyKeys
 from inferometer.rule_keys import RuleKeys
 
@@ -67,6 +68,7 @@ Seconds = Annotated[float, Field(ge=0, le=86_400), Allowed("seconds from 0 to 86
 EngineSeconds = Annotated[float, Field(ge=0, le=3600), Allowed("seconds from 0, which asks never, to 3600")]
 GpuSeconds = Annotated[float, Field(ge=0.1, le=3600), Allowed("seconds from 0.1 to 3600")]
 Gpu = Annotated[Literal["auto", "always", "never"], Allowed("auto, always or never")]
+OfBlind = Annotated[Literal["exclude", "count_bad"], Allowed("exclude or count_bad")]
 Days = Annotated[int, AfterValidator(partial(_checked_days, least=1)), Allowed("a whole number of days")]
 RawDays = Annotated[int, AfterValidator(partial(_checked_days, least=14)), Allowed("a whole number of days")]
 SecondsDays = Annotated[int, AfterValidator(partial(_checked_days, least=3)), Allowed("a whole number of days")]
@@ -159,6 +161,13 @@ class SloKeys(Section):
 
     objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: none is evaluated.")
     channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
+    lease: Path = Field(
+        default=None,
+        description="File that replicas here share, so that one tells PagerDuty, Slack and webhooks; empty: no other.",
+    )
+    blind_policy: OfBlind = Field(
+        default="exclude", description="What the time is in which nobody looked: no part of a budget, or bad."
+    )
     rules: RuleKeys = RuleKeys()
     policy: PolicyKeys = PolicyKeys()
 
@@ -226,5 +235,6 @@ class Config(Section):
     serve: Serve = Serve()
     probe: ProbeKeys = ProbeKeys()
     slo: SloKeys = SloKeys()
+    load: LoadKeys = LoadKeys()
     spool: SpoolKeys = SpoolKeys()
     store: StoreKeys = StoreKeys()

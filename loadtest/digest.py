@@ -119,7 +119,7 @@ class _Sums:
         self._place_tokens(row)
         if row.record.attempt == 1 and row.turn == 1 and row.sent_us is not None:
             self._sent_us.append(row.sent_us)
-        if row.phase is not Phase.MEASURED or row.turn > 1:
+        if row.run_phase is not Phase.MEASURED or row.turn > 1:
             return
         self._attempts += 1
         before = self._last.get(row.j)

@@ -44,8 +44,8 @@ class Messages(Protocol):
         """Send a message to a worker."""
         ...
 
-    def ready(self) -> list[str]:
-        """Return the workers that are connected."""
+    def workers(self) -> list[str]:
+        """Return the workers that are there, whatever they do."""
         ...
 
     def is_lost(self, worker: str) -> bool:
@@ -95,7 +95,7 @@ class Leader:
 
     def lead(self, run: RunSpec, plan: Plan) -> Ending:
         """Take a run to its ending."""
-        self._workers = self._messages.ready()
+        self._workers = self._messages.workers()
         self._conductor = conductor = Conductor(plan, len(self._workers), ceiling_chunks_per_s=run.ceiling_chunks_per_s)
         for index, worker in enumerate(self._workers):
             part = {"run": encoded(run).decode(), "worker": index, "workers": len(self._workers)}

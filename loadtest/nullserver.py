@@ -16,10 +16,11 @@ import argparse
 import asyncio
 import contextlib
 import signal
+import socket
 import sys
 from array import array
-from collections.abc import Callable
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -27,6 +28,9 @@ from loadtest.null_script import MODEL, TOKENS_DEFAULT, TOKENS_MAX, Ending, Form
 from telemetry.clock import monotonic_ns
 from telemetry.testing import engine_bodies as bodies
 from telemetry.testing.engine_http import Connection, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ARRIVALS_MAX = 1_000_000
 """Arrivals that are remembered; later ones are only counted."""
@@ -145,21 +149,28 @@ class NullServer:
         return True
 
 
-async def serve(shape: Shape, port: int, ready: Callable[[str, int], None]) -> None:
-    """Serve on 127.0.0.1 until cancelled.
+def bound(port: int) -> socket.socket:
+    """Return a listener on 127.0.0.1; port 0 takes any free one.
+
+    Raises:
+        OSError: The port cannot be taken.
+    """
+    return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+
+
+async def serve(shape: Shape, listener: socket.socket) -> None:
+    """Serve until cancelled.
 
     Args:
         shape: How requests are answered.
-        port: TCP port, 0 for any free one.
-        ready: Called once with host and port when connections are accepted.
+        listener: Takes the connections; closed at the end.
     """
     null = NullServer(shape)
     async with asyncio.TaskGroup() as group:
         server = await asyncio.get_running_loop().create_server(
-            lambda: null.connected(group), "127.0.0.1", port, backlog=_BACKLOG
+            lambda: null.connected(group), sock=listener, backlog=_BACKLOG
         )
         async with server:
-            ready(*server.sockets[0].getsockname())
             await server.serve_forever()
 
 
@@ -169,8 +180,11 @@ def run(shape: Shape, port: int) -> None:
     Raises:
         OSError: The port cannot be taken.
     """
+    listener = bound(port)
+    sys.stdout.write("{}:{}\n".format(*listener.getsockname()))
+    sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_until_signalled(shape, port))
+        asyncio.run(_until_signalled(shape, listener))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -188,15 +202,10 @@ def main(arguments: list[str] | None = None) -> None:
     run(shape, found.port)
 
 
-async def _until_signalled(shape: Shape, port: int) -> None:
+async def _until_signalled(shape: Shape, listener: socket.socket) -> None:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(serve(shape, port, _announce))
+        task = group.create_task(serve(shape, listener))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def _announce(host: str, port: int) -> None:
-    sys.stdout.write(f"{host}:{port}\n")
-    sys.stdout.flush()
 
 
 async def _until(start_ns: int, at_s: float) -> None:

@@ -43,11 +43,11 @@ class Post:
         """Send a message: to a worker from the master, to the master from a worker."""
         self._runner.send_message(name, message, client_id=to)
 
-    def ready(self) -> list[str]:
-        """Return the workers that are connected, in an order that stays."""
+    def workers(self) -> list[str]:
+        """Return the workers that are there, whatever they do, in an order that stays."""
         if isinstance(self._runner, LocalRunner):
             return ["local"]
-        return sorted(str(client.id) for client in self._runner.clients.ready)
+        return sorted(str(client.id) for client in self._runner.clients.all if client.state != STATE_MISSING)
 
     def is_lost(self, worker: str) -> bool:
         """Return whether a worker is no longer there."""

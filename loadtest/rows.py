@@ -28,7 +28,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         j: Number of the arrival in the plan.
         t_sched_us: Its planned time, microseconds after the start.
-        phase: Whether it counts.
+        run_phase: Whether it counts.
         worker: Who sent it.
         arm: Which target got it.
         len_in: Tokens of the prompt that were planned.
@@ -43,7 +43,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     j: int
     t_sched_us: int
-    phase: Phase
+    run_phase: Phase
     worker: int
     arm: int
     len_in: int
@@ -83,7 +83,7 @@ class Rows:
         return Row(
             j=arrival.j,
             t_sched_us=arrival.t_sched_ns // 1000,
-            phase=phase,
+            run_phase=phase,
             worker=self._worker,
             arm=arrival.arm,
             len_in=arrival.len_in,

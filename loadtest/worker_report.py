@@ -39,7 +39,7 @@ class WorkerReport(msgspec.Struct, kw_only=True):
         clock_step_ms: Largest step of the wall clock.
         rss_bytes: Greatest memory.
         in_flight_s: Time integral of the attempts in flight, request-seconds.
-        elapsed_s: Sum of their durations, from their issue.
+        elapsed_s: Sum of their durations; of first attempts from the planned arrival.
         opened: Connections opened.
         reused: Attempts on a kept connection.
         reconnected: Of those, the ones whose connection had to be opened again.
@@ -136,6 +136,7 @@ def client(parts: Sequence[WorkerReport], *, workers_lost: int, ceiling_chunks_p
         clock_step_ms=whole.clock_step_ms,
         in_flight_s=whole.in_flight_s,
         elapsed_s=whole.elapsed_s,
+        ended=whole.ended,
         capped=whole.capped,
     )
 

@@ -22,12 +22,12 @@ from inferometer.errors import ConfigurationError
         ),
         pytest.param(
             "port: 1",
-            "f:1: port: unknown key, nearest is tee.port; allowed: data, probe, serve, slo, spool, store, target, tee",
+            "f:1: port: unknown key, nearest is tee.port; allowed: data, load, probe, serve, slo, spool, store, target, tee",
             id="a key without its section",
         ),
         pytest.param(
             "zzz:\n  qqq: 1",
-            "f:2: zzz.qqq: unknown key; allowed: data, probe, serve, slo, spool, store, target, tee",
+            "f:2: zzz.qqq: unknown key; allowed: data, load, probe, serve, slo, spool, store, target, tee",
             id="a key that resembles none",
         ),
         pytest.param(

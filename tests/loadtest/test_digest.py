@@ -45,7 +45,7 @@ def row(
     )
     at_us = 100_000 * j if t_sched_us is None else t_sched_us
     return Row(
-        j=j, t_sched_us=at_us, phase=phase, worker=0, arm=0, len_in=40, len_out=6, record=record, reused=j % 2 == 1
+        j=j, t_sched_us=at_us, run_phase=phase, worker=0, arm=0, len_in=40, len_out=6, record=record, reused=j % 2 == 1
     )
 
 

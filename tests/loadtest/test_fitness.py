@@ -10,6 +10,7 @@ from loadtest.fitness import (
     LAG_P99_US_MAX,
     LAG_TTFT_RATIO_MAX,
     LITTLE_RATIO_MAX,
+    LITTLE_S_MAX,
     READ_P99_US_MAX,
     UNCALIBRATED_CHUNKS_PER_S_MAX,
     Client,
@@ -40,6 +41,7 @@ SOUND = Client(
     clock_step_ms=0.0,
     in_flight_s=50.0,
     elapsed_s=50.1,
+    ended=100,
 )
 
 
@@ -84,6 +86,7 @@ def test_one_broken_check_makes_a_run_unfit(change: dict[str, object], name: str
         pytest.param({"read_us": sketch(*[READ_P99_US_MAX * 0.98] * 100)}, id="read"),
         pytest.param({"cpu_ratio": CPU_RATIO_MAX}, id="cpu"),
         pytest.param({"cpu_ratio": None}, id="a short run"),
+        pytest.param({"in_flight_s": 0.1, "elapsed_s": 0.1 + 99 * LITTLE_S_MAX}, id="requests that failed at once"),
         pytest.param({"chunks_per_s": CEILING_RATIO_MAX * 40_000}, id="ceiling"),
         pytest.param(
             {"chunks_per_s": UNCALIBRATED_CHUNKS_PER_S_MAX, "ceiling_chunks_per_s": None}, id="slow, not calibrated"

@@ -33,7 +33,7 @@ class Play:
     def send(self, name: str, message: Event, to: str | None = None) -> None:
         self.sent.append((name, to, message))
 
-    def ready(self) -> list[str]:
+    def workers(self) -> list[str]:
         return ["a", "b"]
 
     def is_lost(self, worker: str) -> bool:

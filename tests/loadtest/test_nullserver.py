@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from loadtest.null_script import Shape
-from loadtest.nullserver import ARRIVALS_MAX, serve
+from loadtest.nullserver import ARRIVALS_MAX, bound, serve
 from telemetry.testing.client import ask, request, talk
 from telemetry.testing.steps import AwaitToken, Close, Send
 from telemetry.testing.wire import Ending, Step, Transcript
@@ -20,14 +20,11 @@ CHAT = "/v1/chat/completions"
 
 @asynccontextmanager
 async def serving(shape: Shape) -> AsyncGenerator[tuple[str, int]]:
-    bound: asyncio.Queue[tuple[str, int]] = asyncio.Queue()
-
-    def ready(host: str, port: int) -> None:
-        bound.put_nowait((host, port))
-
+    listener = bound(0)
+    address: tuple[str, int] = listener.getsockname()
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(serve(shape, 0, ready))
-        yield await bound.get()
+        task = group.create_task(serve(shape, listener))
+        yield address
         task.cancel()
 
 

@@ -52,7 +52,7 @@ def test_a_row_says_who_asked_what_and_how_it_went() -> None:
     assert (5, 250_000, Phase.MEASURED, 2, 40, 9, 3, 9) == (
         row.j,
         row.t_sched_us,
-        row.phase,
+        row.run_phase,
         row.worker,
         row.len_in,
         row.len_out,

@@ -60,8 +60,8 @@ def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> Non
     plan = build(run.plan)
     firsts = sorted((row for row in rows if row.record.attempt == 1), key=lambda row: row.j)
     assert [t_ns // 1000 for t_ns in plan.t_sched_ns] == [row.t_sched_us for row in firsts]
-    assert {Phase.WARM_UP, Phase.MEASURED} == {row.phase for row in firsts}
-    measured = sum(row.phase is Phase.MEASURED for row in firsts)
+    assert {Phase.WARM_UP, Phase.MEASURED} == {row.run_phase for row in firsts}
+    measured = sum(row.run_phase is Phase.MEASURED for row in firsts)
     assert (40, 40, 0, measured, measured, 0) == (
         report.sent,
         report.due,

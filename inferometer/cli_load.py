@@ -1,0 +1,101 @@
+"""Knows the verbs below `load` and their options; refuses to do their work, which is imported when one is called.
+
+Source: design.md (verbs, outputs, exit codes); spec/loadtest.md 1.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inferometer.cli_options import DataOption, FileOption, Output, OutputOption, configured, typed
+from loadtest.plan_spec import Process
+from loadtest.run_spec import IN_FLIGHT_MAX, WORKERS_MAX, Api
+
+app = typer.Typer(
+    help="Load an endpoint by a plan, and prove that the client was not the bottleneck.", rich_markup_mode=None
+)
+
+
+@app.command()
+def run(  # noqa: PLR0913  # typer makes one option of each parameter
+    target: Annotated[str, typer.Argument(metavar="URL", help="Endpoint, http://HOST:PORT or https://HOST:PORT.")],
+    *,
+    rate: Annotated[float, typer.Option(help="Arrivals a second.", min=0.001)] = 1.0,
+    seconds: Annotated[float | None, typer.Option(help="Length of the plan [60].", min=0.1)] = None,
+    count: Annotated[int | None, typer.Option(help="Number of arrivals, in place of --seconds.", min=1)] = None,
+    process: Annotated[Process, typer.Option(help="Law of the gaps between arrivals.")] = Process.POISSON,
+    shape: Annotated[float | None, typer.Option(help="Shape of gamma or weibull gaps.", min=0.01)] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random; equal seeds give equal plans.", min=0)] = 7,
+    model: Annotated[str | None, typer.Option(help="Model to ask for; none: the first that the target lists.")] = None,
+    api: Annotated[Api, typer.Option(help="API to ask.")] = Api.CHAT,
+    tokens_in: Annotated[str, typer.Option(metavar="N|MEDIAN~SIGMA", help="Length of prompts.")] = "512",
+    tokens_out: Annotated[str, typer.Option(metavar="N|MEDIAN~SIGMA", help="Length of answers.")] = "128",
+    warm_up: Annotated[float, typer.Option(help="Seconds at the start that do not count.", min=0.0)] = 0.0,
+    cool_down: Annotated[float, typer.Option(help="Seconds at the end that do not count.", min=0.0)] = 0.0,
+    drain: Annotated[float, typer.Option(help="Longest wait for answers behind the plan, seconds.", min=0.0)] = 60.0,
+    start_delay: Annotated[float, typer.Option(help="From the go to the start of the plan, seconds.", min=0.0)] = 3.0,
+    workers: Annotated[
+        int | None, typer.Option(help="Load processes; none: as the plan needs.", min=1, max=WORKERS_MAX)
+    ] = None,
+    in_flight_max: Annotated[
+        int, typer.Option("--in-flight-max", help="Requests in flight of each worker; more are shed.", min=1)
+    ] = IN_FLIGHT_MAX,
+    ignore_eos: Annotated[bool, typer.Option(help="Ask for answers of exactly the planned length.")] = True,
+    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="File with the API key.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where the directory of the run is made; none: DATA/runs.")
+    ] = None,
+    output: OutputOption = Output.TABLE,
+    data: DataOption = None,
+    file: FileOption = None,
+) -> int:
+    """Send a plan of arrivals, whatever the answers do, and report latency from the planned time.
+
+    Exit code: 0 sent as planned; 1 rows were lost; 2 wrong usage; 3 the target went away; 4 the client was not fit, so
+    the run says nothing of the server; 5 the target does not answer at the start; 130 interrupted (drained, reported).
+    """
+    from inferometer import load_options, load_run  # noqa: PLC0415  # loads what builds plans
+
+    options = load_options.Options(
+        target=target,
+        rate=rate,
+        seconds=_SECONDS if seconds is None and count is None else seconds,
+        count=count,
+        process=process,
+        shape=shape,
+        seed=seed,
+        model=model,
+        api=api,
+        tokens_in=tokens_in,
+        tokens_out=tokens_out,
+        warm_up=warm_up,
+        cool_down=cool_down,
+        drain=drain,
+        start_delay=start_delay,
+        workers=workers,
+        in_flight_max=in_flight_max,
+        ignore_eos=ignore_eos,
+        key_file=None if key_file is None else str(key_file),
+    )
+    return load_run.run(configured(file, typed(data=data)), options, output, runs)
+
+
+_SECONDS = 60.0
+
+
+@app.command()
+def nullserver(
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="How it answers, as ttft_s=0.1 itl_s=0.02.")
+    ] = None,
+    *,
+    port: Annotated[int, typer.Option(help="On 127.0.0.1; 0 takes any free one.", min=0, max=65535)] = 0,
+) -> int:
+    """Answer like an engine, at a set pace and without one; every event carries the time at which it was sent.
+
+    Writes its address to stdout and ends on SIGTERM or Ctrl-C. A wrong word names all keys.
+    """
+    from inferometer.load_null import serve  # noqa: PLC0415  # loads the server
+
+    return serve(words or [], port)

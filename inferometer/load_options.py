@@ -1,0 +1,158 @@
+"""Knows how what was typed becomes a run; refuses to ask the target and to start anything.
+
+The ceilings of the configuration are held against the plan before a request is sent: a plan that passes one is refused.
+
+Source: spec/loadtest.md 1 (verbs), 2 (plan), 6 (phases), 8 (lengths), safety in its head.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from inferometer.errors import ConfigurationError
+from inferometer.load_keys import LoadKeys
+from loadtest.errors import LoadError
+from loadtest.plan import Plan
+from loadtest.plan_spec import Fixed, Length, Lognormal, PlanSpec, Process, RateCurve, Separate, WorkloadClass
+from loadtest.planner import build
+from loadtest.run_spec import WORKERS_MAX, Api, RunSpec
+
+CHUNKS_PER_S_AND_WORKER = 10_000.0
+"""Chunks a second that one worker is planned for: a quarter of what one was seen to take (spec 4)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What was typed; described at the options of `inferometer load run`."""
+
+    target: str
+    rate: float
+    seconds: float | None
+    count: int | None
+    process: Process
+    shape: float | None
+    seed: int
+    model: str | None
+    api: Api
+    tokens_in: str
+    tokens_out: str
+    warm_up: float
+    cool_down: float
+    drain: float
+    start_delay: float
+    workers: int | None
+    in_flight_max: int
+    ignore_eos: bool
+    key_file: str | None
+
+
+def length(text: str, option: str) -> Length:
+    """Read a number of tokens: `512`, or `512~0.6` for a lognormal with that median and sigma.
+
+    Raises:
+        ConfigurationError: It is neither.
+    """
+    median, tilde, sigma = text.partition("~")
+    try:
+        if tilde:
+            return msgspec.convert({"kind": "lognormal", "median": int(median), "sigma": float(sigma)}, Lognormal)
+        return msgspec.convert({"kind": "fixed", "tokens": int(median)}, Fixed)
+    except (ValueError, msgspec.ValidationError):
+        raise ConfigurationError(
+            f"{option}: found {text!r}; allowed: a number of tokens, or MEDIAN~SIGMA of a lognormal, as 512~0.6"
+        ) from None
+
+
+def plan_spec(options: Options) -> PlanSpec:
+    """Return the plan that was typed.
+
+    Raises:
+        ConfigurationError: It cannot be.
+    """
+    lengths = Separate(
+        tokens_in=length(options.tokens_in, "--tokens-in"), tokens_out=length(options.tokens_out, "--tokens-out")
+    )
+    told = {
+        "seed": options.seed,
+        "process": options.process,
+        "shape": options.shape,
+        "rate": RateCurve(points=((0.0, options.rate),)),
+        "duration_s": options.seconds,
+        "count": options.count,
+        "classes": (WorkloadClass(lengths=lengths),),
+    }
+    try:
+        return msgspec.convert(msgspec.to_builtins(told), PlanSpec)
+    except (ValueError, msgspec.ValidationError) as error:
+        raise ConfigurationError(f"not a plan: {error}") from None
+
+
+def planned(spec: PlanSpec, keys: LoadKeys) -> Plan:
+    """Build a plan and hold it against the ceilings.
+
+    Raises:
+        ConfigurationError: It cannot be built, or passes one.
+    """
+    try:
+        plan = build(spec)
+    except LoadError as error:
+        raise ConfigurationError(str(error)) from None
+    points = spec.rate.points if spec.rate is not None else ()
+    arrivals = [plan.arrival(j) for j in range(len(plan))]
+    last_s = plan.t_sched_ns[-1] / 1e9 if len(plan) else 0.0
+    for name, found, most in (
+        ("rate_rps_max", max((rate for _, rate in points), default=0.0), keys.rate_rps_max),
+        ("duration_s_max", spec.duration_s or last_s, keys.duration_s_max),
+        ("tokens_max", sum(one.len_in + one.len_out for one in arrivals), keys.tokens_max),
+    ):
+        if found > most:
+            raise ConfigurationError(f"the plan has {found:.6g}, above load.{name} of {most:.6g}")
+    if not len(plan):
+        raise ConfigurationError("the plan has no arrival: raise --rate, --seconds or --count")
+    return plan
+
+
+def run_spec(options: Options, plan: PlanSpec, keys: LoadKeys, *, run_id: str, directory: str, model: str) -> RunSpec:
+    """Return the run that was typed.
+
+    Raises:
+        ConfigurationError: It cannot be.
+    """
+    try:
+        return RunSpec(
+            run_id=run_id,
+            targets=(options.target,),
+            plan=plan,
+            directory=directory,
+            model=model,
+            api=options.api,
+            warmup_s=options.warm_up,
+            cooldown_s=options.cool_down,
+            drain_s=options.drain,
+            start_delay_s=options.start_delay,
+            in_flight_max=options.in_flight_max,
+            ignore_eos=options.ignore_eos,
+            key_file=options.key_file,
+            allowed_targets=keys.allowed_targets,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"not a run: {error}") from None
+
+
+def workers(options: Options, plan: Plan, cores: int) -> int:
+    """Return how many workers carry a plan out: what was typed, or enough for its chunks, and one core left over."""
+    if options.workers is not None:
+        return options.workers
+    return min(max(1, math.ceil(chunks_per_s(plan) / CHUNKS_PER_S_AND_WORKER)), max(1, cores - 1), WORKERS_MAX)
+
+
+def chunks_per_s(plan: Plan) -> float:
+    """Return the output tokens a second that a plan asks for, which is about its chunks."""
+    last_s = plan.t_sched_ns[-1] / 1e9 if len(plan) else 0.0
+    return _tokens_out(plan, range(len(plan))) / last_s if last_s else 0.0
+
+
+def _tokens_out(plan: Plan, numbers: Sequence[int]) -> int:
+    return sum(plan.arrival(j).len_out for j in numbers)

@@ -1,0 +1,134 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from inferometer.errors import ConfigurationError
+from inferometer.load_keys import LoadKeys
+from inferometer.load_options import (
+    CHUNKS_PER_S_AND_WORKER,
+    Options,
+    chunks_per_s,
+    length,
+    plan_spec,
+    planned,
+    run_spec,
+    workers,
+)
+from loadtest.plan_spec import Fixed, Lognormal, Process
+from loadtest.run_spec import WORKERS_MAX, Api
+
+
+def options(**changes: Any) -> Options:  # noqa: ANN401 -- fields of Options
+    usual: dict[str, Any] = {
+        "target": "http://127.0.0.1:1",
+        "rate": 10.0,
+        "seconds": 10.0,
+        "count": None,
+        "process": Process.POISSON,
+        "shape": None,
+        "seed": 7,
+        "model": None,
+        "api": Api.CHAT,
+        "tokens_in": "100",
+        "tokens_out": "20",
+        "warm_up": 1.0,
+        "cool_down": 2.0,
+        "drain": 3.0,
+        "start_delay": 1.5,
+        "workers": None,
+        "in_flight_max": 9,
+        "ignore_eos": True,
+        "key_file": None,
+    }
+    return Options(**usual | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("512", Fixed(tokens=512)), ("512~0.6", Lognormal(median=512, sigma=0.6))],
+)
+def test_a_length_is_a_number_or_a_law(text: str, expected: Fixed | Lognormal) -> None:
+    assert expected == length(text, "--tokens-in")
+
+
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "5~", "5~x", "5~0", "~1", "1.5"])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"--tokens-in: .*allowed"):
+        length(text, "--tokens-in")
+
+
+def test_what_was_typed_becomes_a_run() -> None:
+    keys = LoadKeys(allowed_targets=("h",))
+    spec = plan_spec(options())
+    run = run_spec(options(), spec, keys, run_id="r", directory="d", model="m")
+
+    assert (1.0, 2.0, 3.0, 1.5, 9, ("h",), "m", spec) == (
+        run.warmup_s,
+        run.cooldown_s,
+        run.drain_s,
+        run.start_delay_s,
+        run.in_flight_max,
+        run.allowed_targets,
+        run.model,
+        run.plan,
+    )
+    assert 60 < len(planned(spec, keys)) < 140  # 100 arrivals are expected, a standard deviation is 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"count": 5},  # and seconds
+        {"seconds": None},  # and no count
+        {"shape": 2.0},  # of Poisson
+        {"process": Process.GAMMA},  # without a shape
+    ],
+)
+def test_what_is_no_plan_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ConfigurationError, match="not a plan"):
+        plan_spec(options(**change))
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({"rate_rps_max": 9.0}, "rate_rps_max"),
+        ({"duration_s_max": 9.0}, "duration_s_max"),
+        ({"tokens_max": 5000}, "tokens_max"),
+    ],
+)
+def test_a_plan_above_a_ceiling_is_refused(keys: dict[str, object], named: str) -> None:
+    with pytest.raises(ConfigurationError, match=named):
+        planned(plan_spec(options()), LoadKeys.model_validate(keys))
+
+
+def test_a_plan_without_an_arrival_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="no arrival"):
+        planned(plan_spec(options(rate=0.001, seconds=1.0)), LoadKeys())
+
+
+def test_a_run_that_cannot_be_is_refused() -> None:
+    two_arms = msgspec.structs.replace(plan_spec(options()), arms=2)
+
+    with pytest.raises(ConfigurationError, match="not a run"):
+        run_spec(options(), two_arms, LoadKeys(), run_id="r", directory="d", model="m")
+
+
+@pytest.mark.parametrize(
+    ("typed", "rate", "cores", "expected"),
+    [
+        pytest.param(3, 10.0, 2, 3, id="what was typed"),
+        pytest.param(None, 10.0, 8, 1, id="a slow plan needs one"),
+        pytest.param(None, 1200.0, 8, 3, id="a fast one more"),
+        pytest.param(None, 1200.0, 2, 1, id="one core is left over"),
+        pytest.param(None, 1200.0, 1, 1, id="but one there is"),
+    ],
+)
+def test_workers_are_as_many_as_the_chunks_need(typed: int | None, rate: float, cores: int, expected: int) -> None:
+    plan = planned(plan_spec(options(rate=rate)), LoadKeys())
+
+    assert expected == workers(options(workers=typed), plan, cores)
+    assert abs(chunks_per_s(plan) / (20 * rate) - 1) < 0.5
+    assert WORKERS_MAX >= expected
+    assert CHUNKS_PER_S_AND_WORKER == 10_000

@@ -1,0 +1,78 @@
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from inferometer.load_process import EVENTS_VARIABLE, LEAVE_S_MAX, LoadProcess, locust, must_be_installed
+
+HEAD = f"""
+import json, os, signal, sys, time
+def tell(**event): os.write(int(os.environ["{EVENTS_VARIABLE}"]), json.dumps(event).encode() + b"\\n")
+"""
+
+
+def process(tmp_path: Path, script: str) -> LoadProcess:
+    return LoadProcess([sys.executable, "-c", HEAD + script], tmp_path / "log")
+
+
+def test_what_the_run_tells_is_heard(tmp_path: Path) -> None:
+    script = "tell(event='go'); print('words', flush=True); tell(event='end', code=4)"
+    with process(tmp_path, script) as running:
+        events = list(running.events())
+
+    assert [{"event": "go"}, {"event": "end", "code": 4}] == events
+    assert "words" == running.last_words()
+
+
+def test_a_process_that_dies_ends_the_events(tmp_path: Path) -> None:
+    with process(tmp_path, "tell(event='go'); sys.exit('no plan')") as running:
+        assert [{"event": "go"}] == list(running.events())
+        assert "no plan" == running.last_words()
+
+
+def test_the_first_interruption_goes_to_the_run_and_is_no_end(tmp_path: Path) -> None:
+    script = "signal.signal(signal.SIGINT, lambda *_: (tell(event='end', code=130), sys.exit(130)))\n"
+    script += "tell(event='go'); time.sleep(60)"
+    with process(tmp_path, script) as running:
+        events: list[str] = []
+        for event in running.events():
+            events.append(str(event["event"]))
+            if event["event"] == "go":
+                threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+
+    assert ["go", "end"] == events
+    assert LEAVE_S_MAX > 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_interruption_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
+    script = "signal.signal(signal.SIGINT, signal.SIG_IGN); tell(event='pid', pid=os.getpid()); time.sleep(60)"
+    pids: list[int] = []
+    with pytest.raises(KeyboardInterrupt), process(tmp_path, script) as running:  # noqa: PT012 -- raised in the loop
+        for event in running.events():
+            pids.append(int(event["pid"]))
+            os.kill(os.getpid(), number)
+            os.kill(os.getpid(), number)
+
+    assert [False] == [Path(f"/proc/{pid}").exists() for pid in pids]
+
+
+def test_handlers_of_signals_are_given_back(tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with process(tmp_path, "pass") as running:
+        assert before != (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+        assert [] == list(running.events())
+
+    assert before == (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM))
+
+
+def test_the_command_serves_this_machine_alone(tmp_path: Path) -> None:
+    command = locust(tmp_path / "run.json", 3)
+
+    assert ["127.0.0.1"] * 2 == [command[command.index(flag) + 1] for flag in ("--master-bind-host", "--master-host")]
+    assert ["3"] * 3 == [command[command.index(flag) + 1] for flag in ("--processes", "-u", "-r")]
+    assert Path(command[command.index("-f") + 1]).is_file()
+    must_be_installed()

@@ -1,0 +1,100 @@
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from inferometer.load_report import SCHEMA, document, markdown_head, tables
+from inferometer.report_tables import Table, markdown
+from loadtest.conductor import Conductor, Ending
+from loadtest.digest import Digest, digest
+from loadtest.plan_spec import PlanSpec, RateCurve
+from loadtest.planner import build, receipt
+from loadtest.run_spec import RunSpec
+from loadtest.sketch import Sketch, add
+from loadtest.worker_report import WorkerReport
+
+SPEC = PlanSpec(seed=7, rate=RateCurve(points=((0.0, 40.0),)), count=20)
+PLAN = build(SPEC)
+RUN = RunSpec(run_id="r1", targets=("http://a",), plan=SPEC, directory="d", model="m")
+
+
+def sketch(us: float) -> Sketch:
+    made: Sketch = {}
+    add(made, [us] * 20)
+    return made
+
+
+def ending(lag_us: float = 100.0, sent: int = 20) -> Ending:
+    conductor = Conductor(PLAN, 1)
+    conductor.took(
+        WorkerReport(
+            worker=0,
+            due=sent,
+            sent=sent,
+            window_due=sent,
+            window_sent=sent,
+            lag_us=sketch(lag_us),
+            read_us=sketch(50),
+            in_flight_s=1.0,
+            elapsed_s=1.0,
+            over=True,
+        )
+    )
+    return conductor.ending()
+
+
+def report(end: Ending | None = None, found: Digest | None = None) -> dict[str, Any]:
+    made = document(
+        RUN, receipt(PLAN), end or ending(), found or digest([], (0, 10**9)), {"rows": 0, "rows_sha256": "ff"}
+    )
+    plain: dict[str, Any] = json.loads(msgspec.json.encode(made))
+    return plain
+
+
+def table(title: str, told: dict[str, Any]) -> Table:
+    (found,) = [one for one in tables(told) if one.title.startswith(title)]
+    return found
+
+
+def test_the_report_is_enough_to_repeat_the_run() -> None:
+    told = report()
+
+    assert (SCHEMA, "r1", "open", 7, PLAN.sha256, 20) == (
+        told["schema"],
+        told["run_id"],
+        told["loop"],
+        told["plan"]["seed"],
+        told["plan"]["sha256"],
+        told["plan"]["arrivals"],
+    )
+    assert {"rows": 0, "rows_sha256": "ff"} == told["receipt"]
+
+
+def test_a_fit_client_is_one_line() -> None:
+    told = report()
+
+    assert ("fit", ()) == (told["fit"]["state"], table("client", told).rows)
+    assert "r1: fit" == markdown_head(told)
+
+
+def test_of_an_unfit_client_the_broken_check_stands_first_and_no_number_is_hidden() -> None:
+    told = report(ending(lag_us=50_000))
+    shown = table("client", told)
+
+    assert ("dispatch lag p99", "broken") == shown.rows[0][:2]
+    assert markdown_head(told).startswith("r1: unfit, dispatch lag p99")
+    assert 5 == len(table("latency", told).rows)
+
+
+def test_where_nothing_was_sent_there_is_no_proof() -> None:
+    told = report(ending(sent=0))
+
+    assert told["fit"] is None
+    assert "nothing was sent" in markdown_head(told)
+    assert 2 == len(tables(told))
+
+
+@pytest.mark.parametrize("unknown", ["n/a", "n too small"])
+def test_what_is_unknown_is_a_word(unknown: str) -> None:
+    assert unknown in "".join(markdown(one) for one in tables(report()))

@@ -1,0 +1,119 @@
+"""A load test on real processes: a null server, Locust with its workers, and what can be done to them meanwhile."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from inferometer import load_files
+from inferometer.load_run import carry_out
+from loadtest.conductor import Ending
+from loadtest.plan_spec import Fixed, PlanSpec, RateCurve, Separate, WorkloadClass
+from loadtest.planner import build
+from loadtest.rows import Row
+from loadtest.run_spec import RunSpec
+
+LENGTHS = Separate(tokens_in=Fixed(tokens=16), tokens_out=Fixed(tokens=20))
+
+
+@dataclass(frozen=True, slots=True)
+class NullServer:
+    """A null server of a test."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+
+@contextmanager
+def null_server(*words: str) -> Generator[NullServer]:
+    command = [sys.executable, "-m", "loadtest.nullserver", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield NullServer(f"http://{process.stdout.readline().strip()}", process)
+        process.kill()
+
+
+def a_run(directory: Path, url: str, *, rate: float = 40.0, seconds: float = 3.0, **changes: Any) -> RunSpec:  # noqa: ANN401
+    plan = PlanSpec(
+        seed=7,
+        rate=RateCurve(points=((0.0, rate),)),
+        duration_s=seconds,
+        classes=(WorkloadClass(lengths=LENGTHS),),
+    )
+    usual = RunSpec(
+        run_id="r",
+        targets=(url,),
+        plan=plan,
+        directory=str(directory / "run"),
+        model="null",
+        start_delay_s=0.5,
+        drain_s=5.0,
+        truth=True,
+    )
+    return msgspec.structs.replace(usual, **changes)
+
+
+def carried_out(run: RunSpec, workers: int, *meanwhile: tuple[float, Callable[[], object]]) -> tuple[Ending, list[Row]]:
+    """Carry a run out.
+
+    Args:
+        run: The run.
+        workers: Load processes.
+        meanwhile: What happens, and how long after the first progress of the started plan.
+    """
+    timers: list[threading.Timer] = []
+
+    def shown(line: str) -> None:
+        if not timers and re.search(r" [1-9]\d*/", line):
+            timers.extend(threading.Timer(after_s, act) for after_s, act in meanwhile)
+            for timer in timers:
+                timer.start()
+
+    carried = carry_out(run, build(run.plan), workers, shown)
+    for timer in timers:
+        timer.join()
+    return carried.ending, list(load_files.rows(carried.directory))
+
+
+def worker_pids() -> list[int]:
+    """Return the load workers below this process."""
+    (master,) = _children(os.getpid(), "locust")
+    return _children(master, "locust")
+
+
+def send(number: signal.Signals, *, to: Callable[[], int]) -> Callable[[], object]:
+    """Return what sends a signal to a process that is only known then."""
+    return lambda: os.kill(to(), number)
+
+
+def stutter(pid: int, seconds: float) -> None:
+    """Let a process run 5 ms of each 35 ms only, as one that is starved of CPU."""
+    until = time.monotonic() + seconds  # noqa: TID251 -- a test's own clock
+    while time.monotonic() < until:  # noqa: TID251
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.03)  # noqa: TID251
+        os.kill(pid, signal.SIGCONT)
+        time.sleep(0.005)  # noqa: TID251
+
+
+def _children(parent: int, word: str) -> list[int]:
+    found: list[int] = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+            line = path.with_name("cmdline").read_text()
+        except OSError:
+            continue
+        if int(fields[1]) == parent and word in line:
+            found.append(int(path.parent.name))
+    return sorted(found)
