@@ -58,6 +58,46 @@ def test_the_same_ranks_as_when_every_rank_is_looked_at(n: int, ppm: int, alpha:
     assert slow_ranks(n, ppm, alpha) == ranks(n, ppm, alpha)
 
 
+def slow_divided(strata: Sequence[tuple[Bounds, Sample]], ppm: int, alpha: float) -> Bounds:
+    """Return the same bounds with every observation written out, at both edges of its bucket."""
+    kept = [(anchor, one) for anchor, one in strata if 0 < anchor.low and anchor.high < math.inf]
+    cells = [(anchor, i) for anchor, one in kept for i, count in one.counts.items() for _ in range(count)]
+    failed = [math.inf] * sum(one.failed for _, one in kept)
+    n, left_out = len(cells) + len(failed), sum(one.n for pair in strata if pair not in kept for one in pair[1:])
+    if not n:
+        return Bounds(low=0, point=None, high=math.inf, n=0, left_out=left_out)
+    least, largest = slow_ranks(n, ppm, alpha)
+    lows = [0.0, *sorted(2 ** (i / 32) / anchor.high for anchor, i in cells), *failed]
+    points = [0.0, *sorted(2 ** ((i + 0.5) / 32) / (anchor.point or 1) for anchor, i in cells), *failed]
+    highs = [0.0, *sorted(2 ** ((i + 1) / 32) / anchor.low for anchor, i in cells), *failed, math.inf]
+    place = max(1, -(-ppm * n // 1_000_000))
+    return Bounds(low=lows[least], point=points[place], high=highs[largest + 1], n=n, left_out=left_out)
+
+
+def anchor_of(low: float, up: float, over: float, bounded: bool) -> Bounds:
+    return Bounds(low=low, point=low * up, high=low * up * over if bounded else math.inf, n=1)
+
+
+ANCHORS = st.builds(anchor_of, st.sampled_from([0.0, 0.5, 3.0]), st.floats(1, 2), st.floats(1, 2), st.booleans())
+SAMPLES = st.builds(
+    Sample, counts=st.dictionaries(st.integers(0, 90), st.integers(1, 30), max_size=6), failed=st.integers(0, 9)
+)
+
+
+@given(
+    strata=st.lists(st.tuples(ANCHORS, SAMPLES), max_size=4),
+    ppm=st.sampled_from([P50, P95, P99]),
+    alpha=st.sampled_from([0.0025, 0.025, 0.2]),
+)
+def test_the_same_bounds_as_with_every_observation_written_out(
+    strata: list[tuple[Bounds, Sample]], ppm: int, alpha: float
+) -> None:
+    found, slow = divided(strata, ppm, alpha), slow_divided(strata, ppm, alpha)
+
+    assert (slow.n, slow.left_out) == (found.n, found.left_out)
+    assert [slow.low, slow.high, slow.point] == pytest.approx([found.low, found.high, found.point])
+
+
 def test_bounds_are_order_statistics_at_the_outer_edges_of_their_buckets() -> None:
     values = [1_000.0 + at for at in range(1_000)]
     found = quantile(sample(values), P50, 0.025)
