@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from uuid import uuid4
 
 from inferometer import channel_file, slo_files
 from inferometer.errors import ConfigurationError
@@ -18,6 +19,7 @@ from inferometer.supervisor import Log
 from slo import low_budget, own_alerts
 from slo.adjuster import Adjuster
 from slo.alert import Alert
+from slo.budget import BlindPolicy
 from slo.burn_catalogue import CATALOGUES
 from slo.channels import Channel, routed
 from slo.desk import Desk
@@ -27,6 +29,7 @@ from slo.errors import LedgerError
 from slo.explain import explainer
 from slo.freeze import DEFAULT_POLICY, Policy
 from slo.instants import STEP_S
+from slo.lease import FileLease
 from slo.ledger import Ledger
 from slo.notifier import Notifier
 from slo.reader import Reader
@@ -54,6 +57,8 @@ class Settings:
         objectives: Files and folders of SLOs.
         channels: File of notification channels; None tells nobody.
         ledger: The engine's own file.
+        lease: File that replicas share, so that one of them tells direct channels; None if there is no other.
+        blind_policy: What the time is in which nobody looked.
         replica: Name of this engine in rows.
         base_url: Where people find our pages.
         look_s: Time between two looks at the clock.
@@ -64,6 +69,8 @@ class Settings:
     objectives: tuple[Path, ...]
     channels: Path | None
     ledger: Path
+    lease: Path | None = None
+    blind_policy: BlindPolicy = BlindPolicy.EXCLUDE
     replica: str
     base_url: str
     look_s: float = LOOK_S
@@ -71,8 +78,12 @@ class Settings:
     policy: Policy = DEFAULT_POLICY
 
 
-def objectives(paths: Sequence[Path]) -> list[Watched]:
+def objectives(paths: Sequence[Path], blind_policy: BlindPolicy = BlindPolicy.EXCLUDE) -> list[Watched]:
     """Return the objectives of files and folders, ready to be evaluated.
+
+    Args:
+        paths: The files and folders.
+        blind_policy: What the time is in which nobody looked.
 
     Raises:
         ConfigurationError: A file is wrong, or a rule of it can never fire.
@@ -80,7 +91,7 @@ def objectives(paths: Sequence[Path]) -> list[Watched]:
     found = slo_files.loaded(paths).objectives
     if not found:
         raise ConfigurationError("slo.objectives: the files hold no objective that is counted here")
-    return [watched(one, CATALOGUES[one.catalogue]) for one in found]
+    return [watched(replace(one, blind_policy=blind_policy), CATALOGUES[one.catalogue]) for one in found]
 
 
 class Control:
@@ -104,12 +115,19 @@ class Control:
 
     def __init__(self, settings: Settings, reader: Store, writer: Store, log: Log) -> None:
         self._settings, self._reader, self._writer, self._log = settings, reader, writer, log
-        watching = objectives(settings.objectives)
+        watching = objectives(settings.objectives, settings.blind_policy)
         self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
         self._ledger = Ledger(settings.ledger)
         self.shared = DeskStore(reader, writer)
         self.desk = Desk(self._ledger, self.shared, settings.policy)
-        self._notifier = Notifier(self._channels, self._ledger, step_s=STEP_S, external_url=settings.base_url)
+        self._between = Ledger(settings.lease) if settings.lease else None
+        self._notifier = Notifier(
+            self._channels,
+            self._ledger,
+            step_s=STEP_S,
+            external_url=settings.base_url,
+            lease=FileLease(self._between, uuid4().hex, _monotonic_s) if self._between else None,
+        )
         self.built_in = Runner(reader, (), _monotonic_s)
         self._rejected = self._trouble = ""
         self._engine = self._made(watching)
@@ -154,8 +172,13 @@ class Control:
         self._stop.set()
         self._thread.join(_STOP_S)
         waiting = self._notifier.stop()
-        self._ledger.close()
+        for ledger in self._ledgers:
+            ledger.close()
         self._log("slo engine stopped", status=f"{waiting} notices wait")
+
+    @property
+    def _ledgers(self) -> list[Ledger]:
+        return [self._ledger, *([self._between] if self._between else [])]
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
         self.built_in.renew(rules(self._settings.rules, [one.objective for one in watching]))
@@ -189,11 +212,12 @@ class Control:
         self._tell_history(self._engine.view.history)
         if _wall_s() - self._pruned_s >= PRUNE_S:
             self._pruned_s = int(_wall_s())
-            self._ledger.prune(self._pruned_s)
+            for ledger in self._ledgers:
+                ledger.prune(self._pruned_s)
 
     def _read_again(self) -> None:
         try:
-            self._engine = self._made(objectives(self._settings.objectives))
+            self._engine = self._made(objectives(self._settings.objectives, self._settings.blind_policy))
             self._rejected = ""
             self._log("slo objectives were read again", status=f"{len(self._engine.view.watched)} objectives")
         except ConfigurationError as error:

@@ -27,6 +27,7 @@ from inferometer.trials import beyond
 from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Parts
+from slo.budget import BlindPolicy
 from slo.errors import SloError
 from slo.freeze import DEFAULT_POLICY, Policy
 from slo.lookback import Lookback
@@ -56,6 +57,8 @@ class ServeConfig:
         objectives: Files and folders of SLOs.
         channels: File of notification channels; empty tells nobody.
         ledger: The engine's own file.
+        lease: File that replicas share; empty if there is no other.
+        blind_policy: What the time is in which nobody looked.
         replica: Name of this engine in rows.
         metrics_url: Where the observer's metrics are; empty if there is no observer.
         store_url: Of the store.
@@ -72,6 +75,8 @@ class ServeConfig:
     objectives: tuple[str, ...]
     channels: str = ""
     ledger: str
+    lease: str = ""
+    blind_policy: BlindPolicy = BlindPolicy.EXCLUDE
     replica: str
     metrics_url: str = ""
     store_url: str
@@ -98,6 +103,8 @@ def run(config: ServeConfig, log: Log) -> int:
             objectives=tuple(map(Path, config.objectives)),
             channels=Path(config.channels) if config.channels else None,
             ledger=Path(config.ledger),
+            lease=Path(config.lease) if config.lease else None,
+            blind_policy=config.blind_policy,
             replica=config.replica,
             base_url=config.url,
             rules=config.rules,

@@ -14,6 +14,7 @@ from inferometer.reading import access
 from inferometer.serve import ServeConfig
 from inferometer.serve import run as serve
 from inferometer.supervisor import Log
+from slo.budget import BlindPolicy
 
 
 def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
@@ -43,6 +44,8 @@ def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
         objectives=tuple(map(_absolute, keys.objectives)),
         channels=_absolute(keys.channels),
         ledger=str(data.ledger),
+        lease=_absolute(keys.lease),
+        blind_policy=BlindPolicy(keys.blind_policy),
         replica=socket.gethostname(),
         store_url=access(config).url,
         reader="reader" if embedded else config.store.user,

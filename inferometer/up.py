@@ -130,6 +130,8 @@ def serve_config(plan: Plan) -> dict[str, object]:
         "objectives": [_absolute(path) for path in keys.objectives],
         "channels": _absolute(keys.channels),
         "ledger": str(plan.data.ledger),
+        "lease": _absolute(keys.lease),
+        "blind_policy": keys.blind_policy,
         "replica": plan.node,
         "metrics_url": f"{plan.observer.url}/metrics",
         "store_url": plan.store_url,

@@ -1,6 +1,7 @@
 """Tests of inferometer.control: what files become, and what a reload is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from one_slo import slo_file
 
 from inferometer.control import Control, Settings, objectives
 from inferometer.errors import ConfigurationError
+from inferometer.supervisor import Log
 from slo.alert_moves import AlertEvent
+from slo.budget import BlindPolicy
 from telemetry.clock import monotonic_ns, sleep
 from telemetry.testing.store_process import StoreProcess
 
@@ -34,6 +37,24 @@ def test_what_cannot_be_evaluated_is_refused(tmp_path: Path, target: float, type
         objectives([tmp_path])
 
 
+def settings_of(path: Path, folder: Path, replica: str) -> Settings:
+    return Settings(
+        objectives=(path,),
+        channels=None,
+        ledger=folder / f"{replica}.sqlite",
+        replica=replica,
+        base_url="http://127.0.0.1:1",
+        look_s=0.05,
+    )
+
+
+def log_into(said: list[str]) -> Log:
+    def log(event: str, /, **fields: object) -> None:
+        said.append(f"{event} {fields}")
+
+    return log
+
+
 def until(holds: Callable[[], object]) -> bool:
     end_ns = monotonic_ns() + 30 * 10**9
     while not holds() and monotonic_ns() < end_ns:
@@ -43,16 +64,9 @@ def until(holds: Callable[[], object]) -> bool:
 
 def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, process: StoreProcess) -> None:
     path, said = slo_file(tmp_path), list[str]()
-    settings = Settings(
-        objectives=(path,),
-        channels=None,
-        ledger=tmp_path / "ledger.sqlite",
-        replica="r",
-        base_url="http://127.0.0.1:1",
-        look_s=0.05,
-    )
+    settings = settings_of(path, tmp_path, "r")
     reader, writer = process.store("reader"), process.store("writer")
-    control = Control(settings, reader, writer, lambda event, /, **fields: said.append(f"{event} {fields}"))
+    control = Control(settings, reader, writer, log_into(said))
     control.start()
     evaluated = until(lambda: control.view.at_s)
     path.write_text("kind: SLO\n")
@@ -73,5 +87,25 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
     assert not [one for one in later if one.event is AlertEvent.BAD]
     assert watched.objective.target == 0.9999
     assert any("refused" in line for line in said)
+    reader.close()
+    writer.close()
+
+
+def test_two_that_share_a_lease_are_made_of_their_own_ledgers(tmp_path: Path, process: StoreProcess) -> None:
+    path, shared = slo_file(tmp_path), tmp_path / "lease.sqlite"
+    reader, writer = process.store("reader"), process.store("writer")
+    settings = [
+        replace(settings_of(path, tmp_path, name), lease=shared, blind_policy=BlindPolicy.COUNT_BAD)
+        for name in ("one", "other")
+    ]
+    both = [Control(each, reader, writer, log_into([])) for each in settings]
+    for one in both:
+        one.start()
+    policies = {one.view.watched[0].objective.blind_policy for one in both}
+    for one in both:
+        one.stop()
+
+    assert policies == {BlindPolicy.COUNT_BAD}
+    assert shared.exists()
     reader.close()
     writer.close()

@@ -8,6 +8,7 @@ from one_slo import slo_file
 from inferometer.config import load
 from inferometer.errors import ConfigurationError, UnreachableError
 from inferometer.serve_verb import serve_config
+from slo.budget import BlindPolicy
 from slo.rules.rule import Mode, RuleId, Settings
 
 STORE = "store: {url: 'http://127.0.0.1:9', user: me, "
@@ -30,6 +31,16 @@ def test_a_server_is_read_and_written_as_one_user(tmp_path: Path) -> None:
     assert (told.reader, told.writer, told.store_url) == ("me", "me", "http://127.0.0.1:9")
     assert {told.reader_password_file, told.writer_password_file} == {str(key)}
     assert told.ledger == str(tmp_path / "d" / "slo" / "ledger.sqlite")
+
+
+def test_what_replicas_share_and_what_blindness_is_are_handed_on(tmp_path: Path) -> None:
+    slo = f"slo: {{objectives: [{slo_file(tmp_path)}]"
+    plain = serve_config(load(config_text(tmp_path, f"{slo}}}\n{STORE}}}\n"), environ={}), insecure_bind=False)
+    text = f"{slo}, lease: {tmp_path}/lease, blind_policy: count_bad}}\n{STORE}}}\n"
+    told = serve_config(load(config_text(tmp_path, text), environ={}), insecure_bind=False)
+
+    assert (plain.lease, plain.blind_policy) == ("", BlindPolicy.EXCLUDE)
+    assert (told.lease, told.blind_policy) == (f"{tmp_path}/lease", BlindPolicy.COUNT_BAD)
 
 
 def test_the_settings_of_built_in_rules_are_handed_on(tmp_path: Path) -> None:
