@@ -1,22 +1,27 @@
 """Knows how ServeGen's clients arrive: each a renewal process of its own, superposed; refuses to know files.
 
 A client has, for each 600 s, a rate and the law of its gaps. What is left of a gap at the end of a window goes on at
-the next window's rate. Lengths are not in these files; the plan's classes draw them.
+the next window's rate. Columns: [client,] start_s, rate_rps, cv, pattern, shape, scale; no header. The client is
+missing in the published chunk files, which hold one client each.
 
-Columns: [client,] start_s, rate_rps, cv, pattern, shape, scale; no header. The client is missing in the published
-chunk files, which hold one client each.
+Its lengths lie beside it, for each 21,600 s, as JSON: {"<start_s>": {"input_tokens": "{12: 0.5, 13: 0.5}",
+"output_tokens": ".."}}. The inner dicts are Python's, as text, and may be empty. Where there are none, or no such file,
+the plan's classes draw the lengths.
 
 Source: spec/loadtest.md 10; alibaba/ServeGen, data/language (Apache-2.0).
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+import msgspec
+
 from loadtest.errors import TraceError
 from loadtest.gaps import gaps
-from loadtest.plan_spec import Process
+from loadtest.lengths import length_of
+from loadtest.plan_spec import TOKENS_MAX, Histogram, Process
 from loadtest.random_streams import Uniform, stream
 from loadtest.trace_formats import ROWS_MAX, Trace, TraceRow, cells
 
@@ -26,7 +31,13 @@ WINDOW_S = 600
 _NS = 1_000_000_000
 _COLUMNS = 7
 _SHAPE_LEAST = 0.006  # below it the mean of Weibull gaps is beyond a float
+_UNKNOWN: tuple[float, None, None] = (0.0, None, None)
 _LAWS = {"Gamma": Process.GAMMA, "Weibull": Process.WEIBULL, "": Process.POISSON}
+
+
+_Draw = Callable[[float], int] | None
+Lengths = Sequence[tuple[float, _Draw, _Draw]]
+"""Of one client: start of a window, and the laws of tokens in and out, or None; ascending."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,30 +74,56 @@ def clients(lines: Iterable[str]) -> dict[str, list[Window]]:
     return found
 
 
-def arrived(windows: dict[str, list[Window]], seed: int, since_s: float, until_s: float) -> Trace:
-    """Return the arrivals of all clients in [since, until) of the trace's clock.
+def lengths(data: bytes) -> Lengths:
+    """Read the laws of a client's lengths.
+
+    Args:
+        data: A dataset file.
+
+    Raises:
+        TraceError: It is not what the format says.
+    """
+    try:
+        windows = msgspec.json.decode(data, type=dict[str, dict[str, object]])
+        ordered = sorted((float(start), laws) for start, laws in windows.items())
+    except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        raise TraceError(f"found no windows of lengths: {error}") from error
+    return [(start_s, _law(laws.get("input_tokens")), _law(laws.get("output_tokens"))) for start_s, laws in ordered]
+
+
+def arrived(
+    windows: Mapping[str, Sequence[Window]],
+    seed: int,
+    span_s: tuple[float, float],
+    laws: Mapping[str, Lengths] | None = None,
+) -> Trace:
+    """Return the arrivals of all clients within a span of the trace's clock, on that clock.
 
     Args:
         windows: Of each client.
-        seed: Of the plan; each client has a stream of its own.
-        since_s: Start; times stay those of the trace's clock.
-        until_s: End.
+        seed: Of the plan; each client has streams of its own.
+        span_s: Start, and end, which is excluded.
+        laws: Of the lengths of each client, if there are any.
 
     Raises:
         TraceError: There are more than `ROWS_MAX`, or none.
     """
     some = (
-        t_s
+        row
         for client, spans in windows.items()
-        for t_s in _client(_cut(spans, since_s, until_s), stream(seed, f"arrivals/{client}"))
+        for row in _measured(
+            _client(_cut(spans, *span_s), stream(seed, f"arrivals/{client}")),
+            (laws or {}).get(client, []),
+            stream(seed, f"lengths/{client}"),
+        )
     )
-    times = list(islice(some, ROWS_MAX + 1))
-    if not 0 < len(times) <= ROWS_MAX:
-        raise TraceError(f"found {len(times)} arrivals from {since_s} to {until_s} s, allowed 1 to {ROWS_MAX}")
-    return Trace(rows=tuple(TraceRow(t_ns=round(t_s * _NS), len_in=None, len_out=None) for t_s in sorted(times)))
+    rows = list(islice(some, ROWS_MAX + 1))
+    if not 0 < len(rows) <= ROWS_MAX:
+        raise TraceError(f"found {len(rows)} arrivals from {span_s[0]} to {span_s[1]} s, allowed 1 to {ROWS_MAX}")
+    return Trace(rows=tuple(sorted(rows, key=lambda row: row.t_ns)))
 
 
-def _cut(spans: list[Window], since_s: float, until_s: float) -> Iterator[tuple[float, float, Window]]:
+def _cut(spans: Sequence[Window], since_s: float, until_s: float) -> Iterator[tuple[float, float, Window]]:
     for span in spans:
         start_s, end_s = max(span.start_s, since_s), min(span.start_s + WINDOW_S, until_s)
         if start_s < end_s:
@@ -107,6 +144,38 @@ def _client(spans: Iterable[tuple[float, float, Window]], uniform: Uniform) -> I
             left = None
             yield t_s
         left -= (end_s - t_s) * span.rate
+
+
+def _measured(times: Iterable[float], laws: Lengths, uniform: Uniform) -> Iterator[TraceRow]:
+    """Give each arrival lengths of the window that it lies in."""
+    at = 0
+    for t_s in times:
+        while at + 1 < len(laws) and laws[at + 1][0] <= t_s:
+            at += 1
+        _, tokens_in, tokens_out = laws[at] if laws and laws[at][0] <= t_s else _UNKNOWN
+        u, v = uniform(), uniform()
+        yield TraceRow(
+            t_ns=round(t_s * _NS),
+            len_in=tokens_in(u) if tokens_in else None,
+            len_out=tokens_out(v) if tokens_out else None,
+        )
+
+
+def _law(text: object) -> Callable[[float], int] | None:
+    """Read `{12: 0.5, 13: 0.5}`; None without a weight above 0."""
+    if text is None:
+        return None
+    if not isinstance(text, str) or not (text.startswith("{") and text.endswith("}")):
+        raise TraceError(f"found {str(text)[:60]!r}, allowed: a Python dict as text")
+    try:
+        pairs = [part.partition(":") for part in text[1:-1].split(",") if part.strip()]
+        weights = {int(tokens): float(weight) for tokens, _, weight in pairs}
+    except ValueError as error:
+        raise TraceError(f"found {text[:60]!r}, allowed: tokens and weights") from error
+    law = {tokens: weight for tokens, weight in weights.items() if tokens and weight}
+    if not all(0 < tokens <= TOKENS_MAX and 0 < weight < math.inf for tokens, weight in law.items()):
+        raise TraceError(f"found {text[:60]!r}, allowed: up to {TOKENS_MAX} tokens, weights from 0")
+    return length_of(Histogram(tokens=tuple(law), weights=tuple(law.values()))) if law else None
 
 
 def _window(row: list[str], at: int) -> Window:

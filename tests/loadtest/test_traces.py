@@ -13,7 +13,7 @@ from loadtest.plan_spec import Fixed, PlanSpec, RateCurve, Separate, TraceFormat
 from loadtest.planner import build, receipt
 from loadtest.prompts import Writer
 from loadtest.trace_formats import TraceRow
-from loadtest.traces import LINE_BYTES_MAX, TRACE_BYTES_MAX, digest, load, write
+from loadtest.traces import LENGTHS_BYTES_MAX, LINE_BYTES_MAX, TRACE_BYTES_MAX, digest, load, write
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "traces"
 
@@ -130,5 +130,44 @@ def test_bounds_of_lines_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(traces, name, bound)
     assert 1 == len(load(path, spec).rows)
     monkeypatch.setattr(traces, name, bound - 1)
-    with pytest.raises(TraceError, match="more than"):
+    with pytest.raises(TraceError, match="in all"):
         load(path, spec)
+
+
+def folder(
+    tmp_path: Path, lengths: bytes | None = b'{"0": {"input_tokens": "{7: 1}", "output_tokens": "{3: 1}"}}'
+) -> Path:
+    (tmp_path / "chunk-0-trace.csv").write_text("0,1,1,Gamma,0.5,1\n600,2,1,,,\n")
+    (tmp_path / "chunk-1-trace.csv").write_text("0,1,1,Weibull,0.9,1\n")
+    if lengths is not None:
+        (tmp_path / "chunk-1-dataset.json").write_bytes(lengths)
+    return tmp_path
+
+
+def test_the_published_folder_of_servegen(tmp_path: Path) -> None:
+    spec = plan_of(folder(tmp_path), TraceFormat.SERVEGEN)
+    rows = load(tmp_path, spec).rows
+
+    assert {(7, 3), (None, None)} == {(row.len_in, row.len_out) for row in rows}
+    assert 1200e9 > rows[-1].t_ns > 600e9
+    (tmp_path / "chunk-1-dataset.json").write_bytes(b"{}")
+    with pytest.raises(TraceError, match="found the file"):
+        load(tmp_path, spec)
+
+
+def test_a_folder_without_a_chunk(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="0 arrivals"):
+        load(tmp_path, plan_of(tmp_path, TraceFormat.SERVEGEN))
+    with pytest.raises(TraceError, match="directory"):
+        load(tmp_path, plan_of(tmp_path, TraceFormat.AZURE))
+
+
+def test_lengths_that_are_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = plan_of(folder(tmp_path, b'{"0": {}}'), TraceFormat.SERVEGEN)
+
+    assert LENGTHS_BYTES_MAX > 9
+    monkeypatch.setattr(traces, "LENGTHS_BYTES_MAX", 9)
+    load(tmp_path, spec)
+    monkeypatch.setattr(traces, "LENGTHS_BYTES_MAX", 8)
+    with pytest.raises(TraceError, match="more than 8"):
+        load(tmp_path, spec)
