@@ -85,6 +85,23 @@ _SECONDS = 60.0
 
 
 @app.command()
+def calibrate(
+    *,
+    seconds: Annotated[float, typer.Option(help="Length of each step.", min=6.0)] = 8.0,
+    output: OutputOption = Output.TABLE,
+    data: DataOption = None,
+    file: FileOption = None,
+) -> int:
+    """Find how many chunks a second one load worker of this machine can take, and keep it for a week.
+
+    Exit code: 0; 4 not even the first step was fit; 130 interrupted.
+    """
+    from inferometer import load_calibrate  # noqa: PLC0415  # loads what builds plans
+
+    return load_calibrate.run(configured(file, typed(data=data)), output, seconds)
+
+
+@app.command()
 def nullserver(
     words: Annotated[
         list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="How it answers, as ttft_s=0.1 itl_s=0.02.")

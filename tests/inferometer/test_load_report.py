@@ -25,7 +25,7 @@ def sketch(us: float) -> Sketch:
     return made
 
 
-def ending(lag_us: float = 100.0, sent: int = 20) -> Ending:
+def ending(lag_us: float = 100.0, sent: int = 20, reads_per_s: float | None = None) -> Ending:
     conductor = Conductor(PLAN, 1)
     conductor.took(
         WorkerReport(
@@ -36,6 +36,7 @@ def ending(lag_us: float = 100.0, sent: int = 20) -> Ending:
             window_sent=sent,
             lag_us=sketch(lag_us),
             read_us=sketch(50),
+            reads_per_s=reads_per_s,
             in_flight_s=1.0,
             elapsed_s=1.0,
             over=True,
