@@ -5,11 +5,10 @@ Source: spec/slo.md 1 (list), 5 (reach and time to detect are printed per rule).
 
 from collections.abc import Sequence
 
-from slo.asking import how
+from slo.asking import how, unit
 from slo.objective import Objective, Rolling
 from slo.reach import BAD_RATIOS, Reach, reaches
 from slo.terms import written
-from slo.wholes import events
 
 REACH_NAMES = (
     *("slo", "counts", "severity", "burn", "long_s", "short_s", "reach_ratio", "state"),
@@ -24,9 +23,7 @@ Row = dict[str, object]
 
 def reach_rows(objectives: Sequence[Objective]) -> list[Row]:
     """Return one row for each burn rule: what it needs, and how soon it sees a share of bad requests."""
-    return [
-        {"counts": events(objective.whole), **_reach(one)} for objective in objectives for one in reaches(objective)
-    ]
+    return [{"counts": unit(objective), **_reach(one)} for objective in objectives for one in reaches(objective)]
 
 
 def list_rows(objectives: Sequence[Objective], hashes: Sequence[int]) -> list[Row]:

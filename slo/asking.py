@@ -14,7 +14,7 @@ from slo import expression_sql
 from slo.expression import parse
 from slo.objective import Objective, counted
 from slo.terms import Both, Macro, figures, written
-from slo.wholes import Call, Flow, Job, words
+from slo.wholes import Call, Flow, Job, events, words
 from telemetry.queries.busy import busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
@@ -55,6 +55,11 @@ def counted_flows(objective: Objective) -> CountedFlows:
             for match, stage in zip(matches, whole.stages, strict=True)
         ),
     )
+
+
+def unit(objective: Objective) -> str:
+    """Return what an objective counts, in a word or two."""
+    return "requests at peak" if objective.peak_only else events(objective.whole)
 
 
 def how(objective: Objective) -> str:

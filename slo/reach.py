@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slo.burn_catalogue import CATALOGUES, Severity
 from slo.objective import ConditionKind, Objective
+from slo.wholes import known_after_s
 from slo.windows import BurnRule, Reachability, burn_rules, reach_ratio, reachability, rule_over, time_to_detect_s
 
 BAD_RATIOS = (1.0, 0.5, 0.1)
@@ -23,7 +24,8 @@ class Reach:
         rule: The rule; of a condition in a file, its lookback is the long window.
         ratio: Share of bad requests that must be exceeded.
         can_fire: Whether that is possible.
-        detect_s: Seconds until it is seen, for each of `BAD_RATIOS`; None is never.
+        detect_s: Seconds until it is seen, for each of `BAD_RATIOS`, those included until a flow, item or call is known
+            to be bad; None is never.
         where: File and line of the rule, or of the objective that the catalogue gave it to.
     """
 
@@ -55,12 +57,13 @@ def reaches(objective: Objective) -> tuple[Reach, ...]:
 
 
 def _reach(objective: Objective, rule: BurnRule, severity: str, where: str) -> Reach:
+    seen = [time_to_detect_s(rule, objective.target, ratio) for ratio in BAD_RATIOS]
     return Reach(
         objective=objective.name,
         severity=severity,
         rule=rule,
         ratio=reach_ratio(rule, objective.target),
         can_fire=reachability(rule, objective.target),
-        detect_s=tuple(time_to_detect_s(rule, objective.target, ratio) for ratio in BAD_RATIOS),
+        detect_s=tuple(None if seen_s is None else seen_s + known_after_s(objective.whole) for seen_s in seen),
         where=where,
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from slo.stages import Stage
 from slo.terms import Condition, written
+from telemetry.queries.jobs import SLICE_S
 
 NAIVE_BOUND = (
     "naively, two independent regions of 99 % each give 1-0.01^2 = 99.99 %;"
@@ -91,6 +92,19 @@ def events(whole: Whole | None) -> str:
             return "slices" if whole.by_slice else "items"
         case Call():
             return "calls"
+
+
+def known_after_s(whole: Whole | None) -> float:
+    """Return how long what is bad may be unknown: a flow until its budget is over, an item until its slice ends."""
+    match whole:
+        case None:
+            return 0.0
+        case Flow():
+            return whole.budget_s
+        case Job():
+            return float(SLICE_S)
+        case Call():
+            return whole.retry_s
 
 
 def words(whole: Whole) -> str:

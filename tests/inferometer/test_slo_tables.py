@@ -22,6 +22,7 @@ def test_each_rule_is_a_row() -> None:
     assert set(REACH_NAMES) == set(rows[0]) > set(REACH_BRIEF)
     assert {"requests"} == {row["counts"] for row in rows}
     assert {"flows"} == {row["counts"] for row in reach_rows([FLOWS])}
+    assert {"requests at peak"} == {row["counts"] for row in reach_rows([replace(ONE, peak_only=True)])}
     assert (51.84, "reachable") == (rows[0]["detect_1_s"], rows[0]["state"])
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 import pytest
 from engine_rig import objective
+from slo_texts import loaded
 
 from slo.asking import counted_flows, own_questions
 from slo.counts import Counts
@@ -134,6 +135,52 @@ def test_of_the_attempts_of_a_call_the_last_one_counts(reader: Store, writer: St
 
     assert written == [1, 0, 1, 0], "what failed waits for its retry"
     assert asks.windows(NOW_S + 120, (120,)) == {(name, f'{{"endpoint":"{name}"}}'): {120: Counts(eligible=2, bad=1)}}
+
+
+COMPOSITE = """apiVersion: openslo/v1
+kind: SLO
+metadata: {name: asking-parts}
+spec:
+  service: s
+  timeWindow: [{duration: 1d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives:
+  - {displayName: first token, target: 0.99, compositeWeight: 3, indicator: %s}
+  - {displayName: whole, target: 0.99, compositeWeight: 1, indicator: %s}
+"""
+PART = (
+    "{metadata: {name: %s}, spec: {ratioMetric: {good: {metricSource: {type: inferometer, spec: {expr: '%s'}}},"
+    " total: {metricSource: {type: inferometer, spec: {filter: \"endpoint == 'asking-parts'\"}}}}}}"
+)
+
+
+def test_the_parts_of_a_composite_are_counted_with_limits_that_grow_with_the_prompt(
+    reader: Store, writer: Store
+) -> None:
+    parts = (PART % ("a", "ok and ttft_s <= 1.0 + 0.0002*tokens_in"), PART % ("b", "ok and e2e_s <= 5"))
+    objectives = loaded(COMPOSITE % parts).objectives
+    asked = [(500, 1.1), (500, 1.2), (8_000, 2.6), (8_000, 2.7), (None, 0.9)]
+    rows = [
+        msgspec.structs.replace(
+            step("asking-parts", n, 10, "m", flow=1),
+            tokens_in=tokens,
+            ttft_us=round(ttft_s * 1e6),
+            e2e_us=5_000_000 + n,
+        )
+        for n, (tokens, ttft_s) in enumerate(asked)
+    ]
+    insert(writer, "asking-parts", rows)
+    asks = Reader(reader, writer, [watched(one) for one in objectives], "r")
+    asks.count([one.name for one in objectives], NOW_S, NOW_S + 30, wall_ms())
+    found = asks.windows(NOW_S + 30, (30,))
+
+    assert [(one.name, one.weight) for one in objectives] == [
+        ("asking-parts/first-token", 3),
+        ("asking-parts/whole", 1),
+    ]
+    # 500 tokens may take 1.1 s and 8,000 may take 2.6 s (spec/slo.md 3); of an unknown length nobody knows the limit.
+    assert found["asking-parts/first-token", "{}"] == {30: Counts(eligible=5, bad=3)}
+    assert found["asking-parts/whole", "{}"] == {30: Counts(eligible=5, bad=4)}
 
 
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:

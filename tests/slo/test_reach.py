@@ -1,10 +1,14 @@
 """What the rules of an objective can see: spec/slo.md 5."""
 
+from dataclasses import replace
+
 import pytest
 from slo_texts import POLICY, loaded, slo
 
+from slo.expression import parse
 from slo.objective import Objective, Rolling
 from slo.reach import reaches
+from slo.wholes import Call, Flow, Job
 from slo.windows import Reachability
 
 DAY_S = 86_400
@@ -33,6 +37,14 @@ def test_a_total_outage_is_seen_as_soon_as_the_table_says() -> None:
     found = {one.rule.burn: one.detect_s for one in reaches(objective(0.999))}
 
     assert [51.84, 129.6, 259.2, 259.2] == [found[burn][0] for burn in (14.4, 6.0, 3.0, 1.0)]  # 52 s, 2.2 m, 4.3 m
+
+
+def test_what_is_known_late_is_seen_late() -> None:
+    wholes = (Flow(last=parse("ok"), budget_s=50), Job(deadline_s=3_600), Call(retry_s=60))
+    found = [reaches(replace(objective(0.999), whole=whole))[0].detect_s[0] for whole in wholes]
+
+    assert [51.84 + 50, 51.84 + 600, 51.84 + 60] == found
+    assert reaches(replace(objective(0.935), whole=wholes[0]))[0].detect_s[2] is None, "never stays never"
 
 
 def test_a_policy_takes_the_place_of_the_catalogue() -> None:
