@@ -11,7 +11,7 @@ Source: spec/loadtest.md 10.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -111,6 +111,27 @@ def cells(lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         raise TraceError(str(error), reader.line_num) from error
 
 
+def of_store(answer: Iterable[Mapping[str, object]]) -> Iterator[TraceRow]:
+    """Return what the store answered to `telemetry.queries.replayed`, on the wall clock's time.
+
+    Raises:
+        TraceError: A row is not what the question asks for.
+    """
+    for at, found in enumerate(answer, 1):
+        try:
+            row = msgspec.convert(found, _StoreAnswer)
+        except msgspec.ValidationError as error:
+            raise TraceError(str(error), at) from error
+        yield TraceRow(
+            t_ns=row.t_unix_us * 1000,
+            len_in=row.tokens_in,
+            len_out=row.tokens_out,
+            workload_class=row.workload_class or None,
+            left_after_us=row.left_after_us,
+            conversation=row.conversation,
+        )
+
+
 def store_line(row: TraceRow) -> bytes:
     """Return a row in our own format, its line end included; block ids are left out."""
     return (
@@ -198,6 +219,15 @@ class _MooncakeLine(Struct):
     input_length: int
     output_length: int
     hash_ids: tuple[int, ...]
+
+
+class _StoreAnswer(Struct):
+    t_unix_us: int
+    workload_class: str
+    tokens_in: int | None
+    tokens_out: int | None
+    left_after_us: int | None
+    conversation: int | None
 
 
 class _StoreLine(Struct, omit_defaults=True, forbid_unknown_fields=True):

@@ -8,7 +8,7 @@ from loadtest import trace_formats
 from loadtest.errors import TraceError
 from loadtest.plan_spec import TOKENS_MAX, TraceFormat
 from loadtest.reuse import block_reuse_ratio
-from loadtest.trace_formats import ROWS_MAX, T_NS_MAX, Trace, TraceRow, read, store_line
+from loadtest.trace_formats import ROWS_MAX, T_NS_MAX, Trace, TraceRow, of_store, read, store_line
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "traces"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -141,3 +141,20 @@ def test_times_up_to_the_bound(sign: int) -> None:
     assert 1 == len(read(TraceFormat.STORE, [line(T_NS_MAX)]).rows)
     with pytest.raises(TraceError, match="time"):
         read(TraceFormat.STORE, [line(T_NS_MAX + 1)])
+
+
+def test_what_the_store_answers() -> None:
+    answer = {
+        "t_unix_us": 1_700_000_000_000_000,
+        "workload_class": "",
+        "tokens_in": 100,
+        "tokens_out": None,
+        "left_after_us": 12,
+        "conversation": None,
+    }
+    expected = TraceRow(t_ns=1_700_000_000_000_000_000, len_in=100, len_out=None, left_after_us=12)
+
+    assert [expected] == list(of_store([answer]))
+    assert [0] == [row.t_ns for row in read(TraceFormat.STORE, [store_line(expected).decode()]).rows]
+    with pytest.raises(TraceError, match="line 1"):
+        list(of_store([answer | {"t_unix_us": "now"}]))
