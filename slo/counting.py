@@ -21,8 +21,6 @@ from slo.windows import BUCKET_S
 
 LATE_EVERY_S = 60
 """How often late rows are looked for."""
-KEEP_EVERY_S = 3_600
-"""How often it is written down how far all objectives are counted, whether they have rows or not."""
 _KIND = "counted"
 
 
@@ -81,7 +79,7 @@ class Counting:
             self._move(names, until_s=end_s)
             near |= dict.fromkeys(names, end_s)
         is_late = self._count_late(at_s, now_ms)
-        if at_s - self._kept_at_s >= KEEP_EVERY_S:
+        if at_s - self._kept_at_s >= self._span_s // 2:  # who begins anew soon finds all of them nearly there
             self._keep(self._extents)
             self._kept_at_s = at_s
         is_recount, self._is_recount = self._is_recount or is_late, False

@@ -197,7 +197,7 @@ def _event(one: Watched, known: Assessment, readings: Sequence[Reading], severit
     is_true = any(reading.speaks for reading in own)
     if is_true and not known.is_blind:
         return AlertEvent.BAD  # also without requests: that none come, or that little is left, may be the rule
-    if len(own) < sum(rule.severity is severity for rule in one.rules):
+    if len(readings) < len(one.rules) and len(own) < sum(rule.severity is severity for rule in one.rules):
         return AlertEvent.BLIND  # a rule that cannot be read yet is not false
     return event_of(
         known,
@@ -209,11 +209,13 @@ def _event(one: Watched, known: Assessment, readings: Sequence[Reading], severit
 
 def _is_counted(one: Watched, rule: Rule, facts: Facts) -> bool:
     """Return whether all that a rule looks at is counted."""
+    if facts.counted_s is None:
+        return True
     looks_back_s = (
         one.objective.period_s if condition.kind in _OF_BUDGET else condition.lookback_s or HOUR_S
         for condition in rule.conditions
     )
-    return facts.counted_s is None or max(looks_back_s, default=0) <= facts.counted_s
+    return max(looks_back_s, default=0) <= facts.counted_s
 
 
 def _read(one: Watched, rule: Rule, facts: Facts, left: Budget) -> Reading:

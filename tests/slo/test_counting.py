@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine_rig import DAY_S, Rig, objective
 
-from slo.counting import KEEP_EVERY_S, LATE_EVERY_S, Counting
+from slo.counting import LATE_EVERY_S, Counting
 from slo.ledger import Ledger
 from slo.objective import Rolling
 from slo.reader import CHUNK_S, Reader
@@ -105,7 +105,7 @@ def test_another_definition_is_counted_anew(
     assert after.behind(NOW_S) == {one.objective.name}
 
 
-def test_what_has_no_rows_is_known_to_be_counted_once_an_hour(
+def test_what_has_no_rows_is_known_to_be_counted_all_the_same(
     reader: Store, writer: Store, ledger: Ledger, one: Watched
 ) -> None:
     one = objectives("nobody", one.objective.name)
@@ -114,9 +114,10 @@ def test_what_has_no_rows_is_known_to_be_counted_once_an_hour(
     before.reach(NOW_S, NOW_MS)
     while before.behind(NOW_S):
         before.more(NOW_S, NOW_MS)
-    for at_s in range(NOW_S, NOW_S + KEEP_EVERY_S + 1, LATE_EVERY_S):
+    for at_s in range(NOW_S, NOW_S + CHUNK_S + 1, LATE_EVERY_S):
         before.reach(at_s, NOW_MS)
+    later_s = NOW_S + CHUNK_S + CHUNK_S // 2
     after = Counting([one], asks, ledger)
-    after.reach(NOW_S + KEEP_EVERY_S + CHUNK_S, NOW_MS)
+    after.reach(later_s, NOW_MS)
 
-    assert after.behind(NOW_S + KEEP_EVERY_S + CHUNK_S) == set()
+    assert after.behind(later_s) == set()
