@@ -35,6 +35,8 @@ COUNTED_AS_MADE = frozenset({"vllm", "lmdeploy", "nim"})
 """Engines that count a token in the step that made it."""
 STILL_S = 30
 """How long an engine may work without a token."""
+ANSWERS_S = 300
+"""Time within which an answer that ended well is looked for, or twice the limit if that is longer."""
 SCRAPES = 2
 """Answered scrapes that must show it."""
 THRASH_RATIO = 0.1
@@ -60,12 +62,18 @@ class StalledEngineRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        return {"still": engine_life.still(at_s * _MS), "answers": engine_life.answers(at_s * _MS)}
+        until_ms = at_s * _MS
+        since_ms = until_ms - round(max(ANSWERS_S, 2 * self._limit_s) * _MS)
+        return {"still": engine_life.still(until_ms), "answers": engine_life.last_answers(since_ms, until_ms)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
         """Return what the answers say of every engine of the last hour."""
         answered = {(row["endpoint"], row["replica"]): int(row["answered_unix_ms"]) for row in rows["answers"]}
         return [self._found(at_s, row, answered.get((row["endpoint"], row["replica"]))) for row in rows["still"]]
+
+    @property
+    def _limit_s(self) -> float:
+        return STILL_S if self.settings.threshold is None else self.settings.threshold
 
     def _found(self, at_s: int, row: Row, answered_ms: int | None) -> Found:
         naive = Verdict.SILENT if row["up"] else Verdict.PAGE
@@ -73,14 +81,11 @@ class StalledEngineRule:
             return engine_found(row, "is not scraped", naive, is_known=False)
         if row["running"] is None:
             return engine_found(row, "does not tell what it works on", naive, is_known=False)
-        since_ms = int(row["since_unix_ms"] or row["heard_unix_ms"])
+        since_ms = max(int(row["since_unix_ms"] or row["heard_unix_ms"]), answered_ms or 0)
         still_s = (int(row["heard_unix_ms"]) - since_ms) / _MS
-        limit_s = STILL_S if self.settings.threshold is None else self.settings.threshold
-        if int(row["n_still"]) < SCRAPES or still_s < limit_s:
+        if int(row["n_still"]) < SCRAPES or still_s < self._limit_s:
             return engine_found(row, "makes tokens, or has nothing to do", naive)
-        if answered_ms is not None and answered_ms > since_ms:
-            return engine_found(row, "ended an answer while its counters stood", naive)
-        summary = f"works on {row['running']} requests and made no token for {still_s:.0f} s"
+        summary = f"made no token for {still_s:.0f} s while {row['running']} requests run"
         if not row["is_counted"] or row["engine"] not in COUNTED_AS_MADE:
             return engine_found(
                 row, f"{summary}, as far as it counts them before a request ends", naive, is_known=False

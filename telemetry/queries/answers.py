@@ -112,7 +112,9 @@ _CORRUPTED = Select(
         columns=[
             *("toString(e.endpoint) AS endpoint", "toString(e.replica) AS replica"),
             *("toUnixTimestamp64Milli(e.ts) AS ms", "toInt64(e.extra['corrupted_requests_total']) AS total"),
-            f"if(e.reset = 1, total, total - lagInFrame(toNullable(total)) {_BEFORE}) AS grown",
+            f"lagInFrame(toNullable(total)) {_BEFORE} AS before",
+            # A counter that fell began anew, whether the scrape says so or not.
+            "if(e.reset = 1 OR total < before, total, total - before) AS grown",
         ],
         source="inferometer.engine_metrics AS e",
         where=[

@@ -27,12 +27,12 @@ def still(until_ms: int) -> Question:
     return Question(sql=_STILL, parameters=_hour(until_ms), seconds_max=LIVE_S)
 
 
-def answers(until_ms: int) -> Question:
-    """Ask when each replica last ended an answer well, whatever the traffic.
+def last_answers(since_ms: int, until_ms: int) -> Question:
+    """Ask when each replica last ended an answer with an output well, whatever the traffic.
 
-    Rows: `endpoint`, `replica`, `answered_unix_ms`; those of the last hour only.
+    Rows: `endpoint`, `replica`, `answered_unix_ms`.
     """
-    return Question(sql=_ANSWERS, parameters=_hour(until_ms), seconds_max=LIVE_S)
+    return Question(sql=_LAST_ANSWERS, parameters={"since": since_ms, "until": until_ms}, seconds_max=LIVE_S)
 
 
 def increases(since_ms: int, middle_ms: int, until_ms: int) -> Question:
@@ -66,7 +66,7 @@ def queues(since_ms: int, until_ms: int) -> Question:
 
 
 def good_answers(since_ms: int, until_ms: int) -> Question:
-    """Ask how many requests each replica ended well, whatever the traffic.
+    """Ask how many answers with an output each replica ended well, whatever the traffic.
 
     Rows: `endpoint`, `replica`, `good`.
     """
@@ -116,17 +116,19 @@ _STILL = Select(
     order_by=["endpoint", "replica"],
 ).text()
 
+_ANSWERED = "outcome = 'ok' AND (tokens_out > 0 OR n_out_events > 0)"
+"""Requests with an output; questions for a model's name or for its health have none."""
 _GOOD = Select(
     columns=["endpoint", "replica", "count() AS good"],
     source="inferometer.requests",
-    where=[*ENDED_WITHIN, "outcome = 'ok'"],
+    where=[*ENDED_WITHIN, _ANSWERED],
     group_by=["endpoint", "replica"],
     order_by=["endpoint", "replica"],
 ).text()
-_ANSWERS = Select(
+_LAST_ANSWERS = Select(
     columns=["endpoint", "replica", "toUnixTimestamp64Milli(max(ended_at)) AS answered_unix_ms"],
     source="inferometer.requests",
-    where=[*(one.replace("{since:", "{first:") for one in ENDED_WITHIN), "outcome = 'ok'"],
+    where=[*ENDED_WITHIN, _ANSWERED],
     group_by=["endpoint", "replica"],
     order_by=["endpoint", "replica"],
 ).text()
@@ -141,22 +143,33 @@ _BEFORE = "OVER (PARTITION BY e.endpoint, e.replica ORDER BY e.ts)"
 _OLD, _NEW = "ms >= {since:Int64} AND ms < {middle:Int64}", "ms >= {middle:Int64}"
 
 
-def _grown(value: str, named: str) -> str:
-    return f"if(e.reset = 0, toInt64({value}) - lagInFrame(toNullable(toInt64({value}))) {_BEFORE}, NULL) AS {named}"
-
-
-_STEPS = Select(
+_READ = Select(
     columns=[
         *("toString(e.endpoint) AS endpoint", "toString(e.replica) AS replica", "toString(e.model) AS model"),
-        f"{_MS} AS ms",
+        *("e.reset AS reset", "e.queued AS queued"),
         # Over millionths as integers: a sum of floats depends on the order in which threads add them up.
         "toInt64(round(e.kv_used_ratio * 1000000)) AS kv_ppm",
-        "e.queued AS queued",
-        _grown(_MS, "step_ms"),
-        *(_grown(value, f"{name}_in") for name, value in _COUNTERS.items()),
+        *(
+            column
+            for name, value in {"ms": _MS, **_COUNTERS}.items()
+            for column in (
+                f"toInt64({value}) AS {name}",
+                f"lagInFrame(toNullable(toInt64({value}))) {_BEFORE} AS {name}_before",
+            )
+        ),
     ],
     source="inferometer.engine_metrics AS e",
     where=[*_SCRAPED, "e.up = 1"],
+)
+# An engine that began anew shows it by any counter that fell, also to a scraper that has just begun itself.
+_GOES_ON = " AND ".join(["reset = 0", *(f"ifNull({name} >= {name}_before, 1)" for name in _COUNTERS)])
+_STEPS = Select(
+    columns=[
+        *("endpoint", "replica", "model", "ms", "queued", "kv_ppm", f"{_GOES_ON} AS goes_on"),
+        "if(goes_on, ms - ms_before, NULL) AS step_ms",
+        *(f"if(goes_on, {name} - {name}_before, NULL) AS {name}_in" for name in _COUNTERS),
+    ],
+    source=_READ,
 )
 _INCREASES = Select(
     columns=[

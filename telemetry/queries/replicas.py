@@ -23,7 +23,7 @@ def replicas(since_ms: int, until_ms: int) -> Question:
     return Question(sql=_REPLICAS, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
 
 
-_PACED = f"isNotNull(r.tpot_us) AND r.tokens_out >= {TPOT_TOKENS_MIN}"
+_PACED = f"r.tpot_us > 0 AND r.tokens_out >= {TPOT_TOKENS_MIN}"
 _REPLICAS = Select(
     columns=[
         *("endpoint", "model", "replica"),

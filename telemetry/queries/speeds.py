@@ -51,7 +51,7 @@ def rates(since_ms: int, until_ms: int) -> Question:
     return Question(sql=_RATES, parameters=values, seconds_max=PAGE_S)
 
 
-_PACED = f"isNotNull(r.tpot_us) AND r.tokens_out >= {TPOT_TOKENS_MIN}"
+_PACED = f"r.tpot_us > 0 AND r.tokens_out >= {TPOT_TOKENS_MIN}"
 _READ = "isNotNull(r.srv_prefill_us) AND r.srv_prefill_us > 0 AND isNotNull(r.tokens_in)"
 _PACES = Select(
     columns=[

@@ -1,20 +1,17 @@
 """Engines that stand still and engines that work twice, on a real store: what a health check says, and what is true."""
 
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 import msgspec
 import pytest
-from metrics_rig import NOW_S, ask, asked, insert, scrape
+from metrics_rig import NOW_S, ask, asked, insert, request, scrape, send
 
 from slo.jump import Verdict
 from slo.rules.engines import KvThrashRule, StalledEngineRule
 from slo.rules.rule import Found, Rule, Settings
 from slo.rules.scraped import FRESH_S
-from telemetry.record import RequestBatch
 from telemetry.samples import EngineSample
 from telemetry.store import Store
-from telemetry.testing.memory_store import sample_request
 from telemetry.testing.store_process import StoreProcess
 
 STALLED: Rule = StalledEngineRule(settings=Settings())
@@ -96,15 +93,20 @@ def test_a_stalled_engine_that_is_not_scraped_any_more_is_not_known(reader: Stor
 
 def test_an_answer_that_ended_well_since_is_no_stall_of_its_replica(reader: Store, writer: Store) -> None:
     standing = scraped("streams", made(80, 90, 90, 90, 90, 90))
-    insert(writer, [*standing, *(msgspec.structs.replace(one, replica="r1") for one in standing)])
-    ended = msgspec.structs.replace(
-        sample_request(1, (NOW_S - 20) * 1000), endpoint="streams", replica="r1", record_id=UUID(int=77)
-    )
-    writer.insert_requests(RequestBatch(collector="n/streams", seqs=(1,), records=(ended,)), "streams")
+    insert(writer, [msgspec.structs.replace(one, replica=name) for name in ("r0", "r1", "r2") for one in standing])
+    ends = [
+        request("streams", NOW_S - 20, replica="r1"),
+        request("streams", NOW_S - 41, replica="r2"),
+        request("streams", NOW_S - 1, replica="r0", api="http", tokens_out=None, n_out_events=0),
+    ]
+    send(writer, ends)
     found = ask(reader, STALLED, NOW_S, "streams")
 
-    assert {"r0": (PAGE, SILENT, True), "r1": (SILENT, SILENT, True)} == {name: judged(found[name]) for name in found}
-    assert "streams/r0 works on 4 requests and made no token for 40 s" == found["r0"].words["summary"]
+    assert {"r0": (PAGE, SILENT, True), "r1": (SILENT, SILENT, True), "r2": (PAGE, SILENT, True)} == {
+        name: judged(found[name]) for name in found
+    }
+    assert "streams/r0 made no token for 40 s while 4 requests run" == found["r0"].words["summary"]
+    assert "streams/r2 made no token for 36 s while 4 requests run" == found["r2"].words["summary"]
 
 
 def test_patience_is_a_setting(reader: Store, writer: Store) -> None:
@@ -153,17 +155,24 @@ def test_an_engine_that_is_busy_and(work: str, thrashes: Mapping[str, Found]) ->
     assert WORK[work][1] == judged(thrashes[WORK[work][0][0].endpoint])
 
 
-def test_no_rate_goes_across_a_restart(reader: Store, writer: Store) -> None:
-    rows = busy("restarted", CALM)
-    anew = {"reset": 1, "preemptions_total": 900, "prompt_tokens_total": 10, "generation_tokens_total": 1}
-    after = [
-        {"reset": 0, "preemptions_total": 900, "prompt_tokens_total": 9_000 * n, "generation_tokens_total": 1_200 * n}
-        for n in (1, 2)
+@pytest.mark.parametrize("told", [0, 1])
+def test_no_rate_goes_across_a_restart(told: int, reader: Store, writer: Store) -> None:
+    minutes_up = [*range(7), *range(5), *range(3)]  # it begins anew once in each half of the window
+    preempted = [*[0] * 7, *[9] * 5, *[18] * 3]
+    states: list[Known] = [
+        {
+            "prompt_tokens_total": 6_000 * up,
+            "generation_tokens_total": 1_200 * up,
+            "preemptions_total": lost,
+            "success_total": {"stop": 6 * up},
+            "reset": told * (up == 0),
+        }
+        for up, lost in zip(minutes_up, preempted, strict=True)
     ]
-    rows[-3:] = [msgspec.structs.replace(one, **known) for one, known in zip(rows[-3:], [anew, *after], strict=True)]
-    insert(writer, rows)
+    insert(writer, scraped(f"restarted {told}", states, 60))
 
-    assert (SILENT, SILENT, True) == judged(ask(reader, THRASH, NOW_S, "restarted")["r0"])
+    found = ask(reader, THRASH, NOW_S, f"restarted {told}")["r0"]
+    assert (SILENT, SILENT, True) == judged(found), found.words
 
 
 def test_an_engine_that_thrashes_and_is_not_scraped_any_more_is_not_known(reader: Store, writer: Store) -> None:

@@ -57,14 +57,14 @@ def test_what_is_usual_is_of_the_same_hour(stored: Stored) -> None:
 
 def test_corruption_is_counted_across_restarts(stored: Stored) -> None:
     at_ms = SINCE_MS - 90 * HOUR_MS
-    totals = [(4, 0), (6, 0), (1, 1), (2, 0)]
+    totals = [(4, 0), (6, 0), (1, 0), (2, 0), (3, 1)]
     rows = [
-        engine(at_ms - 40_000 + 10_000 * n, "r0", endpoint=NAME, reset=reset, extra={"corrupted_requests_total": total})
+        engine(at_ms - 50_000 + 10_000 * n, "r0", endpoint=NAME, reset=reset, extra={"corrupted_requests_total": total})
         for n, (total, reset) in enumerate(totals)
     ]
     stored.writer.insert_samples([*rows, engine(at_ms - 1_000, "r1", endpoint=NAME)], "corrupted")
 
-    assert [{"endpoint": NAME, "replica": "r0", "heard_unix_ms": at_ms - 10_000, "corrupted": 4}] == stored.rows(
-        corrupted(at_ms - 40_000, at_ms)
+    assert [{"endpoint": NAME, "replica": "r0", "heard_unix_ms": at_ms - 10_000, "corrupted": 7}] == stored.rows(
+        corrupted(at_ms - 50_000, at_ms)
     )
-    assert [2] == [row["corrupted"] for row in stored.rows(corrupted(at_ms - 20_000, at_ms))]
+    assert [4] == [row["corrupted"] for row in stored.rows(corrupted(at_ms - 20_000, at_ms))]

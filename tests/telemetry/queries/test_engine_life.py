@@ -41,7 +41,7 @@ def test_an_engine_stands_since_the_scrape_that_shows_its_last_token(stored: Sto
 
 def test_the_last_good_answer_of_a_replica_is_known(stored: Stored) -> None:
     until_ms = SINCE_MS + LOOK_BACK_MS
-    found = stored.rows(engine_life.answers(until_ms))
+    found = stored.rows(engine_life.last_answers(SINCE_MS, until_ms))
     last = {
         (one.endpoint, one.replica): one.ended_at
         for one in sorted(stored.records, key=lambda one: one.ended_at)

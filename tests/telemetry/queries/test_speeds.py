@@ -30,6 +30,7 @@ def test_a_pace_is_the_median_of_good_answers_of_some_length(stored: Stored) -> 
         {"tpot_us": 20_000, "tokens_out": 16, "tokens_in": None, "srv_prefill_us": 200_000},
         {"tpot_us": 90_000, "tokens_out": 15, "tokens_in": 3_000},
         {"tpot_us": None, "tokens_out": 19, "tokens_in": 3_000},
+        {"tpot_us": 0, "tokens_out": 40, "tokens_in": 2_250},
         {"tpot_us": 90_000, "tokens_out": 99, "tokens_in": 9_000, "outcome": Outcome.STREAM_ERROR},
         {"tpot_us": 90_000, "tokens_out": 99, "tokens_in": 9_000, "traffic": "probe"},
     ]
