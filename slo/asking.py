@@ -17,6 +17,7 @@ from slo.terms import Both, Macro, figures, written
 from slo.wholes import Call, Flow, Job, events, words
 from telemetry.queries.busy import busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
+from telemetry.queries.counted import counts
 from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
@@ -26,6 +27,11 @@ Ask = Callable[[int, int], Question | None]
 
 None says that nothing can count there.
 """
+
+
+def asks(objective: Objective) -> Ask:
+    """Return the question of one objective, whatever it counts."""
+    return _own(objective) or partial(counts, counted([objective]))
 
 
 def own_questions(objectives: Sequence[Objective]) -> dict[str, Ask]:

@@ -9,14 +9,14 @@ from typing import Any
 
 from slo import mttr, pages
 from slo.alarms import Judged
+from slo.asking import asks
 from slo.counts import Counts
 from slo.evidence import Operated
 from slo.mttr import Incident, Page
-from slo.objective import Objective, counted
+from slo.objective import Objective
 from slo.pages import Occurrence
 from slo.watched import Watched
 from telemetry.queries import told
-from telemetry.queries.counted import counts
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.store import Store
 
@@ -68,9 +68,11 @@ class Lookback:
     def counted_anew(self, objective: Objective, since_s: int, until_s: int) -> Sequence[Mapping[str, Any]]:
         """Return the buckets [since, until) of an objective, counted from the requests themselves."""
         rows: list[Mapping[str, Any]] = []
+        ask = asks(objective)
         for at_s in range(since_s, until_s, _AT_ONCE_S):
             end_s = min(at_s + _AT_ONCE_S, until_s)
-            rows += self._store.query(counts(counted([objective]), at_s * 1000, end_s * 1000))
+            question = ask(at_s * 1000, end_s * 1000)
+            rows += [] if question is None else self._store.query(question)
         return rows
 
     def changes(

@@ -9,17 +9,19 @@ import pytest
 from engine_rig import objective
 from slo_texts import loaded
 
-from slo.asking import counted_flows, own_questions
+from slo.asking import asks, counted_flows, own_questions
 from slo.counts import Counts
 from slo.expression import parse
-from slo.objective import Objective, definition_hash
+from slo.objective import Objective, counted, definition_hash
 from slo.reader import Reader
 from slo.stages import Stage, times
 from slo.watched import watched
 from slo.wholes import Call, Flow, Job
 from telemetry.clock import wall_ms
 from telemetry.outcome import Eligibility, Outcome
+from telemetry.queries.counted import counts
 from telemetry.queries.flow_times import flow_times
+from telemetry.queries.flows import flow_counts
 from telemetry.record import RequestBatch, RequestRecord
 from telemetry.store import Store
 from telemetry.testing.memory_store import sample_request
@@ -192,6 +194,9 @@ def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
 
     call = replace(plain, name="asking-call", whole=Call(retry_s=60))
 
+    assert asks(plain)(0, 30_000) == counts(counted([plain]), 0, 30_000)
+    assert asks(flow)(0, 30_000) == flow_counts(counted_flows(flow), 0, 30_000)
+    assert asks(job)(0, 30_000) is None, "no slice ends there"
     assert set(own_questions([plain, flow, job, peak, call])) == {
         f"asking-{kind}" for kind in ("flow", "job", "peak", "call")
     }
