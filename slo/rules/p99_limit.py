@@ -21,7 +21,7 @@ from slo.counts import Counts
 from slo.inhibit import Kind
 from slo.jump import Verdict, p99_over_sla
 from slo.lasting import FOR_S, LAST_S, LONG_S, SHORT_S, Looked, p99
-from slo.limits import limits
+from slo.limits import Limits, limits
 from slo.objective import Objective
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.words import span
@@ -56,6 +56,9 @@ class P99LimitRule:
     kind: Kind = field(default=Kind.LATENCY, init=False)
     every_s: int = field(default=60, init=False)
     for_s: int = field(default=FOR_S, init=False)
+    _said: dict[tuple[str, str], Limits] = field(
+        default_factory=dict[tuple[str, str], Limits], init=False, repr=False, compare=False
+    )
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole minute."""
@@ -73,13 +76,19 @@ class P99LimitRule:
 
     def _limits(self, row: Row) -> dict[str, float]:
         """Return how long a request may take, by figure."""
-        said = limits(self.objectives, row["endpoint"], row["model"])
+        said = self._said_of(row["endpoint"], row["model"])
         options = self.settings.options
         known = {
             "ttft": options["ttft_s"] * 1e6 if "ttft_s" in options else said.ttft_us,
             "e2e": options["sla_s"] * 1e6 if "sla_s" in options else said.e2e_us,
         }
         return {figure: limit_us for figure, limit_us in known.items() if limit_us is not None}
+
+    def _said_of(self, endpoint: str, model: str) -> Limits:
+        """Return what the objectives say; asked once, because there may be a thousand of them."""
+        if (endpoint, model) not in self._said:
+            self._said[endpoint, model] = limits(self.objectives, endpoint, model)
+        return self._said[endpoint, model]
 
     def _found(self, row: Row, figure: str, limit_us: float) -> Found:
         slow_us = limit_us * (TOLERANCE if self.settings.threshold is None else self.settings.threshold)

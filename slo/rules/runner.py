@@ -227,7 +227,8 @@ def _said(one: Last, heard: Mapping[str, Heard]) -> Iterator[Watch]:
             told = Severity(verdict.value) if verdict is not Verdict.SILENT else None
             told = rule.settings.severity if told and rule.settings.severity else told
             for severity in Severity:
-                event = _event(one, found, coverage, is_bad=told is severity)
+                is_known = found.is_known or (is_naive and told is not None)
+                event = _event(one, coverage, is_known=is_known, is_bad=told is severity)
                 yield _watch(rule, found, severity, event, is_naive=is_naive)
 
 
@@ -236,9 +237,9 @@ def _readings(mode: Mode) -> tuple[bool, ...]:
     return {Mode.SOUND: (False,), Mode.NAIVE: (True,), Mode.BOTH: (False, True)}[mode]
 
 
-def _event(one: Last, found: Found, coverage: float, *, is_bad: bool) -> AlertEvent:
+def _event(one: Last, coverage: float, *, is_known: bool, is_bad: bool) -> AlertEvent:
     unseen = coverage == 0 and one.rule.kind in _OF_REQUESTS
-    if one.trouble or not found.is_known or unseen:
+    if one.trouble or not is_known or unseen:
         return AlertEvent.BLIND
     if is_bad:
         return AlertEvent.BAD

@@ -146,6 +146,13 @@ def test_each_reading_that_acts_has_an_alert_of_its_own(mode: Mode, methods: lis
     assert sorted(alert.annotations.get("method", "sound") for alert in world.alerts.values()) == methods
 
 
+def test_the_naive_reading_acts_where_it_was_asked_for_although_nothing_is_proven() -> None:
+    world = World(rows=[row(SILENT, naive=PAGE, known=False)])
+    world.step(world.runner(OneRule(settings=Settings(mode=Mode.BOTH))))
+
+    assert [alert.labels["method"] for alert in world.alerts.values()] == ["naive"]
+
+
 def unknown(world: World) -> None:
     world.rows = [row(SILENT, known=False)]
 
