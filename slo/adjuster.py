@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from slo.adjustments import ALL_PERCENT, Agreed, Segment, segments, selects, spans
-from slo.budget import Budget, occurrences
-from slo.counts import Counts
+from slo.budget import BlindPolicy, Budget, occurrences
+from slo.counts import Counts, exact
 from slo.objective import Objective, Rolling
 from slo.periods import civil
-from slo.sight import Key, group_of
+from slo.sight import Key, Sight, group_of
 from slo.sliced import Taken, is_sliced, slice_s, sliced_budget
+from slo.telemetry_state import Blind
 from slo.watched import Watched
 from slo.windows import BUCKET_S
 from telemetry import queries
@@ -31,7 +32,6 @@ SLICED_EVERY_S = 300
 _NOTHING = Counts()
 
 Span = tuple[int, int]
-Windows = Mapping[Key, Mapping[int, Counts]]
 
 
 class Adjuster:
@@ -51,25 +51,24 @@ class Adjuster:
         self._sliced: dict[Key, Budget] = {}
         self._sliced_of: tuple[Sequence[Agreed], int] = ((), 0)
 
-    def budgets(self, at_s: int, windows: Windows) -> dict[Key, Budget]:
+    def budgets(self, sight: Sight) -> dict[Key, Budget]:
         """Return the budgets out of whose period something is taken, by objective and group.
 
         Args:
-            at_s: The instant.
-            windows: The counts of the windows that end there; of each objective that of its period.
+            sight: What is seen at the instant; among the windows of each objective is its period.
 
         Raises:
             StoreError: The store did not answer.
             CountsError: Counts that cannot be.
         """
-        agreed = self._agreed()
-        out = self._out(at_s, agreed, windows) if agreed else {}
+        agreed, at_s = self._agreed(), sight.at_s
+        out = self._out(at_s, agreed, sight.windows) if agreed else {}
         plain = {key: parts for key, parts in out.items() if not is_sliced(self._objective(key))}
         self._ask(at_s, plain)
-        found = {key: self._plain(key, at_s, parts, windows[key]) for key, parts in plain.items()}
+        found = {key: self._plain(key, parts, sight) for key, parts in plain.items()}
         sliced = {key: parts for key, parts in out.items() if key not in plain}
         if self._sliced_of[0] != agreed or at_s - self._sliced_of[1] >= SLICED_EVERY_S:
-            self._sliced = self._of_slices(at_s, sliced)
+            self._sliced = self._of_slices(sight, sliced)
             self._sliced_of = (agreed, at_s)
         return found | {key: budget for key, budget in self._sliced.items() if key in sliced}
 
@@ -109,19 +108,25 @@ class Adjuster:
                     self._sums.setdefault(span, {})[key] = counts
             self._asked[span] = self._asked.get(span, frozenset()) | names
 
-    def _plain(self, key: Key, at_s: int, parts: Sequence[Segment], windows: Mapping[int, Counts]) -> Budget:
+    def _plain(self, key: Key, parts: Sequence[Segment], sight: Sight) -> Budget:
         objective = self._objective(key)
-        whole = windows.get(at_s - period_start_s(objective, at_s), _NOTHING)
+        since_s = period_start_s(objective, sight.at_s)
+        whole = sight.windows[key].get(sight.at_s - since_s, _NOTHING)
         eligible, bad = Fraction(whole.eligible), Fraction(whole.bad)
         for first_s, last_s, percent in parts:
             counts = self._sums.get((first_s, last_s), {}).get(key, _NOTHING)
             eligible -= Fraction(counts.eligible * percent, ALL_PERCENT)
             bad -= Fraction(counts.bad * percent, ALL_PERCENT)
         eligible = max(Fraction(0), eligible)  # Subtle: a late row may be counted in between two questions
-        return occurrences(eligible, min(max(Fraction(0), bad), eligible), objective.target)
+        bad = min(max(Fraction(0), bad), eligible)
+        unseen = 0
+        if objective.blind_policy is BlindPolicy.COUNT_BAD:
+            unseen = _unseen(_blind(key, since_s, sight), parts, sight.expected.get(key, 0.0) / objective.period_s)
+        return occurrences(eligible + unseen, bad + unseen, objective.target)
 
-    def _of_slices(self, at_s: int, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
+    def _of_slices(self, sight: Sight, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
         found: dict[Key, Budget] = {}
+        at_s = sight.at_s
         for name in {name for name, _ in out}:
             objective = self._watched[name].objective
             since_s, length_s = period_start_s(objective, at_s), slice_s(objective)
@@ -129,8 +134,8 @@ class Adjuster:
             for (key, start_s), counts in self._counts([name], since_s, at_s, length_s).items():
                 sums.setdefault(key, {})[start_s] = counts
             for key in (key for key in out if key[0] == name):
-                taken = self._taken(key, out[key], since_s, length_s)
-                found[key] = sliced_budget(objective, sums.get(key, {}), since_s, at_s, taken)
+                taken, blind = self._taken(key, out[key], since_s, length_s), _blind(key, since_s, sight)
+                found[key] = sliced_budget(objective, sums.get(key, {}), since_s, at_s, taken, blind)
         return found
 
     def _taken(self, key: Key, parts: Sequence[Segment], since_s: int, length_s: int) -> dict[int, Taken]:
@@ -177,3 +182,19 @@ def period_start_s(objective: Objective, at_s: int) -> int:
     if isinstance(window, Rolling):
         return at_s - window.length_s
     return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)
+
+
+def _blind(key: Key, since_s: int, sight: Sight) -> tuple[Blind, ...]:
+    """Return when in the period nobody looked at a group."""
+    return sight.blind(group_of(key[1]).get("endpoint", ""), since_s, sight.at_s)
+
+
+def _unseen(blind: Iterable[Blind], parts: Sequence[Segment], per_s: float) -> int:
+    """Return the requests that were expected while nobody looked, less what is taken out of that time."""
+    seconds = Fraction(0)
+    for one in blind:
+        seconds += one.length_s
+        for first_s, last_s, percent in parts:
+            overlap_s = max(0, min(last_s, one.end_s) - max(first_s, one.start_s))
+            seconds -= Fraction(overlap_s * percent, ALL_PERCENT)
+    return round(seconds * exact(per_s))

@@ -20,7 +20,6 @@ from slo.blindness import Blindness
 from slo.buckets import Bucket, between
 from slo.budget import Budget
 from slo.counting import Counting
-from slo.counts import Counts
 from slo.errors import CountsError
 from slo.evaluation import Evaluated, evaluate
 from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
@@ -54,7 +53,7 @@ _CLOCK_HOLD_S = 300
 Change = tuple[Alert, Transition]
 Explain = Callable[[Judged, Alert], Mapping[str, str]]
 """Returns what else is to be said of an alert that begins to fire; never raises."""
-Adjust = Callable[[int, Mapping[Key, Mapping[int, Counts]]], Mapping[Key, Budget]]
+Adjust = Callable[[Sight], Mapping[Key, Budget]]
 Others = Callable[[int, Mapping[int, Alert]], Sequence[Watch]]
 """Returns alerts that no objective makes; speaks for each that is remembered and must not end; never raises."""
 
@@ -74,7 +73,7 @@ class Reach:
     channels: Callable[[Sequence[Notice]], Mapping[str, Sequence[Notice]]] = lambda _: {}
     quiet: Callable[[int], Quiet] = lambda _: Quiet()
     explain: Explain = lambda _judged, _alert: {}
-    adjust: Adjust = lambda _at_s, _windows: {}
+    adjust: Adjust = lambda _: {}
     others: Others = lambda _at_s, _before: ()
 
 
@@ -202,10 +201,9 @@ class Engine:
     def _seen(self, at_s: int) -> Sight:
         self._look_ahead(at_s)
         lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
-        windows = self._reader.windows(at_s, sorted(lengths))
-        return Sight(
+        found = Sight(
             at_s=at_s,
-            windows=windows,
+            windows=self._reader.windows(at_s, sorted(lengths)),
             recent=self._recently(at_s),
             heard=self._reader.heard(at_s * 1000),
             probes=self._reader.probes(at_s),
@@ -214,8 +212,8 @@ class Engine:
             behind=self._counting.behind(at_s),
             since_s=self._counting.since_s(),
             blind=self._blindness.within,
-            adjusted=self._reach.adjust(at_s, windows),
         )
+        return replace(found, adjusted=self._reach.adjust(found))
 
     def _sliced(self, at_s: int) -> dict[Key, Budget]:
         """Return what is left of the objectives that are judged slice by slice; renewed every few minutes."""

@@ -1,6 +1,6 @@
 """Budgets without what people took out, over a real store and against the same made of single buckets."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -12,13 +12,14 @@ from engine_rig import objective
 from slo.adjuster import SETTLED_S, SLICED_EVERY_S, Adjuster, labels_of, period_start_s
 from slo.adjustments import Agreed, spans
 from slo.buckets import Adjustment, Bucket, adjusted, in_window, slices
-from slo.budget import Budget, occurrences, ratio_timeslices, timeslices
+from slo.budget import BlindPolicy, Budget, occurrences, ratio_timeslices, timeslices
 from slo.counts import Counts
 from slo.objective import Budgeting, Objective, Rolling
 from slo.periods import Calendar, CalendarUnit
 from slo.recurrence import repeat
-from slo.sight import Key
+from slo.sight import Key, Sight
 from slo.silence import Matcher, MatchOp
+from slo.telemetry_state import Blind, BlindCause
 from slo.watched import Watched, watched
 from telemetry.queries import Question
 from telemetry.schema.objectives import SLO_MINUTES
@@ -46,6 +47,14 @@ def agreed(name: str, start_s: int, end_s: int, percent: int = 100, **changes: A
 
 def key_of(name: str, group: str = '{"endpoint":"a"}') -> Key:
     return name, group
+
+
+def sight(windows: Mapping[Key, Mapping[int, Counts]], at_s: int = AT_S, **more: Any) -> Sight:  # noqa: ANN401 -- fields
+    return Sight(at_s=at_s, windows=windows, **more)
+
+
+def unseen(*spans: Blind) -> Callable[[str, int, int], tuple[Blind, ...]]:
+    return lambda _endpoint, _since_s, _until_s: spans
 
 
 def put(writer: Store, of: Watched, buckets: Sequence[Bucket], group: str = '{"endpoint":"a"}', again: int = 0) -> None:
@@ -108,7 +117,7 @@ def test_what_is_left_is_what_single_buckets_leave(reader: Store, writer: Store,
     )
     key = key_of(name)
     windows = {key: {PERIOD_S: in_window(buckets, AT_S, PERIOD_S)}}
-    found = Adjuster(reader, [of], lambda: times).budgets(AT_S, windows)
+    found = Adjuster(reader, [of], lambda: times).budgets(sight(windows))
 
     own = [span for time in times[:-1] for span in spans(time, AT_S - PERIOD_S, AT_S)]
     assert found == {key: reference(of.objective, buckets, own)}
@@ -130,7 +139,7 @@ def test_a_daily_window_is_taken_out_of_a_calendars_period(reader: Store, writer
     windows = {key: {AT_S - since_s: in_window(buckets, AT_S, AT_S - since_s)}}
 
     assert datetime.fromtimestamp(since_s, UTC).hour == 0
-    assert Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, windows) == {key: occurrences(20, 2, TARGET)}
+    assert Adjuster(reader, [of], lambda: (time,)).budgets(sight(windows)) == {key: occurrences(20, 2, TARGET)}
 
 
 def test_what_is_over_is_asked_once_and_what_goes_on_each_time(reader: Store, writer: Store) -> None:
@@ -142,19 +151,19 @@ def test_what_is_over_is_asked_once_and_what_goes_on_each_time(reader: Store, wr
     going = agreed("adjuster-asks", AT_S - 60, AT_S + 60)
     times: list[Agreed] = [over]
     adjuster = Adjuster(store, [of], lambda: tuple(times))  # type: ignore[arg-type]  # it asks, and nothing else
-    first = adjuster.budgets(AT_S, windows)
+    first = adjuster.budgets(sight(windows))
     asked = [store.asked]
-    again = adjuster.budgets(AT_S + 30, windows)
+    again = adjuster.budgets(sight(windows, AT_S + 30))
     asked.append(store.asked)
     times.append(going)
     for at_s in (AT_S, AT_S + 30):
-        adjuster.budgets(at_s, windows)
+        adjuster.budgets(sight(windows, at_s))
         asked.append(store.asked)
     times.clear()
 
     assert asked == [1, 1, 2, 3]
     assert first == again
-    assert adjuster.budgets(AT_S, windows) == {}
+    assert adjuster.budgets(sight(windows)) == {}
     assert store.asked == 3
 
 
@@ -167,10 +176,10 @@ def test_slices_are_made_again_every_few_minutes_and_when_something_is_agreed(re
     adjuster = Adjuster(store, [of], lambda: tuple(times))  # type: ignore[arg-type]  # it asks, and nothing else
     asked: list[int] = []
     for at_s in (AT_S, AT_S + SLICED_EVERY_S - 30, AT_S + SLICED_EVERY_S):
-        adjuster.budgets(at_s, windows)
+        adjuster.budgets(sight(windows, at_s))
         asked.append(store.asked)
     times.append(agreed("adjuster-slow", AT_S - 2 * HOUR_S, AT_S - HOUR_S))
-    adjuster.budgets(AT_S + SLICED_EVERY_S + 30, windows)
+    adjuster.budgets(sight(windows, AT_S + SLICED_EVERY_S + 30))
 
     assert asked == [2, 2, 4]
     assert store.asked == 4 + 3
@@ -187,7 +196,7 @@ def test_each_group_has_its_own_time(reader: Store, writer: Store) -> None:
     only = (Matcher(name="endpoint", op=MatchOp.EQUAL, value="b"),)
     time = agreed("x", AT_S - HOUR_S, AT_S - HOUR_S + 1, matchers=only)
 
-    assert Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, windows) == {keys[1]: occurrences(10, 0, TARGET)}
+    assert Adjuster(reader, [of], lambda: (time,)).budgets(sight(windows)) == {keys[1]: occurrences(10, 0, TARGET)}
 
 
 def test_counts_that_are_late_in_one_answer_make_no_budget_that_cannot_be(reader: Store, writer: Store) -> None:
@@ -196,9 +205,42 @@ def test_counts_that_are_late_in_one_answer_make_no_budget_that_cannot_be(reader
     key = key_of("adjuster-late")
     time = agreed("adjuster-late", AT_S - 600, AT_S)
     for whole in (Counts(eligible=40, bad=30), Counts(eligible=60, bad=60)):
-        (left,) = Adjuster(reader, [of], lambda: (time,)).budgets(AT_S, {key: {PERIOD_S: whole}}).values()
+        (left,) = Adjuster(reader, [of], lambda: (time,)).budgets(sight({key: {PERIOD_S: whole}})).values()
 
         assert left.sli is None or 0 <= left.sli <= 1
+
+
+def test_time_in_which_nobody_looked_counts_as_bad_if_the_objective_says_so_and_it_is_not_taken_out(
+    reader: Store, writer: Store
+) -> None:
+    """By hand: 8 h expect 28,800 requests, one a second; blind for 600 s, of which half of 300 s are taken out: 450."""
+    of = one("adjuster-blind", blind_policy=BlindPolicy.COUNT_BAD)
+    put(writer, of, [Bucket(start_s=AT_S - HOUR_S, counts=Counts(eligible=10, bad=10))])
+    key = key_of("adjuster-blind")
+    times = (
+        agreed("adjuster-blind", AT_S - HOUR_S, AT_S - HOUR_S + 30),
+        agreed("adjuster-blind", AT_S - 600, AT_S - 300, 50),
+    )
+    spans = (Blind(start_s=AT_S - 600, end_s=AT_S, cause=BlindCause.COLLECTOR),)
+    seen = sight(
+        {key: {PERIOD_S: Counts(eligible=1_010, bad=10)}},
+        expected={key: 28_800.0},
+        blind=unseen(*spans),
+    )
+
+    assert Adjuster(reader, [of], lambda: times).budgets(seen) == {key: occurrences(1_450, 450, TARGET)}
+
+
+def test_a_slice_that_nobody_saw_is_not_judged(reader: Store, writer: Store) -> None:
+    of = one("adjuster-blind-slices", **METHODS["timeslices"])
+    put(writer, of, [Bucket(start_s=AT_S - PERIOD_S, counts=Counts(eligible=10, bad=10))])
+    key = key_of("adjuster-blind-slices")
+    time = agreed("adjuster-blind-slices", AT_S - PERIOD_S, AT_S - PERIOD_S + 120)
+    spans = (Blind(start_s=AT_S - PERIOD_S + 120, end_s=AT_S - PERIOD_S + 600, cause=BlindCause.STORE),)
+    seen = sight({key: {PERIOD_S: Counts(eligible=10, bad=10)}}, blind=unseen(*spans))
+    (left,) = Adjuster(reader, [of], lambda: (time,)).budgets(seen).values()
+
+    assert (left.judged, left.bad, left.blind) == (PERIOD_S / 120 - 5, 0, 4)
 
 
 def test_a_selector_may_name_slo_service_group_and_labels() -> None:
