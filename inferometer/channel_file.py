@@ -17,6 +17,9 @@
         url: https://bot.example.org/alerts
         secret_file: bot.key            # signs each post
         networks: [10.20.0.0/16]        # private addresses that it may have
+      - name: switch
+        kind: dead_man
+        url: https://hc.example.org/ping        # hears every minute that the engine lives; raises the alarm when not
 
 Receivers have to be public, unless `networks` allows more; an Alertmanager is the operator's own and may be near. Files
 are looked for beside the channel file.

@@ -17,6 +17,7 @@ from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.listing import show
 from slo.channels import Channel, ChannelKind, Result, Verdict
+from slo.dead_man import dead_man_post
 from slo.identity import fingerprint
 from slo.notice import Notice, Status
 from slo.posts import Post, alertmanager_post, direct_post
@@ -85,6 +86,9 @@ def _lines(channel: Channel, now_s: int) -> Iterator[_Line]:
                 said=begun.status,
                 post=alertmanager_post(channel, url, [begun], now_s, step_s=_STEP_S),
             )
+        return
+    if channel.kind is ChannelKind.DEAD_MAN:
+        yield _Line(channel=channel, said=begun.status, post=dead_man_post(channel, now_s))
         return
     yield _Line(channel=channel, said=begun.status, post=direct_post(channel, [begun], now_s, external_url=""))
     if channel.kind is ChannelKind.PAGERDUTY:

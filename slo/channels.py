@@ -27,6 +27,8 @@ class ChannelKind(StrEnum):
     PAGERDUTY = "pagerduty"
     SLACK = "slack"
     WEBHOOK = "webhook"
+    DEAD_MAN = "dead_man"
+    """Is told that the engine lives, and of no alert."""
 
 
 class Result(StrEnum):
@@ -47,7 +49,7 @@ class Channel:
         name: Unique.
         kind: What it is.
         urls: Where it is: every instance of an Alertmanager, else one. That of Slack is a secret by itself.
-        secret: Routing key of PagerDuty, key of a webhook's signature, bearer token of an Alertmanager; empty if none.
+        secret: Routing key of PagerDuty, key of a webhook's signature, bearer token of the others; empty if none.
         severities: Of the alerts that it hears of.
         labels: What the labels of those alerts must be; by name, the values that will do.
         policy: Where its URLs may lead.
@@ -63,8 +65,10 @@ class Channel:
 
     def takes(self, labels: Mapping[str, str]) -> bool:
         """Return whether an alert of these labels is for it."""
-        return labels.get("severity") in self.severities and all(
-            labels.get(name, "") in values for name, values in self.labels.items()
+        return (
+            self.kind is not ChannelKind.DEAD_MAN
+            and labels.get("severity") in self.severities
+            and all(labels.get(name, "") in values for name, values in self.labels.items())
         )
 
 
@@ -90,6 +94,7 @@ REFUSALS: Mapping[ChannelKind, frozenset[int]] = {
     ChannelKind.SLACK: _FINAL,
     # Somebody's own server: what says "this body, never" is final. A 401 or 404 is often a server being put up.
     ChannelKind.WEBHOOK: frozenset({400, 410, 413, 415, 422}),
+    ChannelKind.DEAD_MAN: frozenset(),
 }
 """Answers after which the same is not said again, by kind. Every 2xx is a yes, everything else is tried again."""
 

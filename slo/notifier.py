@@ -17,6 +17,7 @@ from slo.alert import Alert
 from slo.alertmanager_courier import AlertmanagerCourier
 from slo.channels import Channel, ChannelKind
 from slo.courier import Clock, Courier
+from slo.dead_man import DeadMan
 from slo.lease import FileLease
 from slo.ledger import Ledger
 from slo.notice import Notice
@@ -29,7 +30,7 @@ DRAIN_S_MAX = 10.0
 
 _SOON_S = 1.0  # what may be said within this is said before an end
 _RESOLVER_S = 1.0  # a resolver that hangs cannot be interrupted; its thread is left behind
-_Carrier = Courier | AlertmanagerCourier
+_Carrier = Courier | AlertmanagerCourier | DeadMan
 
 
 class Notifier:
@@ -81,8 +82,13 @@ class Notifier:
                 lease=lease,
             )
             for channel in channels
-            if channel.kind is not ChannelKind.ALERTMANAGER
+            if channel.kind not in {ChannelKind.ALERTMANAGER, ChannelKind.DEAD_MAN}
         }
+        self._dead_men = [
+            DeadMan(channel=channel, sender=sender, now=self._now, random=random, step_s=step_s)
+            for channel in channels
+            if channel.kind is ChannelKind.DEAD_MAN
+        ]
         self._thread = Thread(target=lambda: asyncio.run(self._main()), name="notifier", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limit: asyncio.Timeout | None = None
@@ -97,8 +103,10 @@ class Notifier:
         self._begun.wait()
 
     def stand(self, alerts: Sequence[Alert]) -> None:
-        """Hand over what stands now, for those who are told of states; call it after `start`."""
+        """Hand over what stands after an instant, for those who are told of states; call it after `start`."""
         notices = [alert.notice() for alert in alerts]
+        for one in self._dead_men:
+            one.beat()
         self._call(lambda: self._stand(notices))
 
     def ring(self) -> None:
@@ -128,7 +136,7 @@ class Notifier:
 
     @property
     def _carriers(self) -> list[_Carrier]:
-        return [*self._alertmanagers, *self._queues.values()]
+        return [*self._alertmanagers, *self._queues.values(), *self._dead_men]
 
     def _call(self, what: Callable[[], None]) -> None:
         assert self._loop is not None  # noqa: S101 -- `start` returns when there is one

@@ -49,6 +49,16 @@ def test_every_channel_is_told_that_it_is_a_test(here: Path, capsys: pytest.Capt
     assert bot.got[0].body["alerts"][0]["annotations"]["summary"].startswith("This is a test")
 
 
+def test_a_dead_mans_switch_is_told_that_somebody_lives(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with receiver() as switch:
+        told = f'channels: [{{name: dead, kind: dead_man, url: "{switch.url}", networks: [127.0.0.0/8]}}]\n'
+        (here / "channels.yaml").write_text(told)
+        code = outcome(["slo", "notify", "--test", "--output", "json"])
+
+    assert (code, json.loads(capsys.readouterr().out)["result"]) == (0, "sent")
+    assert switch.got[0].body["status"] == "alive"
+
+
 def test_one_that_does_not_take_it_is_named_and_its_address_is_not_shown(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

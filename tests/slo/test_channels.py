@@ -9,7 +9,7 @@ from slo.burn_catalogue import Severity
 from slo.channels import REFUSALS, RETRY_AFTER_S_MAX, Channel, ChannelKind, Result, Verdict, judged, routed, wait_of
 
 NOW_S = 1_790_000_000.0
-A, P, S, W = ChannelKind
+A, P, S, W, D = ChannelKind
 HOOK = Channel(name="hook", kind=W, urls=("https://example.org/s3cret",), secret="s3cret")  # noqa: S106 -- of a test
 
 
@@ -36,6 +36,7 @@ HOOK = Channel(name="hook", kind=W, urls=("https://example.org/s3cret",), secret
         pytest.param(W, 422, Result.REFUSED, id="a webhook will never take this body"),
         pytest.param(W, 404, Result.RETRY, id="a webhook is not up yet"),
         pytest.param(W, 302, Result.RETRY, id="a webhook points elsewhere"),
+        pytest.param(D, 404, Result.RETRY, id="a switch is told every minute whatever it says"),
     ],
 )
 def test_what_an_answer_means(kind: ChannelKind, status: int, result: Result) -> None:
@@ -81,6 +82,7 @@ def test_retry_after_is_read(told: str, wait_s: float | None) -> None:
         pytest.param(replace(HOOK, labels={"endpoint": frozenset({"a", "chat"})}), True, id="one of its values"),
         pytest.param(replace(HOOK, labels={"endpoint": frozenset({"a"})}), False, id="another value"),
         pytest.param(replace(HOOK, labels={"region": frozenset({"eu"})}), False, id="a label that is missing"),
+        pytest.param(replace(HOOK, kind=D), False, id="a dead man's switch"),
     ],
 )
 def test_who_hears_of_an_alert(channel: Channel, takes: bool) -> None:

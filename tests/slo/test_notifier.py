@@ -17,7 +17,7 @@ from slo import notifier as module
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Record
-from slo.channels import Channel, ChannelKind
+from slo.channels import Channel, ChannelKind, routed
 from slo.ledger import Ledger, Step
 from slo.notifier import DRAIN_S_MAX, Notifier
 from slo.posts import GAP_S
@@ -82,6 +82,17 @@ def test_every_instance_of_an_alertmanager_is_told_what_stands(ledger: Ledger) -
 
         assert [got.body[0]["labels"] for got in (*one.got, *two.got)] == [STANDS.labels] * 2
         assert [(target.channel, target.instance) for target in notifier.targets()] == [("c", 0), ("c", 1)]
+
+
+def test_a_dead_mans_switch_hears_of_instants_and_of_no_alert(ledger: Ledger) -> None:
+    with receiver() as got:
+        switch = channel(ChannelKind.DEAD_MAN, got.url)
+        with running_notifier([switch], ledger) as notifier:
+            notifier.stand([STANDS])
+            until(lambda: bool(got.got))
+
+    assert [one.body["status"] for one in got.got] == ["alive"]
+    assert routed([switch], [FIRING]) == {}
 
 
 def test_one_that_hangs_holds_up_no_other_and_no_stop(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
