@@ -13,6 +13,7 @@ at low load each), and where they are less than half of all. Failures count as i
 Source: spec/slo.md 13 (`ttft_p99_load_triple`, seed S1); spec/scaling.md 8.2.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -95,6 +96,8 @@ def _words(first: Row, within: Bounds, *, is_high: bool) -> str:
         return f"load is not high; high is {first['high_load']} requests a minute, low {first['low_load']}"
     if within.point is None:
         return f"no stratum of its {within.left_out} requests can be compared with low load"
+    if math.isinf(within.point):
+        return f"at {first['high_load']} requests a minute and more the P99 of first outputs falls on failures"
     return (
         f"at {first['high_load']} requests a minute and more the P99 of first outputs is {within.point:.3g} times that "
         f"at {first['low_load']} and fewer, proven {within.low:.3g} times, of {within.n} requests"

@@ -13,6 +13,7 @@ requests in strata that can be compared, and where they are less than half of al
 Source: spec/slo.md 13 (`wasting_compute`, seed S3); spec/scaling.md 9.2 (usd_per_M_in_SLO_tokens), 9.4.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -130,12 +131,12 @@ class WastingComputeRule:
 
 
 def _in_time_ratio(dearer: float, row: Row | None) -> float | None:
-    """Return how many times a token in time costs what it did; None if none was, on either side."""
-    if row is None or not row["now_in_time"] or not row["before_in_time"]:
+    """Return how many times a token in time costs what it did: without end if none is; None if none was before."""
+    if row is None or not row["now_tokens"] or not row["before_in_time"]:
         return None
     now: float = row["now_in_time"] / row["now_tokens"]
     before: float = row["before_in_time"] / row["before_tokens"]
-    return dearer * before / now
+    return dearer * before / now if now else math.inf
 
 
 def _sample(row: Row, name: str) -> Sample:
@@ -150,9 +151,21 @@ def _plain(pairs: Sequence[tuple[Sample, Sample]]) -> float | None:
 def _words(within: Bounds, cost: _Cost) -> str:
     if cost.usd_per_mtok is None:
         return "what a token costs is unknown"
-    slower = "unknown" if within.point is None else f"{within.point:.3g} times as long, proven {within.low:.3g}"
-    in_time = "unknown" if cost.in_time_ratio is None else f"{cost.in_time_ratio:.3g} times as much"
     return (
-        f"P99 of first outputs {slower}; a million output tokens cost {cost.usd_per_mtok:.3g} USD, "
-        f"{cost.ratio:.3g} times as much as before, of those in time {in_time}"
+        f"P99 of first outputs {_slower(within)}; a million output tokens cost {cost.usd_per_mtok:.3g} USD, "
+        f"{cost.ratio:.3g} times as much as before, {_in_time(cost.in_time_ratio)}"
     )
+
+
+def _slower(within: Bounds) -> str:
+    if within.point is None:
+        return "unknown"
+    if math.isinf(within.point):
+        return "falls on failures"
+    return f"{within.point:.3g} times as long, proven {within.low:.3g}"
+
+
+def _in_time(ratio_of: float | None) -> str:
+    if ratio_of is None:
+        return "none were in time before"
+    return "none are in time" if math.isinf(ratio_of) else f"those in time {ratio_of:.3g} times as much"

@@ -89,3 +89,6 @@ def test_the_words_have_the_figures(found: dict[str, Found]) -> None:
     assert found["load-few"].words["summary"] == (
         "load-few m: no stratum of its 180 requests can be compared with low load"
     )
+    assert found["load-refused"].words["summary"] == (
+        "load-refused m: at 240 requests a minute and more the P99 of first outputs falls on failures"
+    )

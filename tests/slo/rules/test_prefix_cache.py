@@ -48,6 +48,10 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "cache-unmarked": [*before(40, 10), *of(60, 50, 8_000, 0.0)],
         "cache-priced": [*before(40, 10), *of(60, 50, 8_000, 0.0)],
         "cache-twice": [*before(40, 10), *of(1_000, 50, 8_000, 0.1), *of(60, 50, 8_000, 0.1)],
+        "cache-newest": [
+            *(one for hours in (2.5, 3.5) for one in of(hours * HOUR_S, 50, 8_000, 0.8)),
+            *(*before(40, 10), *of(60, 50, 8_000, 0.1)),
+        ],
         "cache-late": [*of(12.5 * HOUR_S, 50, 8_000, 0.8), *of(11.5 * HOUR_S, 50, 8_000, 0.8), *of(60, 50, 8_000, 0.0)],
         "cache-back": [*of(3 * HOUR_S, 50, 8_000, 0.8), *of(2 * HOUR_S, 50, 8_000, 0.1), *of(60, 50, 8_000, 0.7)],
     }
@@ -57,6 +61,8 @@ def store(process: StoreProcess) -> Iterator[Store]:
         *(mark(MARK_S, name) for name in marked),
         mark(MARK_S, "cache-twice"),
         mark(NOW_S - 600, "cache-twice", "config"),
+        mark(MARK_S, "cache-newest"),
+        mark(NOW_S - 3 * HOUR_S, "cache-newest", "config"),
         mark(MARK_S, "cache-priced", "price"),
         mark(NOW_S - 12 * HOUR_S, "cache-late", "config"),
         mark(NOW_S - 2 * HOUR_S - 1_800, "cache-back"),
@@ -120,7 +126,6 @@ def test_another_drop_may_be_set(store: Store) -> None:
     assert Verdict.SILENT is found_by_endpoint(store, deeper)["cache-broken"].sound
 
 
-def test_of_two_changes_the_one_that_broke_it_is_told(store: Store) -> None:
-    assert (
-        found_by_endpoint(store, RULE)["cache-twice"].words["summary"].startswith("cache-twice m: 30 min after deploy")
-    )
+@pytest.mark.parametrize("endpoint", ["cache-twice", "cache-newest"])
+def test_of_two_changes_the_one_that_broke_it_is_told(found: dict[str, Found], endpoint: str) -> None:
+    assert found[endpoint].words["summary"].startswith(f"{endpoint} m: 30 min after deploy")
