@@ -66,7 +66,7 @@ async def test_what_failed_is_said_again_soon() -> None:
 async def test_it_may_ask_for_a_token() -> None:
     dial = Dial()
     with receiver() as running:
-        one = dead_man(running, dial, secret="token")
+        one = dead_man(running, dial, secret="token")  # noqa: S106 -- of a test
         one.beat()
         await one.round()
 
