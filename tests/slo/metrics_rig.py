@@ -1,7 +1,8 @@
 """Rows of engines and GPUs, and a rule that is asked about them on a real store."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from uuid import UUID
 
@@ -58,10 +59,26 @@ def send(writer: Store, records: Sequence[RequestRecord]) -> None:
     writer.insert_requests(RequestBatch(collector=f"rig/{number}", seqs=seqs, records=tuple(records)), f"rig-{number}")
 
 
-def profile(writer: Store, target: str, mu_star_per_s: float | None, **told: object) -> None:
-    """Publish a scaling profile, for ever."""
-    row = (target, "", mu_star_per_s, 1_000, 4_102_444_800_000, json.dumps(told))
-    writer.insert_rows(SCALING_PROFILES, [row], f"profile-{next(_NUMBERS)}")
+@dataclass(slots=True)
+class World:
+    """Rows of many endpoints, which go into the store together: an insert is on the disk before it returns."""
+
+    requests: list[RequestRecord] = field(default_factory=list[RequestRecord])
+    scrapes: list[EngineSample] = field(default_factory=list[EngineSample])
+    gpus: list[GpuRow] = field(default_factory=list[GpuRow])
+    profiles: list[tuple[object, ...]] = field(default_factory=list[tuple[object, ...]])
+
+    def profile(self, target: str, mu_star_per_s: float | None, told: Mapping[str, object]) -> None:
+        """Publish a scaling profile, for ever."""
+        self.profiles.append((target, "", mu_star_per_s, 1_000, 4_102_444_800_000, json.dumps(told)))
+
+    def insert(self, writer: Store) -> None:
+        send(writer, self.requests)
+        for rows in (self.scrapes, self.gpus):
+            if rows:
+                insert(writer, rows)
+        if self.profiles:
+            writer.insert_rows(SCALING_PROFILES, self.profiles, f"profiles-{next(_NUMBERS)}")
 
 
 def insert(writer: Store, rows: Sequence[EngineSample] | Sequence[GpuRow] | Sequence[Heartbeat]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pytest
-from metrics_rig import NOW_S, asked, gpu, insert, profile, request, scrape, send
+from metrics_rig import NOW_S, World, asked, gpu, insert, request, scrape, send
 
 from slo.jump import Verdict
 from slo.rules.gpus import PEAKS, Capacity, GpuBandRule, band, capacity
@@ -36,13 +36,13 @@ class Fleet:
     sampled: int = MINUTES
     minutes: int = MINUTES
 
-    def insert(self, writer: Store, name: str) -> None:
+    def add_to(self, world: World, name: str) -> None:
         starts = [NOW_S - MINUTE_S * (1 + n) for n in range(self.minutes)]
-        send(writer, [request(name, at_s + 20 * n) for at_s in starts for n in range(2)])
-        insert(writer, [gpu(name, at_s, self.util, 0.3) for at_s in starts[: self.sampled]])
-        insert(writer, [scrape(name, f"r{n}", at_s) for at_s in starts for n in range(self.replicas)])
+        world.requests += [request(name, at_s + 20 * n) for at_s in starts for n in range(2)]
+        world.gpus += [gpu(name, at_s, self.util, 0.3) for at_s in starts[: self.sampled]]
+        world.scrapes += [scrape(name, f"r{n}", at_s) for at_s in starts for n in range(self.replicas)]
         if self.rho is not None:
-            profile(writer, name, 0.85 * (2 / MINUTE_S) / (self.replicas * self.rho))
+            world.profile(name, 0.85 * (2 / MINUTE_S) / (self.replicas * self.rho), {})
 
 
 FLEETS: dict[str, tuple[Fleet, tuple[Verdict, Verdict, bool]]] = {
@@ -65,9 +65,11 @@ FLEETS: dict[str, tuple[Fleet, tuple[Verdict, Verdict, bool]]] = {
 @pytest.fixture(scope="module")
 def found(process: StoreProcess) -> Iterator[Mapping[str, Found]]:
     writer, reader = process.store("writer"), process.store("reader")
+    world = World()
     for name, (fleet, _) in FLEETS.items():
-        fleet.insert(writer, name)
-    Fleet(util=None, rho=0.5).insert(writer, "unread")
+        fleet.add_to(world, name)
+    Fleet(util=None, rho=0.5).add_to(world, "unread")
+    world.insert(writer)
     yield by_endpoint(asked(reader, RULE, NOW_S))
     writer.close()
     reader.close()

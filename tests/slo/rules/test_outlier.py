@@ -57,8 +57,13 @@ def by_replica(found: Iterator[Found] | list[Found], endpoint: str) -> Mapping[s
 @pytest.fixture(scope="module")
 def found(process: StoreProcess) -> Iterator[list[Found]]:
     writer, reader = process.store("writer"), process.store("reader")
-    for name, (of, n, _) in FLEETS.items():
-        send(writer, [row for at, one in enumerate(of) for row in sent(name, f"r{at:02}", one, n)])
+    rows = [
+        row
+        for name, (of, n, _) in FLEETS.items()
+        for at, one in enumerate(of)
+        for row in sent(name, f"r{at:02}", one, n)
+    ]
+    send(writer, rows)
     yield [*asked(reader, RULE, NOW_S)]
     writer.close()
     reader.close()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pytest
-from metrics_rig import NOW_S, asked, gpu, insert, profile, request, scrape, send
+from metrics_rig import NOW_S, World, asked, gpu, request, scrape
 
 from slo.jump import Verdict
 from slo.rules.rule import Found, Rule, Settings
@@ -41,19 +41,14 @@ class Served:
     engine: Mapping[str, object] | None = None
     gpus: int = 2
 
-    def insert(self, writer: Store, name: str) -> None:
+    def add_to(self, world: World, name: str) -> None:
         known = {"tpot_us": self.tpot_us, "tokens_out": self.tokens_out, "tok_by_s": (), "srv_prefill_us": 20_000}
-        send(writer, [request(name, NOW_S - 600 + 5 * n, **known) for n in range(self.n)])
-        scrapes = [
-            scrape(name, "r0", NOW_S - 890 + 10 * n, **{"running": self.running, "queued": 0} | dict(self.engine or {}))
-            for n in range(88)
-        ]
-        insert(writer, scrapes)
-        insert(
-            writer, [gpu(name, NOW_S - 600, 0.5, index=index) for index in range(self.gpus)] or [gpu("", NOW_S, 0.5)]
-        )
+        engine = {"running": self.running, "queued": 0} | dict(self.engine or {})
+        world.requests += [request(name, NOW_S - 600 + 5 * n, **known) for n in range(self.n)]
+        world.scrapes += [scrape(name, "r0", NOW_S - 890 + 10 * n, **engine) for n in range(88)]
+        world.gpus += [gpu(name, NOW_S - 600, 0.5, index=index) for index in range(self.gpus)]
         if self.told is not None:
-            profile(writer, name, 3.243, **self.told)
+            world.profile(name, 3.243, self.told)
 
 
 PLAIN = Served(told=STEP)
@@ -84,8 +79,13 @@ def by_endpoint(found: Sequence[Found]) -> Mapping[str, Found]:
 @pytest.fixture(scope="module")
 def found(process: StoreProcess) -> Iterator[Mapping[str, Found]]:
     writer, reader = process.store("writer"), process.store("reader")
+    world = World()
     for name, (served, _) in SERVED.items():
-        served.insert(writer, f"is {name}")
+        served.add_to(world, f"is {name}")
+    told = {**STEP, "prefill_tokens_per_s": 9_000, "roofline_ratio": 0.71, "wall": "bandwidth"}
+    replace(PLAIN, told=told, engine={"queued": 3}).add_to(world, "beside")
+    replace(PLAIN, tpot_us=round(T32_US / 0.7), tokens_out=20).add_to(world, "bounds")
+    world.insert(writer)
     yield by_endpoint(asked(reader, RULE, NOW_S))
     writer.close()
     reader.close()
@@ -109,10 +109,8 @@ def test_speed_is_told_at_its_load_point(found: Mapping[str, Found]) -> None:
     assert "full" not in words
 
 
-def test_what_stands_beside_decides_nothing(reader: Store, writer: Store) -> None:
-    told = {**STEP, "prefill_tokens_per_s": 9_000, "roofline_ratio": 0.71, "wall": "bandwidth"}
-    replace(PLAIN, told=told, engine={"queued": 3}).insert(writer, "beside")
-    one = by_endpoint(asked(reader, RULE, NOW_S))["beside"]
+def test_what_stands_beside_decides_nothing(found: Mapping[str, Found]) -> None:
+    one = found["beside"]
 
     assert (SILENT, True) == (one.sound, one.is_known)
     assert "5000 prompt tokens/s, 9000 in the load test" == one.words["prefill"]
@@ -121,8 +119,8 @@ def test_what_stands_beside_decides_nothing(reader: Store, writer: Store) -> Non
     assert "444 tokens/s per GPU in 15 minutes in which requests waited" == one.words["full"]
 
 
-def test_its_bounds_are_settings(reader: Store, writer: Store) -> None:
-    replace(PLAIN, tpot_us=round(T32_US / 0.7), tokens_out=20).insert(writer, "bounds")
+def test_its_bounds_are_settings(reader: Store, found: Mapping[str, Found]) -> None:
+    assert (TICKET, TICKET) == (found["bounds"].sound, found["bounds"].naive)
     lenient = Settings(threshold=0.31, options={"preset_tokens_per_s": 1})
     strict = Settings(options={"page_ratio": 0.29})
 

@@ -92,19 +92,24 @@ def of_endpoint(found: Sequence[Found], endpoint: str) -> Found:
     return one
 
 
-@pytest.mark.parametrize(
-    ("n", "lost", "expected"),
-    [(2 * REQUESTS, 2, (SILENT, True)), (2 * REQUESTS, 3, (TICKET, True)), (REQUESTS - 1, 50, (SILENT, False))],
-)
-def test_endings_that_nobody_saw(
-    n: int, lost: int, expected: tuple[Verdict, bool], reader: Store, writer: Store
-) -> None:
-    endpoint = f"unseen {n} {lost}"
-    unseen: dict[str, object] = {"outcome": Outcome.UNOBSERVED, "eligible": Eligibility.EXCLUDED}
-    send(writer, [request(endpoint, NOW_S - 60 - at, **unseen if at < lost else {}) for at in range(n)])
-    one = of_endpoint(asked(reader, RULE, NOW_S), endpoint)
+UNSEEN = {"few": (2 * REQUESTS, 2), "many": (2 * REQUESTS, 3), "of too few": (REQUESTS - 1, 50)}
+"""Requests of an endpoint, and how many of them have an ending that nobody saw."""
 
-    assert expected == (one.sound, one.is_known)
+
+def test_endings_that_nobody_saw(reader: Store, writer: Store) -> None:
+    unseen: dict[str, object] = {"outcome": Outcome.UNOBSERVED, "eligible": Eligibility.EXCLUDED}
+    rows = [
+        request(f"unseen {name}", NOW_S - 60 - at, **unseen if at < lost else {})
+        for name, (n, lost) in UNSEEN.items()
+        for at in range(n)
+    ]
+    send(writer, rows)
+    found = asked(reader, RULE, NOW_S)
+    few, many, of_too_few = (of_endpoint(found, f"unseen {name}") for name in UNSEEN)
+
+    assert [(SILENT, True), (TICKET, True), (SILENT, False)] == [
+        (one.sound, one.is_known) for one in (few, many, of_too_few)
+    ]
 
 
 def test_bounds_are_settings(reader: Store, found: Mapping[str, Found]) -> None:
