@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
 import pytest
-from engine_rig import objective
+from engine_rig import Rig, objective
 from slo_texts import loaded
 
 from slo.asking import asks, counted_flows, own_questions
@@ -183,6 +184,33 @@ def test_the_parts_of_a_composite_are_counted_with_limits_that_grow_with_the_pro
     # 500 tokens may take 1.1 s and 8,000 may take 2.6 s (spec/slo.md 3); of an unknown length nobody knows the limit.
     assert found["asking-parts/first-token", "{}"] == {30: Counts(eligible=5, bad=3)}
     assert found["asking-parts/whole", "{}"] == {30: Counts(eligible=5, bad=4)}
+
+
+@pytest.mark.system
+@pytest.mark.timeout(120)
+def test_flows_that_never_reach_their_last_step_page(reader: Store, writer: Store, tmp_path: Path) -> None:
+    name = "asking-engine"
+    rig = Rig(reader, writer, tmp_path / "ledger.sqlite", name, NOW_S)
+    rig.watched = [watched(flows_of(name))]
+    rig.restart()
+    told: list[int] = []
+    for half in range(16):
+        last = "last" if half < 4 else "first"
+        rows = [
+            step(name, 2 * flow + n, half * 30 + 10 * n, what, flow=flow)
+            for flow in range(half * 10 + 1, half * 10 + 11)
+            for n, what in ((0, "first"), (1, last))
+        ]
+        insert(writer, f"{name}/{half}", rows)
+        rig.now_s += 30
+        rig.beat()
+        rig.go(0)
+        told += [half for said in rig.said if said == (name, "page", "firing")]
+        if told:
+            break
+
+    # From the fifth half minute on no flow is done, which each shows a minute after it began, and then one more bucket.
+    assert 6 <= told[0] <= 10
 
 
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
