@@ -27,12 +27,13 @@ class AnswerReader:
     """
 
     __slots__ = (
-        "_at_ns", "_feed_meter", "_has_length", "_head_done", "_headers", "_meter", "_parser", "begun", "complete",
-        "faulty", "keeps_alive",
+        "_at_ns", "_feed_meter", "_has_length", "_head_done", "_headers", "_kept", "_meter", "_parser", "begun",
+        "complete", "faulty", "keeps_alive",
     )  # fmt: skip
 
-    def __init__(self, meter: StreamMeter) -> None:
-        """Show what comes to a meter that has begun."""
+    def __init__(self, meter: StreamMeter, kept: bytearray | None = None) -> None:
+        """Show what comes to a meter that has begun; keep the body in `kept`, if there is one."""
+        self._kept = kept
         self._meter, self._feed_meter = meter, meter.feed
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
@@ -82,6 +83,8 @@ class AnswerReader:
     def on_body(self, data: bytes) -> None:
         """Show a piece of the body."""
         self._feed_meter(data, self._at_ns)
+        if self._kept is not None:
+            self._kept += data
 
     def on_message_complete(self) -> None:
         """Note the end of the message; that of an informational head is none."""

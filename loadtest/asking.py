@@ -6,10 +6,12 @@ Source: spec/loadtest.md 8 (exact output length by `ignore_eos`, usage), 9 (pati
 reference (chat completions, completions); vLLM 0.32 protocol.py (`ignore_eos`, `priority`).
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
 from loadtest.client import Ask
-from loadtest.plan import Arrival, Plan
+from loadtest.plan import Arrival, FollowUp, Plan
 from loadtest.prompts import Calibration, Writer
 from loadtest.run_spec import Api, RunSpec
 from loadtest.waits import ENDLESS, Patience
@@ -38,16 +40,25 @@ class Asker:
             api=run.api.value, model=run.model, stream=True, include_usage=run.include_usage, engine=run.engine
         )
 
-    def ask(self, arrival: Arrival, t_sched_ns: int) -> Ask:
-        """Return the request of an arrival.
+    def prompt(self, arrival: Arrival) -> str:
+        """Return the text of a first turn."""
+        return self._writer.prompt(arrival)
+
+    def follow_up(self, arrival: Arrival, turn: FollowUp) -> str:
+        """Return the new text of a further turn of the conversation that an arrival opens."""
+        return self._writer.follow_up(arrival, turn.turn, turn.len_in)
+
+    def ask(self, arrival: Arrival, said: Sequence[str], t_sched_ns: int | None, *, keeps_body: bool = False) -> Ask:
+        """Return the request of a turn.
 
         Args:
-            arrival: Of the plan.
-            t_sched_ns: Its planned time, monotonic.
+            arrival: Of the plan, with the length of the answer that this turn asks for.
+            said: What was said so far, user and assistant in turn, the new prompt last.
+            t_sched_ns: Its planned time, monotonic; None for a further turn, which nobody planned.
+            keeps_body: The answer is needed for a further turn.
         """
-        prompt = self._writer.prompt(arrival)
         body: dict[str, object] = {"model": self._run.model, "max_tokens": arrival.len_out, "stream": True}
-        body |= {"messages": [{"role": "user", "content": prompt}]} if self._run.api is Api.CHAT else {"prompt": prompt}
+        body |= {"messages": _messages(said)} if self._run.api is Api.CHAT else {"prompt": "\n".join(said)}
         if self._run.include_usage:
             body["stream_options"] = {"include_usage": True}
         if self._run.ignore_eos:
@@ -64,4 +75,12 @@ class Asker:
             t_sched_ns=t_sched_ns,
             patience=ENDLESS if is_endless else Patience(visible_s=arrival.patience_s, gap_s=gap_s),
             abort_after=arrival.abort_after_tokens,
+            keeps_body=keeps_body,
         )
+
+
+def _messages(said: Sequence[str]) -> list[dict[str, str]]:
+    return [{"role": _ROLES[number % 2], "content": text} for number, text in enumerate(said)]
+
+
+_ROLES = ("user", "assistant")

@@ -46,6 +46,7 @@ class Ask:
         patience: When its user leaves.
         abort_after: It is cut on purpose after so many output events; None never.
         headers: Further header lines, each with its line end.
+        keeps_body: The body of the answer is handed back: its conversation goes on.
     """
 
     path: str
@@ -55,6 +56,7 @@ class Ask:
     patience: Patience = ENDLESS
     abort_after: int | None = None
     headers: bytes = b""
+    keeps_body: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class Exchange:
         reused: A kept connection carried it.
         cut_by_plan: It was aborted as planned.
         own_fault: This machine refused a connection.
+        body: The body, if it was asked to be kept; never written anywhere.
     """
 
     issue_ns: int
@@ -84,6 +87,7 @@ class Exchange:
     reused: bool = False
     cut_by_plan: bool = False
     own_fault: bool = False
+    body: bytearray | None = None
 
     def note(self, got: Got) -> None:
         """Count a read."""
@@ -168,7 +172,8 @@ class Client:
 
     def _tried(self, ask: Ask, meter: StreamMeter, seen: Exchange) -> bool:
         """Return whether the exchange is over; it is not if its kept connection turned out to be closed."""
-        reader, line = AnswerReader(meter), None
+        seen.body = bytearray() if ask.keeps_body else None
+        reader, line = AnswerReader(meter, seen.body), None
         try:
             line = self._line(meter, seen)
             self._busy.add(line)

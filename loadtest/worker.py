@@ -12,13 +12,14 @@ import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 from random import Random
 
+from loadtest.answer_text import BODY_BYTES_MAX, text_of
 from loadtest.asking import Asker
-from loadtest.client import Client, Exchange, refused
+from loadtest.client import Ask, Client, Exchange, refused
 from loadtest.dispatch import Dispatcher, Pacer
 from loadtest.impatience import retry_wait_s
 from loadtest.journal import Journal
@@ -100,7 +101,8 @@ class Worker:
         self._watch: Watch | None = None
         self._start_ns = self._heard_ns = monotonic_ns()
         self._halted_ns: int | None = None
-        self._is_over = False
+        self._is_over = self._is_cut = False
+        self._open = 0  # arrivals that are not carried out to their end
 
     def run(self, start_ns: int) -> WorkerReport:
         """Carry out the part, from `start_ns` on, and return how it went."""
@@ -159,27 +161,62 @@ class Worker:
         self._hands.spawn(lambda: self._serve(arrival, t_sched_ns))
 
     def _serve(self, arrival: Arrival, t_sched_ns: int) -> None:
-        """Try an arrival until it needs no further attempt."""
+        """Carry out an arrival, and the conversation that it opens."""
+        self._open += 1
         try:
-            ask, client = self._asker.ask(arrival, t_sched_ns), self._clients[arrival.arm]
-            retries = self._plan.class_of(arrival.workload_class).retries
-            jitter: Uniform | None = None
-            attempt = 1
-            while True:
-                seen = client.exchange(ask)
-                self._note(arrival, seen, attempt)
-                if retries is None or self._is_over:
+            turns = self._plan.follow_ups(arrival.j)
+            said = [self._asker.prompt(arrival)]
+            ask = self._asker.ask(arrival, said, t_sched_ns, keeps_body=bool(turns))
+            seen = self._attempted(arrival, ask)
+            for turn in turns:
+                if not self._heard(seen, said) or not self._waited(turn.think_s):
                     return
-                jitter = jitter or stream(self._run.plan.seed, f"retry/{arrival.j}")
-                wait_s = retry_wait_s(retries, attempt, seen.measured.outcome, jitter)
-                if wait_s is None:
-                    return
-                attempt += 1
-                self._dispatcher.ended()
-                self._hands.sleep(wait_s)
+                said.append(self._asker.follow_up(arrival, turn))
+                now = replace(arrival, turn=turn.turn, len_in=turn.len_in, len_out=turn.len_out)
                 self._dispatcher.resumed()
+                seen = self._attempted(now, self._asker.ask(now, said, None, keeps_body=True))
         finally:
-            self._dispatcher.ended()
+            self._open -= 1
+
+    def _attempted(self, arrival: Arrival, ask: Ask) -> Exchange:
+        """Try a request until it needs no further attempt; returns the last one."""
+        retries = self._plan.class_of(arrival.workload_class).retries
+        jitter: Uniform | None = None
+        attempt = 1
+        while True:
+            try:
+                seen = self._clients[arrival.arm].exchange(ask)
+            finally:
+                self._dispatcher.ended()
+            self._note(arrival, seen, attempt)
+            if retries is None:
+                return seen
+            jitter = jitter or stream(self._run.plan.seed, f"retry/{arrival.j}/{arrival.turn}")
+            wait_s = retry_wait_s(retries, attempt, seen.measured.outcome, jitter)
+            if wait_s is None or not self._waited(wait_s):
+                return seen
+            attempt += 1
+            self._dispatcher.resumed()
+
+    def _heard(self, seen: Exchange, said: list[str]) -> bool:
+        """Note the answer of a turn; returns whether the conversation can go on."""
+        is_whole = seen.body is not None and len(seen.body) <= BODY_BYTES_MAX
+        if seen.measured.outcome is not Outcome.OK or not is_whole:
+            return False
+        said.append(text_of(bytes(seen.body or b"")))
+        seen.body = None
+        return True
+
+    def _waited(self, wait_s: float) -> bool:
+        """Wait, unless the run is to end; returns whether it goes on."""
+        until_ns = monotonic_ns() + round(wait_s * _NS)
+        while not self._is_ending and (left_ns := until_ns - monotonic_ns()) > 0:
+            self._hands.sleep(min(left_ns / _NS, TICK_S))
+        return not self._is_ending
+
+    @property
+    def _is_ending(self) -> bool:
+        return self._halted_ns is not None or self._is_cut or self._is_over
 
     def _shed(self, arrival: Arrival, t_sched_ns: int) -> None:
         """Write the row of an arrival that was not sent."""
@@ -198,16 +235,17 @@ class Worker:
         report.reused += seen.reused
         report.reconnected += seen.reconnected
         # A first attempt is in flight from its planned time on, as soon as the dispatcher wakes.
-        report.elapsed_s += record.elapsed_us / 1e6 if attempt == 1 else seen.elapsed_s
+        is_first = attempt == 1 and arrival.turn == 1
+        report.elapsed_s += record.elapsed_us / 1e6 if is_first else seen.elapsed_s
         self._reached(is_reached=record.http_status > 0)
         if phase is Phase.MEASURED:
-            report.window_sent += attempt == 1 and not seen.own_fault
-            self._sketch(row, seen, attempt)
+            report.window_sent += is_first and not seen.own_fault
+            self._sketch(row, seen)
         self._write(row)
 
-    def _sketch(self, row: Row, seen: Exchange, attempt: int) -> None:
+    def _sketch(self, row: Row, seen: Exchange) -> None:
         record, report = row.record, self._report
-        if attempt == 1 and record.sched_lag_us is not None:
+        if record.attempt == 1 and record.sched_lag_us is not None:
             add(report.lag_us, (record.sched_lag_us,))
         if record.ttft_us is not None:
             add(report.ttft_us, (record.ttft_us,))
@@ -243,15 +281,16 @@ class Worker:
     def _drain(self) -> None:
         """Wait for what is in flight; cut what takes too long."""
         if not self._emptied(self._run.drain_s):
+            self._is_cut = True
             for client in self._clients:
                 client.cut()
             self._emptied(CUT_S_MAX)
 
     def _emptied(self, longest_s: float) -> bool:
         until_ns = monotonic_ns() + round(longest_s * _NS)
-        while self._dispatcher.in_flight and monotonic_ns() < until_ns:
+        while self._open and monotonic_ns() < until_ns:
             self._hands.sleep(0.02)
-        return not self._dispatcher.in_flight
+        return not self._open
 
     def _tick(self) -> None:
         """Write rows, look after the process and tell the master, until the run is over."""

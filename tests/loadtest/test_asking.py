@@ -4,7 +4,16 @@ import msgspec
 import pytest
 
 from loadtest.asking import Asker
-from loadtest.plan_spec import Fixed, Patience, PlannedAborts, PlanSpec, RateCurve, Separate, WorkloadClass
+from loadtest.plan_spec import (
+    Conversations,
+    Fixed,
+    Patience,
+    PlannedAborts,
+    PlanSpec,
+    RateCurve,
+    Separate,
+    WorkloadClass,
+)
 from loadtest.planner import build
 from loadtest.run_spec import Api, RunSpec
 from loadtest.waits import ENDLESS
@@ -21,7 +30,8 @@ def asked(kind: WorkloadClass | None = None, **run: Any) -> tuple[Any, dict[str,
     )
     made = RunSpec(run_id="a", targets=("http://a",), plan=spec, directory="d", model="m", **run)
     plan = build(spec)
-    ask = Asker(made, plan).ask(plan.arrival(1), 77)
+    asker = Asker(made, plan)
+    ask = asker.ask(plan.arrival(1), [asker.prompt(plan.arrival(1))], 77)
     return ask, msgspec.json.decode(ask.body)
 
 
@@ -75,6 +85,27 @@ def test_no_two_prompts_begin_alike(salt: str) -> None:
     plan = build(spec)
     asker = Asker(run, plan)
 
-    heads = {msgspec.json.decode(asker.ask(plan.arrival(j), 0).body)["messages"][0]["content"][:16] for j in range(50)}
+    heads = {asker.prompt(plan.arrival(j))[:16] for j in range(50)}
 
     assert 50 == len(heads)
+
+
+def test_a_further_turn_repeats_what_was_said() -> None:
+    spec = PlanSpec(
+        seed=7,
+        rate=RateCurve(points=((0.0, 10.0),)),
+        count=1,
+        classes=(WorkloadClass(lengths=LENGTHS, conversations=Conversations(turns=(2, 2), think_s=0.1)),),
+    )
+    run = RunSpec(run_id="a", targets=("http://a",), plan=spec, directory="d", model="m")
+    plan = build(spec)
+    asker = Asker(run, plan)
+    (turn,) = plan.follow_ups(0)
+    new = asker.follow_up(plan.arrival(0), turn)
+    ask = asker.ask(plan.arrival(0), ["first", "answer", new], None, keeps_body=True)
+
+    assert [("user", "first"), ("assistant", "answer"), ("user", new)] == [
+        (message["role"], message["content"]) for message in msgspec.json.decode(ask.body)["messages"]
+    ]
+    assert (None, True) == (ask.t_sched_ns, ask.keeps_body)
+    assert turn.len_in == len(new.split())

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from loadtest.errors import TargetError
-from loadtest.plan_spec import Fixed, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
+from loadtest.plan_spec import Conversations, Fixed, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
 from loadtest.planner import build
 from loadtest.rows import Row, read
 from loadtest.run_spec import Phase, RunSpec, encoded
@@ -31,12 +31,19 @@ def null_server(*words: str) -> Generator[str]:
         process.terminate()
 
 
-def a_run(directory: Path, url: str, *, retries: Retries | None = None, count: int = 40) -> RunSpec:
+def a_run(
+    directory: Path,
+    url: str,
+    *,
+    retries: Retries | None = None,
+    conversations: Conversations | None = None,
+    count: int = 40,
+) -> RunSpec:
     plan = PlanSpec(
         seed=7,
         rate=RateCurve(points=((0.0, 100.0),)),
         count=count,
-        classes=(WorkloadClass(lengths=LENGTHS, retries=retries),),
+        classes=(WorkloadClass(lengths=LENGTHS, retries=retries, conversations=conversations),),
     )
     return RunSpec(
         run_id="a", targets=(url,), plan=plan, directory=str(directory / "run"), model="null", warmup_s=0.1, truth=True
@@ -54,11 +61,11 @@ def carried_out(run: RunSpec, directory: Path) -> tuple[WorkerReport, list[Row]]
 def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> None:
     retries = Retries(retries=3, base_s=0.01, cap_s=0.02)
     with null_server("ttft_s=0.02", "itl_s=0.005", "share_503=0.5") as url:
-        run = a_run(tmp_path, url, retries=retries)
+        run = a_run(tmp_path, url, retries=retries, conversations=Conversations(turns=(1, 2), think_s=0.05))
         report, rows = carried_out(run, tmp_path)
 
     plan = build(run.plan)
-    firsts = sorted((row for row in rows if row.record.attempt == 1), key=lambda row: row.j)
+    firsts = sorted((row for row in rows if row.record.attempt == row.turn == 1), key=lambda row: row.j)
     assert [t_ns // 1000 for t_ns in plan.t_sched_ns] == [row.t_sched_us for row in firsts]
     assert {Phase.WARM_UP, Phase.MEASURED} == {row.run_phase for row in firsts}
     measured = sum(row.run_phase is Phase.MEASURED for row in firsts)
@@ -73,10 +80,14 @@ def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> Non
     outcomes = Counter(row.record.outcome for row in rows)
     assert dict(outcomes) == report.outcomes
     for j in range(40):  # each failure is tried again, up to the bound, and nothing else is
-        tried = [row.record for row in rows if row.j == j]
+        tried = [row.record for row in rows if row.j == j and row.turn == 1]
         assert list(range(1, len(tried) + 1)) == [one.attempt for one in tried]
         assert all(one.outcome is Outcome.OVERLOADED for one in tried[:-1])
         assert tried[-1].outcome is Outcome.OK or len(tried) == 4
+        again = [row.record for row in rows if row.j == j and row.turn == 2]
+        assert bool(again) == (bool(plan.follow_ups(j)) and tried[-1].outcome is Outcome.OK)
+        # A further turn repeats the first one and its answer of three words, and nobody planned when it comes.
+        assert all(one.bytes_in > tried[-1].bytes_in and one.sched_lag_us is None for one in again)
     assert outcomes[Outcome.OVERLOADED] > 0
     assert report.reused > report.opened > 0
     assert 3 * outcomes[Outcome.OK] == sum(report.truth_us.values())
