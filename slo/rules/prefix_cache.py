@@ -8,8 +8,9 @@ A cache that was emptied fills again within minutes, hence `FOR_S`.
 
 Naive: the share of everything in the last hour is less than half of that in the hour before the change.
 
-Error: none of the counts. Below `min_events` requests in any of the three hours, and where less than `RATIO_MIN` was
-read before, nothing is known. Only bands that the hour before has seen are compared.
+Error: none of the counts. Unknown where requests do not say what was read from a cache, below `min_events` requests in
+any of the three hours, and where less than `RATIO_MIN` was read before. Only bands that the hour before has seen are
+compared.
 
 Source: spec/slo.md 14 (`prefix_cache_collapse`: -50 % relative within 60 min of a deploy or router change, n >= 1,000).
 """
@@ -105,10 +106,11 @@ def _words(at_s: int, bands: Sequence[Row], compared: Sequence[Row], kept: float
     first = bands[0]
     change = f"{first['kind']} {first['version']}".strip()
     minutes = (at_s * 1_000 - first["mark_unix_ms"]) // 60_000
-    told = "unknown" if kept is None else f"{kept:.0%}"
+    untold = sum(row["untold"] for row in bands)
+    told = f"the prefix cache reads {kept:.0%} of what it read of such inputs before" if kept is not None else ""
     return {
         "summary": f"{first['endpoint']} {first['model']}: {minutes} min after {change} "
-        f"the prefix cache reads {told} of what it read of such inputs before",
+        + (told or f"it is unknown what the prefix cache reads; {untold} requests do not say it"),
         "sound": _shares(compared),
         "naive": f"{_shares(bands)}, of any length",
     }

@@ -2,7 +2,8 @@
 
 Changes are markers of the kinds that may empty a cache or send prompts elsewhere: a deploy, and a configuration such as
 that of a router. One without an endpoint concerns all of them. Only requests that say how much of their input was read
-from a cache count. Inputs are counted in bands named by their lower end: 512 holds 512 to 1023 tokens.
+from a cache count; the others are told apart. Inputs are counted in bands named by their lower end: 512 holds 512 to
+1023 tokens.
 
 Source: spec/slo.md 14 (`prefix_cache_collapse`), 17 (markers).
 """
@@ -23,7 +24,8 @@ def hits_around_marks(marked_since_ms: int, until_ms: int) -> Question:
 
     Rows: `endpoint`, `model`, `mark_unix_ms`, `kind`, `version`, `band`; for the hour before the marker, the hour from
     it on, and the part of the last hour that is after it: `n_<span>` requests, `tokens_<span>` of their input,
-    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; newest marker first.
+    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; `untold`, requests since the hour
+    before that do not say it, of band 0 if their input is not known either; newest marker first.
 
     Args:
         marked_since_ms: Since when markers matter, unix milliseconds.
@@ -63,8 +65,9 @@ _KNOWN = Select(
     columns=[
         *("endpoint", "model"),
         "toUnixTimestamp64Milli(ended_at) AS at_ms",
-        "toUInt64(assumeNotNull(tokens_in)) AS tokens",
-        "toUInt64(assumeNotNull(tokens_cache_read)) AS hits",
+        "isNotNull(tokens_in + tokens_cache_read) AS is_told",
+        "toUInt64(ifNull(tokens_in, 0)) AS tokens",
+        "toUInt64(ifNull(tokens_cache_read, 0)) AS hits",
         f"arrayFilter(m -> (m.2 = '' OR m.2 = endpoint) AND at_ms >= m.1 - {_HOUR_MS}, marks) AS own",
     ],
     source="inferometer.requests",
@@ -73,8 +76,6 @@ _KNOWN = Select(
         f"ended_at >= fromUnixTimestamp64Milli(arrayMin(m -> m.1, marks) - {_HOUR_MS})",
         *ENDED_WITHIN,
         "traffic = 'user'",
-        "isNotNull(tokens_in)",
-        "isNotNull(tokens_cache_read)",
     ],
 )
 _AROUND = Select(
@@ -85,9 +86,10 @@ _AROUND = Select(
         "mark.3 AS kind",
         "mark.4 AS version",
         "roundToExp2(tokens) AS band",
-        *(f"countIf({span}) AS n_{name}" for name, span in _SPANS.items()),
-        *(f"sumIf(tokens, {span}) AS tokens_{name}" for name, span in _SPANS.items()),
-        *(f"sumIf(hits, {span}) AS hits_{name}" for name, span in _SPANS.items()),
+        *(f"countIf(is_told AND {span}) AS n_{name}" for name, span in _SPANS.items()),
+        *(f"sumIf(tokens, is_told AND {span}) AS tokens_{name}" for name, span in _SPANS.items()),
+        *(f"sumIf(hits, is_told AND {span}) AS hits_{name}" for name, span in _SPANS.items()),
+        "countIf(NOT is_told) AS untold",
     ],
     source=f"(\n{_KNOWN.text()}\n)\nARRAY JOIN own AS mark",
     group_by=["endpoint", "model", "mark_unix_ms", "kind", "version", "band"],

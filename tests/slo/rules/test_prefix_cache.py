@@ -97,8 +97,17 @@ def test_each_change(found: dict[str, Found], endpoint: str, sound: Verdict, nai
     assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
 
 
-def test_without_a_change_or_a_count_nothing_is_said(found: dict[str, Found]) -> None:
-    assert not {"cache-untold", "cache-unmarked", "cache-priced"} & found.keys()
+def test_without_a_change_nothing_is_said(found: dict[str, Found]) -> None:
+    assert not {"cache-unmarked", "cache-priced"} & found.keys()
+
+
+def test_an_engine_that_does_not_say_what_it_reads_is_unknown_and_not_well(found: dict[str, Found]) -> None:
+    one = found["cache-untold"]
+
+    assert (Verdict.SILENT, Verdict.SILENT, False) == (one.sound, one.naive, one.is_known)
+    assert one.words["summary"] == (
+        "cache-untold m: 30 min after deploy v2 it is unknown what the prefix cache reads; 100 requests do not say it"
+    )
 
 
 def test_the_words_name_the_change(found: dict[str, Found]) -> None:

@@ -45,7 +45,11 @@ def test_the_hours_around_a_marker_are_counted_by_length(stored: Stored) -> None
         "last": (UNTIL_MS - HOUR_MS, UNTIL_MS),
     }
     known = [one for one in own if one.tokens_in is not None and one.model == "small"]
-    assert {64, 512, 8192} == {row["band"] for row in rows}
+    assert {0, 64, 512, 8192} == {row["band"] for row in rows}
+    untold = [one for one in own if one.tokens_in is None and one.model == "small"]
+    assert {0: sum(MARK_MS - HOUR_MS <= one.ended_at < UNTIL_MS for one in untold)} == {
+        row["band"]: row["untold"] for row in rows if row["untold"]
+    }
     for row in rows:
         assert (MARK_MS, "deploy", "v9") == (row["mark_unix_ms"], row["kind"], row["version"])
         for name, (since_ms, until_ms) in spans.items():
