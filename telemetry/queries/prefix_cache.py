@@ -24,8 +24,8 @@ def hits_around_marks(marked_since_ms: int, until_ms: int) -> Question:
 
     Rows: `endpoint`, `model`, `mark_unix_ms`, `kind`, `version`, `band`; for the hour before the marker, the hour from
     it on, and the part of the last hour that is after it: `n_<span>` requests, `tokens_<span>` of their input,
-    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; `untold`, requests since the hour
-    before that do not say it, of band 0 if their input is not known either; newest marker first.
+    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; `untold`, requests since the
+    hour before that do not say it, of band 0 if their input is not known either; newest marker first.
 
     Args:
         marked_since_ms: Since when markers matter, unix milliseconds.
