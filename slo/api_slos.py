@@ -11,6 +11,7 @@ from fastapi import Path, Query, Request, Response
 
 from slo.adjuster import period_start_s
 from slo.alarms import Judged
+from slo.alertmanager_body import rfc3339
 from slo.api_asked import GroupAsked, Nothing, SeriesAsked
 from slo.api_parts import DAY_S, Parts, invalid, judged_of, span_s
 from slo.api_reply import reply
@@ -24,11 +25,27 @@ SloName = Annotated[str, Path(max_length=NAME_CHARS_MAX, description="Name of th
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BlindShown:
+    """A span of time in which nobody looked.
+
+    Attributes:
+        start: Its start.
+        end: Its end, excluded.
+        cause: What was to be repaired.
+    """
+
+    start: str
+    end: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SloWhole(SloShown):
     """One objective and group, with what its requests were by the rows that the store has now; None if it has none.
 
     Attributes:
         groups: Every group that the objective has.
+        blind: When nobody looked in the window, oldest first.
         censored_bad: The bad requests whose end was not seen.
         bad_by_outcome: Outcome to bad requests.
         excluded: Outcome to requests that do not count.
@@ -36,6 +53,7 @@ class SloWhole(SloShown):
     """
 
     groups: tuple[Mapping[str, str], ...]
+    blind: tuple[BlindShown, ...]
     censored_bad: int | None = None
     bad_by_outcome: Mapping[str, int] | None = None
     excluded: Mapping[str, int] | None = None
@@ -109,7 +127,7 @@ class SloRoutes:
         groups = tuple(dict(other.group) for other in view.judged if other.watched.objective.name == name)
         shown = self._asked(slo_shown(one, at_s))
         known = {field.name: getattr(shown, field.name) for field in fields(shown)}
-        return reply(request, SloWhole(**known, groups=groups, **self._spent(one, at_s)))
+        return reply(request, SloWhole(**known, groups=groups, blind=_blind(one), **self._spent(one, at_s)))
 
     def rules(self, request: Request, name: SloName, asked: Annotated[GroupAsked, Query()]) -> Response:
         """The rules of an objective, what they can see, and why those that are true keep silent."""
@@ -158,6 +176,13 @@ class SloRoutes:
             "excluded": _by(row["excluded"]),
             "n_null": _by(row["n_null"]),
         }
+
+
+def _blind(one: Judged) -> tuple[BlindShown, ...]:
+    spans = () if one.found is None else one.found.facts.blind
+    return tuple(
+        BlindShown(start=rfc3339(span.start_s), end=rfc3339(span.end_s), cause=span.cause.value) for span in spans
+    )
 
 
 def _by(counts: Mapping[Any, Any]) -> dict[str, int]:

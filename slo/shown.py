@@ -22,6 +22,7 @@ from slo.telemetry_state import State
 from slo.terms import Condition, written
 from slo.view import EngineView
 from slo.watched import HOUR_S
+from slo.wholes import events
 from slo.words import span
 
 METHOD = "exact"
@@ -140,13 +141,13 @@ class SloShown:
         target: Share that is to be good.
         window: Over which time.
         sli: Share that was good; None if nothing could be judged, or nobody looks.
-        counts_of: What is counted, `requests` or, where the budget is made of them, `slices`.
+        counts_of: What is counted: `requests`, `flows`, `items`, or `slices` where the budget is made of those.
         n: Those that count, over the window.
         good: The good of them; None where the method has no such number.
         bad: The bad of them.
         remaining: Share of the budget that is left, negative if it is exceeded.
         projected_remaining: What will be left of it if nothing bad comes any more; None of slices.
-        burn: Window to burn rate; 1 spends the budget in exactly the window.
+        burn: Window to burn rate; 1 spends the budget in exactly the window. Empty while nobody looks.
         exhaustion_at: When the budget is spent if the last hour goes on; None: never, or of slices.
         exhaustion: The same in minutes and in requests.
         state: How it stands.
@@ -154,7 +155,9 @@ class SloShown:
         coverage: Share of the expected collectors that is heard.
         unadjusted: The same with what people took out of the period; None if they took nothing.
         actions: What the policy asks for now because little is left.
-        as_of: The instant.
+        blind_minutes: For how long nobody looked in the window.
+        blind_cause: Why nobody looks now; None if somebody does.
+        as_of: The instant that the budget is of; while nobody looks, the last one that was seen.
     """
 
     name: str
@@ -179,6 +182,8 @@ class SloShown:
     coverage: float | None = None
     unadjusted: UnadjustedShown | None = None
     actions: tuple[str, ...] = ()
+    blind_minutes: float | None = None
+    blind_cause: str | None = None
     as_of: str | None = None
 
 
@@ -281,18 +286,21 @@ def _judged(named: SloShown, objective: Objective, found: Evaluated) -> SloShown
     return replace(
         named,
         sli=left.sli,
-        counts_of=SLICES if is_sliced(objective) else REQUESTS,
+        counts_of=SLICES if is_sliced(objective) else events(objective.whole),
         n=int(left.judged) if seen else None,
         good=int(left.judged) - int(left.bad) if seen and left.bad is not None else None,
         bad=int(left.bad) if seen and left.bad is not None else None,
         remaining=left.remaining,
         projected_remaining=_projected(objective, found),
-        burn=spans(found.burn) if seen else {},
+        burn={} if found.known.is_blind else spans(found.burn),
         exhaustion_at=None if end is None else rfc3339(min(facts.at_s + round(end.minutes * 60), _LATEST_S)),
         exhaustion=None if end is None else ExhaustionShown(**asdict(end)),
         state=_state(found),
         coverage=facts.coverage_ratio,
         unadjusted=_unadjusted(found.budget) if facts.adjusted else None,
+        blind_minutes=found.blind_minutes,
+        blind_cause=found.blind_cause,
+        as_of=instant(found.as_of_s),
     )
 
 

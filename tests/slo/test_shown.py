@@ -11,6 +11,7 @@ from slo.alarms import Judged
 from slo.budget import Budget, occurrences
 from slo.counts import Counts
 from slo.evaluation import Facts, evaluate
+from slo.expression import parse
 from slo.objective import DAY_S, Budgeting, Rolling
 from slo.periods import Calendar, CalendarUnit
 from slo.shown import (
@@ -25,10 +26,11 @@ from slo.shown import (
     slos_shown,
     spans,
 )
-from slo.sight import blind
-from slo.telemetry_state import BlindCause, Heartbeats, ProbeSays
+from slo.sight import as_seen_last, blind
+from slo.telemetry_state import Blind, BlindCause, Heartbeats, ProbeSays
 from slo.view import EngineView
 from slo.watched import watched
+from slo.wholes import Flow
 
 
 def test_an_objective_shows_its_budget_by_requests() -> None:
@@ -139,6 +141,30 @@ def test_while_the_store_is_gone_nothing_is_claimed() -> None:
 
     assert (shown.sli, shown.n, shown.good, shown.bad, shown.remaining) == (None, None, None, None, None)
     assert (dict(shown.burn), shown.exhaustion_at, shown.state) == ({}, None, ShownState.BLIND)
+
+
+def test_while_nobody_looks_the_budget_is_that_of_the_last_instant_that_was_seen() -> None:
+    """slo.md A6: `as_of` is frozen, and no burn rate is claimed."""
+    one = judged(bad=5)
+    assert one.found is not None
+    spans = (Blind(start_s=NOW_S, end_s=NOW_S + 90, cause=BlindCause.STORE),)
+    later = as_seen_last(replace(blind(NOW_S + 90), blind=spans), one.found)
+    shown = slo_shown(replace(one, found=evaluate(one.watched, later)), NOW_S + 90)
+
+    assert (shown.n, shown.bad, shown.remaining) == (1_005, 5, slo_shown(one, NOW_S).remaining)
+    assert (shown.as_of, shown.state, dict(shown.burn), shown.exhaustion) == (
+        instant(NOW_S), ShownState.BLIND, {}, None,
+    )  # fmt: skip
+    assert (shown.blind_minutes, shown.blind_cause) == (1.5, "store")
+    assert (slo_shown(one, NOW_S).blind_minutes, slo_shown(one, NOW_S).blind_cause) == (0, None)
+
+
+def test_what_counts_flows_says_so() -> None:
+    of = replace(objective("flows"), whole=Flow(last=parse("ok"), budget_s=60))
+    one = watched(of)
+    facts = Facts(at_s=NOW_S, windows=dict.fromkeys(one.windows_s, Counts(eligible=10)))
+
+    assert slo_shown(Judged(watched=one, found=evaluate(one, facts)), NOW_S).counts_of == "flows"
 
 
 def test_without_requests_that_are_seen_there_are_none() -> None:
