@@ -26,7 +26,7 @@ from telemetry.testing.store_process import StoreProcess
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(90)]
 
-STILL_S = 8
+STILL_S = 6
 """Patience of the rule here; its own is half a minute, and the arithmetic is the same."""
 EVERY_S = 30
 
