@@ -30,6 +30,7 @@ from slo.outage import LONG_S
 from slo.periods import civil
 from slo.reader import Reader
 from slo.sequential import LOOK_BACK_S
+from slo.rules.explained import judged_of
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
 from slo.telemetry_state import Blind, BlindCause
@@ -298,7 +299,7 @@ class Engine:
         words: dict[int, Mapping[str, str]] = {}
         for alert, transition in moved.transitions:
             group = {name: alert.labels[name] for name in GROUP_LABELS if name in alert.labels}
-            one = of.get((alert.labels.get("slo", ""), *sorted(group.items())))
+            one = of.get((alert.labels.get("slo", ""), *sorted(group.items()))) or judged_of(alert)
             if transition.after is AlertState.FIRING and one is not None:
                 words[alert.fingerprint] = self._reach.explain(one, alert)
         return explained(moved, words)

@@ -23,6 +23,7 @@ from slo.jump import Verdict, p99_over_sla
 from slo.lasting import FOR_S, LAST_S, LONG_S, SHORT_S, Looked, p99
 from slo.limits import Limits, limits
 from slo.objective import Objective
+from slo.rules.explained import LIMIT
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.words import span
 from telemetry.histogram import index
@@ -102,6 +103,7 @@ class P99LimitRule:
             f" over {span(SHORT_S)}, {_share(long)} over {span(LONG_S)}; allowed is 1 %",
             "naive": f"the P99 of {short.eligible} requests over {span(SHORT_S)} is"
             f" {'not ' if naive is Verdict.SILENT else ''}slower",
+            LIMIT: f"{slow_us / 1e6:g}",
         }
         return Found(
             labels={"endpoint": row["endpoint"], "model": row["model"], "figure": figure},

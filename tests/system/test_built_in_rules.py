@@ -9,6 +9,7 @@ from engine_rig import Rig
 
 from slo.alert import Alert
 from slo.engine import Reach
+from slo.explain import explainer
 from slo.jump import Verdict
 from slo.rules.catalogue import rules
 from slo.rules.error_rates import KINDS
@@ -60,7 +61,8 @@ class Ruled:
         """Start engine and rules anew, on a store."""
         about_errors = [rule for rule in rules({}) if rule.id in {*KINDS, RuleId.OOM}]
         self.rules = Runner(store, about_errors, lambda: monotonic_ns() / 1e9)
-        self.rig.reach = Reach(channels=self.rig.hear, others=self.rules.watches)
+        explain = explainer(store, "", lambda: monotonic_ns() / 1e9)
+        self.rig.reach = Reach(channels=self.rig.hear, explain=explain, others=self.rules.watches)
         self.rig.ledger.close()
         self.rig.engine = self.rig.started(store)
 
@@ -91,6 +93,7 @@ def test_a_jump_of_errors_pages_once_through_an_outage_of_the_store(
     assert one.told() == [PAGED], "the class explains all errors, which are held"
     assert (fired.annotations["verdict"], fired.annotations["naive_verdict"]) == ("page", "page")
     assert fired.annotations["summary"].startswith("jumping Qwen/Qwen2.5-0.5B-Instruct: ")
+    assert {"impact", "error_classes", "top_contributors", "exemplars"} <= fired.explanation.keys()
     assert "class of errors: error_rate_5xx" in one.rig.engine.view.held.values()
 
     one.on(Store(GONE, request_s=1))

@@ -74,6 +74,7 @@ def test_both_readings_are_put_into_words() -> None:
         "summary": "chat m: 1 of 60 (1.67%) took more than 0.88 s to the whole request or failed over 5m,"
         " 1 of 60 (1.67%) over 1h; allowed is 1 %",
         "naive": "the P99 of 60 requests over 5m is slower",
+        "limit_s": "0.88",
     }
 
 
