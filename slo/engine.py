@@ -29,8 +29,8 @@ from slo.objective import Rolling
 from slo.outage import LONG_S
 from slo.periods import civil
 from slo.reader import Reader
-from slo.sequential import LOOK_BACK_S
 from slo.rules.explained import judged_of
+from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
 from slo.telemetry_state import Blind, BlindCause
