@@ -37,12 +37,15 @@ class Judged:
         watched: The objective.
         group: Values that it is grouped by.
         found: What was evaluated; None if the counts cannot be.
+        is_wider: Whether it is judged only because groups of it have too few requests: it has the objective's own
+            alerts, and those of telemetry and probes are its groups'.
         identities: Fingerprint and labels of its alerts, as far as somebody asked; `replace` hands them on.
     """
 
     watched: Watched
     group: Mapping[str, str] = field(default_factory=dict[str, str])
     found: Evaluated | None = None
+    is_wider: bool = False
     identities: dict[tuple[str, Severity], tuple[int, Mapping[str, str]]] = field(
         default_factory=dict[tuple[str, Severity], tuple[int, Mapping[str, str]]], repr=False, compare=False
     )
@@ -196,6 +199,8 @@ def _events(one: Judged) -> Iterator[tuple[str, Severity, AlertEvent, int | None
     known = found.known
     for severity in Severity:
         yield own, severity, found.events[severity], None
+    if one.is_wider:
+        return
     blind = AlertEvent.BAD if known.is_blind else AlertEvent.OK
     down = AlertEvent.BAD if known.endpoint_down else AlertEvent.BLIND if known.is_blind else AlertEvent.OK
     gap = AlertEvent.BAD if known.has_gap else AlertEvent.BLIND if known.is_blind else AlertEvent.OK

@@ -37,6 +37,7 @@ from slo.telemetry_state import Blind, BlindCause
 from slo.view import TRANSITIONS_MAX, EngineView
 from slo.watch import Watch
 from slo.watched import HOUR_S, Watched
+from slo.wider import widened
 from slo.windows import BUCKET_S
 from telemetry.errors import StoreError
 
@@ -165,7 +166,7 @@ class Engine:
         try:
             if self._counting.reach(at_s, int(wall_s * 1000)):
                 self._recent, self._recent_s = {}, 0
-            seen = self._seen(at_s)
+            seen = widened(self._seen(at_s), self._watched)
         except StoreError:
             return self._blind(at_s), BlindCause.STORE
         except CountsError:
@@ -182,7 +183,7 @@ class Engine:
 
     def _found(self, one: Watched, key: Key, seen: Sight, known: Mapping[Key, Judged]) -> Judged:
         """Return one objective and group as it is now; who it is does not change from instant to instant."""
-        before = known.get(key) or Judged(watched=one, group=group_of(key[1]))
+        before = known.get(key) or Judged(watched=one, group=group_of(key[1]), is_wider=key in seen.wider)
         now = sight.facts(one, key[1], seen, _period_s(one, seen.at_s))
         found = evaluate(one, sight.as_seen_last(now, before.found))
         self._known_as[key] = judged = replace(before, found=found)

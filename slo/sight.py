@@ -58,6 +58,7 @@ class Sight:
         expected: Requests of the whole period, by objective and group.
         budgets: What is left of those that are judged slice by slice, by objective and group.
         adjusted: What is left of those out of whose period people took something.
+        wider: Which of them are groups that others, which have too few requests, are judged in together.
         behind: Names of objectives whose last hours are still being counted.
         since_s: From where objectives are counted of which more is to be counted, by name.
         blind: Returns when in [since, until) nobody looked at an endpoint; the empty name is everything together.
@@ -71,6 +72,7 @@ class Sight:
     expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
     budgets: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
     adjusted: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
+    wider: frozenset[Key] = frozenset()
     behind: frozenset[str] = frozenset()
     since_s: Mapping[str, int] = field(default_factory=dict[str, int])
     blind: Callable[[str, int, int], tuple[Blind, ...]] = lambda _endpoint, _since_s, _until_s: ()

@@ -154,6 +154,18 @@ def test_nobody_there_pages_at_once() -> None:
     assert engine.said == [("EndpointDown", "page", "firing")]
 
 
+def test_a_wider_group_has_the_alerts_of_its_objective_alone() -> None:
+    """Those of telemetry and probes are told by the groups that it is made of."""
+    at = facts({}, seen=Heartbeats.ALL_STALE)
+    down = replace(at, probe=ProbeSays.FAILING)
+    judged = [
+        Judged(watched=ONE, group=GROUP, found=evaluate(ONE, one), is_wider=True) for one in (down, facts(BAD), at)
+    ]
+    said = [{alert.labels["alertname"] for alert in advance([one], {}, AT_S).alerts.values()} for one in judged]
+
+    assert said == [set(), {ONE.objective.name}, set()]
+
+
 def test_too_few_collectors_are_a_ticket() -> None:
     engine = Engine()
     partial = Facts(at_s=AT_S, windows=GOOD, seen=Heartbeats.SOME_STALE, coverage_ratio=0.5)
