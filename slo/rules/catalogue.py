@@ -98,7 +98,7 @@ def rules(settings: Mapping[RuleId, Settings], objectives: Sequence[Objective] =
         settings: What was configured; a rule that is not named has its own defaults.
         objectives: Whose limits hold where none is configured.
     """
-    made = (CATALOGUE[one](settings=settings.get(one, Settings())) for one in RuleId if one in CATALOGUE)
+    made = (CATALOGUE[one](settings=settings.get(one, Settings())) for one in RuleId)
     return tuple(replace(one, objectives=objectives) if isinstance(one, P99LimitRule) else one for one in made)
 
 

@@ -20,6 +20,7 @@ Source: spec/slo.md 7 (missing data), 8 (instants, replicas), 9 (identity), 13 (
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Protocol
 
 from slo.alert import Alert
@@ -46,6 +47,7 @@ RETRY_S = 300
 
 _QUESTION_S_MIN = 0.1
 _NEVER_S = -1
+_IDENTITIES_KEPT = 16_384
 _TROUBLE_CHARS = 200
 _OF_REQUESTS = DERIVED | {Kind.OOM}
 """Kinds that are seen in requests alone: while no collector is heard they say nothing."""
@@ -247,12 +249,12 @@ def _event(one: Last, coverage: float, *, is_known: bool, is_bad: bool) -> Alert
 
 
 def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, is_naive: bool) -> Watch:
-    finer = {name: value for name, value in found.labels.items() if name not in IDENTITY and value}
     method = {"method": "naive"} if is_naive else {}
-    labels = identity_labels({**found.labels, "alertname": rule.id.value, "severity": severity.value}, finer | method)
+    said = {**found.labels, **method, "alertname": rule.id.value, "severity": severity.value}
+    key, labels = _identity(tuple(said.items()))
     keep_firing_s = default_timers(severity, is_burn_rule=False).keep_firing_s
     return Watch(
-        fingerprint=fingerprint(labels),
+        fingerprint=key,
         labels=labels,
         event=event,
         timers=Timers(for_s=rule.for_s, keep_firing_s=keep_firing_s),
@@ -267,6 +269,14 @@ def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, i
         kind=rule.kind,
         bad=found.bad,
     )
+
+
+@lru_cache(maxsize=_IDENTITIES_KEPT)
+def _identity(said: tuple[tuple[str, str], ...]) -> tuple[int, Mapping[str, str]]:
+    """Return the fingerprint and the labels of an alert; who it is does not change from instant to instant."""
+    finer = {name: value for name, value in said if name not in IDENTITY and value}
+    labels = identity_labels(dict(said), finer)
+    return fingerprint(labels), labels
 
 
 def _unsaid(

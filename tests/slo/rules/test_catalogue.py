@@ -21,7 +21,7 @@ def test_settings_reach_the_rule_that_they_name() -> None:
     naive = Settings(mode=Mode.NAIVE)
     made = {rule.id: rule for rule in rules({RuleId.OOM: naive})}
 
-    assert made.keys() == CATALOGUE.keys()
+    assert made.keys() == CATALOGUE.keys() == set(RuleId)
     assert [one for one, rule in made.items() if rule.settings == naive] == [RuleId.OOM]
 
 
