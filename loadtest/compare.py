@@ -183,14 +183,17 @@ def _at(p_ppm: int) -> _Measure:
         if not total:
             return None
         above = total - rank(p_ppm, total)
-        likely = min(arm.n, int(1.5 * arm.n * above / total) + 64)
-        for seen in (likely, arm.n):  # most often the value is among the likely ones
-            reached = list(accumulate(map(weights.__getitem__, arm.block_at[:seen])))
-            if reached[-1] > above:
-                return arm.values[bisect_right(reached, above)]
-        return None
+        reached = _reached(arm, weights, min(arm.n, int(1.5 * arm.n * above / total) + 64))  # most often far enough
+        if reached[-1] <= above:
+            reached = _reached(arm, weights, arm.n)
+        return arm.values[bisect_right(reached, above)]
 
     return measure
+
+
+def _reached(arm: _Arm, weights: Sequence[int], n: int) -> list[int]:
+    """Return the weight of the largest values, summed up to each of the first n."""
+    return list(accumulate(map(weights.__getitem__, arm.block_at[:n])))
 
 
 def _over_mean(arm: _Arm, weights: Sequence[int]) -> float | None:

@@ -233,8 +233,6 @@ _REASONS = {Verdict.FAILED: "worse by more than the margin", Verdict.PASSED: "no
 
 def _n_needed(change: Change, margin: float) -> int | None:
     """Return at which n the interval would be narrow enough for a verdict, if the estimate stayed; None for an end."""
-    if change.estimate is None or change.low is None or change.high is None:
-        return None
-    half = (change.high - change.low) / 2
-    room = change.estimate if change.estimate > margin else margin - change.estimate
+    estimate, half = change.estimate or 0.0, ((change.high or 0.0) - (change.low or 0.0)) / 2
+    room = estimate if estimate > margin else margin - estimate
     return math.ceil(change.n * (half / room) ** 2) if room > 0 and math.isfinite(half) else None

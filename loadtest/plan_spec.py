@@ -27,8 +27,13 @@ SCALE_MAX = 1_000
 TURNS_MAX = 1_000
 """Most turns of a conversation."""
 
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
+PLAN_S_MAX = 31 * 86_400.0
+"""Longest plan, seconds."""
+
+Positive = Annotated[float, Meta(gt=0, le=1e9)]
+NotNegative = Annotated[float, Meta(ge=0, le=1e9)]
+Rate = Annotated[float, Meta(ge=0, le=1e6)]
+Sigma = Annotated[float, Meta(ge=0, le=10)]
 Shape = Annotated[float, Meta(ge=0.05, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Tokens = Annotated[int, Meta(ge=1, le=TOKENS_MAX)]
@@ -75,7 +80,7 @@ class Lognormal(_Spec, frozen=True, tag="lognormal", tag_field="kind"):
     """A heavy tail: exp(ln(median) + sigma * z), held within [low, high]."""
 
     median: Tokens
-    sigma: Positive
+    sigma: Sigma
     low: Tokens = 1
     high: Tokens = TOKENS_MAX
 
@@ -123,7 +128,7 @@ class SharedPrefix(_Spec, frozen=True):
 
     groups: Annotated[int, Meta(ge=1, le=POINTS_MAX)]
     tokens: Tokens
-    zipf: NotNegative = 1.0
+    zipf: Annotated[float, Meta(ge=0, le=100)] = 1.0
 
 
 class Conversations(_Spec, frozen=True):
@@ -138,7 +143,7 @@ class Conversations(_Spec, frozen=True):
 
     turns: tuple[Annotated[int, Meta(ge=1, le=TURNS_MAX)], Annotated[int, Meta(ge=1, le=TURNS_MAX)]]
     think_s: NotNegative
-    think_sigma: NotNegative = 0.0
+    think_sigma: Sigma = 0.0
     tokens_in: Length = Fixed(tokens=64)
 
     def __post_init__(self) -> None:
@@ -156,7 +161,7 @@ class Patience(_Spec, frozen=True):
     """
 
     median_s: Positive
-    sigma: NotNegative = 0.0
+    sigma: Sigma = 0.0
     gap_s: Positive | None = None
 
 
@@ -215,7 +220,7 @@ class RateCurve(_Spec, frozen=True):
         shape: Whether the rate steps at a point or goes there in a line.
     """
 
-    points: Annotated[tuple[tuple[NotNegative, NotNegative], ...], Meta(min_length=1, max_length=POINTS_MAX)]
+    points: Annotated[tuple[tuple[NotNegative, Rate], ...], Meta(min_length=1, max_length=POINTS_MAX)]
     shape: CurveShape = CurveShape.STEP
 
 
@@ -245,7 +250,7 @@ class TraceSpec(_Spec, frozen=True):
     sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     start_s: NotNegative = 0.0
     scale: Annotated[float, Meta(gt=0, le=SCALE_MAX)] = 1.0
-    compress: Positive = 1.0
+    compress: Annotated[float, Meta(ge=1e-3, le=1e6)] = 1.0
     tokens_max: Tokens | None = None
 
 
@@ -282,6 +287,7 @@ class PlanSpec(_Spec, frozen=True):
         for wrong, message in (
             ((self.rate is None) == (self.trace is None), "one of rate and trace is needed, and only one"),
             (endless, "one of duration_s and count is needed, and only one"),
+            ((self.duration_s or 0) > PLAN_S_MAX, f"duration_s: found {self.duration_s}, allowed {PLAN_S_MAX}"),
             (shaped != (self.shape is not None), f"shape: {self.process} gaps {'need' if shaped else 'have no'} shape"),
             (self.trace is not None and self.arms > 1, "arms: 2 need pairs of equal lengths, which a trace has not"),
             (len(set(names)) < len(names), f"classes: names must differ, found {', '.join(names)}"),

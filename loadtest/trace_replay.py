@@ -16,10 +16,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 
-from loadtest.arrivals import PLAN_S_MAX
 from loadtest.errors import TraceError
 from loadtest.plan import Columns, Ragged
-from loadtest.plan_spec import ARRIVALS_MAX, PlanSpec, TraceSpec
+from loadtest.plan_spec import ARRIVALS_MAX, PLAN_S_MAX, PlanSpec, TraceSpec
 from loadtest.random_streams import Stream, Uniform, stream
 from loadtest.trace_formats import Trace, TraceRow
 from loadtest.workload import Wishes, nonces, without_idle

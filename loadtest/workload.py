@@ -11,10 +11,14 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from loadtest.errors import PlanError
 from loadtest.lengths import length_of, lognormal, pair_of, picked, zipf
 from loadtest.plan import Columns, Ragged
-from loadtest.plan_spec import Pairs, PlanSpec, WorkloadClass
+from loadtest.plan_spec import ARRIVALS_MAX, Pairs, PlanSpec, WorkloadClass
 from loadtest.random_streams import Stream, Uniform, bits64, stream
+
+_LONGEST_S = 1e9  # nobody waits or thinks longer than 30 years
+_TURN_VALUES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +35,11 @@ class Wish:
 
 
 def columns(spec: PlanSpec, times_ns: "array[int]") -> Columns:
-    """Return the arrivals of a synthetic plan, at these times."""
+    """Return the arrivals of a synthetic plan, at these times.
+
+    Raises:
+        PlanError: Their conversations have more than `ARRIVALS_MAX` further turns.
+    """
     n = len(times_ns)
     made = Columns(
         t_sched_ns=times_ns,
@@ -144,7 +152,7 @@ def _both(one: WorkloadClass) -> Callable[[float, float], tuple[int, int]]:
 
 
 def _us(median_s: float, sigma: float, u: float) -> int:
-    return round(median_s * lognormal(sigma, u) * 1e6)
+    return round(min(median_s * lognormal(sigma, u), _LONGEST_S) * 1e6)
 
 
 def _append(made: Columns, wish: Wish) -> None:
@@ -155,4 +163,6 @@ def _append(made: Columns, wish: Wish) -> None:
     made.patience_us.append(wish.patience_us)
     made.abort_after.append(wish.abort_after)
     made.turns.values.extend(wish.turns)
+    if len(made.turns.values) > _TURN_VALUES * ARRIVALS_MAX:
+        raise PlanError(f"conversations: found more than {ARRIVALS_MAX} further turns, allowed {ARRIVALS_MAX}")
     made.turns.starts.append(len(made.turns.values))

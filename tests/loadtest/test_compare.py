@@ -139,6 +139,15 @@ def test_failures_above_the_rank_only_move_it() -> None:
     assert 0.0 == found.estimate
 
 
+def test_a_resample_may_be_made_of_few_large_values() -> None:
+    """Two blocks of high values among many: where one is drawn often, the rank lies deep among the smaller ones."""
+    uniform = stream(8, "x")
+    arm = [[[10.0 + uniform() for _ in range(200)], *([uniform()] for _ in range(20))]]
+    [found] = changes(arm, arm, [P95])
+
+    assert (found.low or 0) < 0 < (found.high or 0)
+
+
 def test_values_of_0() -> None:
     zero, one = [[[0.0] * 9]], [[[1.0] * 9]]
 

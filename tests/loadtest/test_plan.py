@@ -1,6 +1,7 @@
 """The plan: every worker's part is exactly its share, and the hash stands for times and lengths."""
 
 import struct
+import sys
 from array import array
 from hashlib import sha256
 
@@ -93,6 +94,15 @@ def test_the_hash_is_of_little_endian_times_and_lengths() -> None:
     packed = struct.pack("<2q2I2I", 0, 1000, 1, 2, 5, 5)
 
     assert sha256(packed).hexdigest() == Plan(SPEC, columns(2)).sha256
+
+
+def test_the_hash_is_the_same_on_a_big_endian_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = columns(2)
+    for column in (swapped.t_sched_ns, swapped.len_in, swapped.len_out):
+        column.byteswap()  # how such a host holds them
+    monkeypatch.setattr(sys, "byteorder", "big")
+
+    assert sha256(struct.pack("<2q2I2I", 0, 1000, 1, 2, 5, 5)).hexdigest() == Plan(SPEC, swapped).sha256
 
 
 @pytest.mark.parametrize("column", ["t_sched_ns", "len_in", "len_out"])

@@ -6,6 +6,7 @@ from loadtest.errors import PlanError
 from loadtest.plan_spec import (
     ARRIVALS_MAX,
     CLASSES_MAX,
+    PLAN_S_MAX,
     POINTS_MAX,
     SCALE_MAX,
     TOKENS_MAX,
@@ -134,6 +135,10 @@ def turns(most: int) -> str:
     return f', "classes": [{{"conversations": {{"turns": [1, {most}], "think_s": 0}}}}]'
 
 
+def lasting(seconds: float) -> bytes:
+    return f'{{"seed": 1, "rate": {{"points": [[0, 1]]}}, "duration_s": {seconds}}}'.encode()
+
+
 def scaled(scale: float) -> bytes:
     return f'{{"seed": 1, "trace": {{"format": "azure", "sha256": "{"0" * 64}", "scale": {scale}}}}}'.encode()
 
@@ -162,6 +167,7 @@ def lengths(tokens: int) -> bytes:
             encoded(PlanSpec(seed=1, rate=RATE, count=1, classes=tuple(map(named, range(CLASSES_MAX + 1))))),
             id="classes",
         ),
+        pytest.param(lasting(PLAN_S_MAX), lasting(PLAN_S_MAX + 1), id="seconds"),
         pytest.param(scaled(SCALE_MAX), scaled(SCALE_MAX + 1), id="copies"),
         pytest.param(json(turns(TURNS_MAX)), json(turns(TURNS_MAX + 1)), id="turns"),
     ],

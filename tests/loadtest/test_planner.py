@@ -10,11 +10,14 @@ from loadtest.plan_spec import (
     Process,
     RateCurve,
     Separate,
+    TraceFormat,
+    TraceSpec,
     WorkloadClass,
     decoded,
     encoded,
 )
 from loadtest.planner import build, receipt
+from loadtest.trace_formats import Trace, TraceRow
 
 SPEC = PlanSpec(seed=7, rate=RateCurve(points=((0, 40),)), duration_s=6)
 
@@ -65,3 +68,11 @@ def test_a_receipt() -> None:
         found.planned.n,
     )
     assert found.planned.cv == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_trace_is_replayed_as_it_is() -> None:
+    spec = PlanSpec(seed=1, trace=TraceSpec(format=TraceFormat.STORE, sha256="0" * 64))
+    plan = build(spec, Trace(rows=(TraceRow(t_ns=0, len_in=5, len_out=6), TraceRow(t_ns=9, len_in=7, len_out=8))))
+
+    assert [(0, 5, 6), (9, 7, 8)] == [(one.t_sched_ns, one.len_in, one.len_out) for one in plan.mine(0, 1)]
+    assert receipt(plan).process is None

@@ -96,12 +96,13 @@ def test_no_arrival_at_all_and_too_many(monkeypatch: pytest.MonkeyPatch) -> None
 
 DATASET = b"""{
     "600": {"input_tokens": "{7: 1e-3, 8: 0.999,}", "output_tokens": "{}", "reason_ratio": [0.5]},
+    "1800": {},
     "0": {"input_tokens": "{ 100 : 0.5 , 200 : 0.5, 0: 9.0, 5: 0 }", "output_tokens": "{50: 1.0}"}
 }"""
 
 
 def test_lengths_are_python_dicts_as_text() -> None:
-    (first_s, first_in, first_out), (second_s, second_in, second_out) = lengths(DATASET)
+    (first_s, first_in, first_out), (second_s, second_in, second_out), third = lengths(DATASET)
     assert first_in is not None
     assert first_out is not None
     assert second_in is not None
@@ -110,6 +111,7 @@ def test_lengths_are_python_dicts_as_text() -> None:
     assert [100, 200, 50] == [first_in(0.49), first_in(0.5), first_out(0.9)]
     assert [7, 8] == [second_in(0.0009), second_in(0.0011)]
     assert second_out is None
+    assert (1800, None, None) == third
 
 
 def test_arrivals_have_the_lengths_of_their_window() -> None:

@@ -64,7 +64,7 @@ def test_our_own_format_keeps_what_it_is_for() -> None:
         TraceRow(t_ns=7, len_in=5, len_out=6, left_after_us=12_000_000),
     )
 
-    assert rows == read(TraceFormat.STORE, [store_line(row).decode() for row in rows]).rows
+    assert rows == read(TraceFormat.STORE, ["\n", *(store_line(row).decode() for row in rows)]).rows
 
 
 def test_rows_that_are_out_of_order_are_put_in_order() -> None:

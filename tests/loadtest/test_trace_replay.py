@@ -3,11 +3,11 @@
 import msgspec
 import pytest
 
-from loadtest.arrivals import PLAN_S_MAX
 from loadtest.dispersion import dispersion
 from loadtest.errors import TraceError
 from loadtest.plan import Arrival, Plan
 from loadtest.plan_spec import (
+    PLAN_S_MAX,
     Fixed,
     Patience,
     PlanSpec,

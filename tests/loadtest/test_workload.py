@@ -5,6 +5,8 @@ from collections import Counter
 import msgspec
 import pytest
 
+from loadtest import workload
+from loadtest.errors import PlanError
 from loadtest.plan import Arrival, Plan
 from loadtest.plan_spec import (
     Conversations,
@@ -117,6 +119,16 @@ def test_conversations_have_turns() -> None:
         (one.turn, one.think_s, one.len_in, one.len_out) for turns in further for one in turns
     }
     assert 17 == made.arrival(17).conversation
+
+
+def test_further_turns_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    kind = msgspec.structs.replace(PLAIN, conversations=Conversations(turns=(3, 3), think_s=0))
+    monkeypatch.setattr(workload, "ARRIVALS_MAX", 2 * N)
+    plan(kind)
+    monkeypatch.setattr(workload, "ARRIVALS_MAX", 2 * N - 1)
+
+    with pytest.raises(PlanError, match="turns"):
+        plan(kind)
 
 
 def test_two_arms_get_pairs_in_a_random_order() -> None:
