@@ -1,14 +1,14 @@
 """Knows what is left of budgets without the times that people took out; refuses to judge and to know who did.
 
-The counts of a time that is over do not change once late rows are not counted any more, so they are asked for once;
-asked again is only what goes on, and what the edge of a rolling window cuts.
+The counts of a time that is over do not change once late rows are not counted any more, so they are asked for once, in
+chunks; asked again is only the chunk that goes on, and the one that the edge of a rolling window cuts.
 
 Error: none of budgets of requests; those of slices are renewed every few minutes.
 
 Source: spec/slo.md 4 (adjustments leave numerator and denominator; with and without), 8 (late rows).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 
 from slo.adjustments import ALL_PERCENT, Agreed, Segment, segments, selects, spans
@@ -27,6 +27,8 @@ from telemetry.store import Store
 
 SETTLED_S = 2 * 3_600
 """Counts that are older do not change: late rows are counted for an hour."""
+CHUNK_S = 6 * 3_600
+"""Longest time that is asked for at once: what is settled is asked once, at each instant only what is cut or new."""
 SLICED_EVERY_S = 300
 """How often budgets that are made of slices are made again."""
 _NOTHING = Counts()
@@ -92,11 +94,11 @@ class Adjuster:
         return found
 
     def _ask(self, at_s: int, out: Mapping[Key, Sequence[Segment]]) -> None:
-        """Have the counts of every span that is taken out of a budget of requests."""
+        """Have the counts of every chunk of time that is taken out of a budget of requests."""
         wanted: dict[Span, set[str]] = {}
         for (name, _), parts in out.items():
-            for first_s, last_s, _percent in parts:
-                wanted.setdefault((first_s, last_s), set()).add(name)
+            for span in (span for first_s, last_s, _percent in parts for span in _chunks(first_s, last_s)):
+                wanted.setdefault(span, set()).add(name)
         kept = {span for span in wanted if span[1] <= at_s - SETTLED_S}
         self._sums = {span: sums for span, sums in self._sums.items() if span in kept}
         self._asked = {span: names for span, names in self._asked.items() if span in kept}
@@ -114,9 +116,10 @@ class Adjuster:
         whole = sight.windows[key].get(sight.at_s - since_s, _NOTHING)
         eligible, bad = Fraction(whole.eligible), Fraction(whole.bad)
         for first_s, last_s, percent in parts:
-            counts = self._sums.get((first_s, last_s), {}).get(key, _NOTHING)
-            eligible -= Fraction(counts.eligible * percent, ALL_PERCENT)
-            bad -= Fraction(counts.bad * percent, ALL_PERCENT)
+            for span in _chunks(first_s, last_s):
+                counts = self._sums.get(span, {}).get(key, _NOTHING)
+                eligible -= Fraction(counts.eligible * percent, ALL_PERCENT)
+                bad -= Fraction(counts.bad * percent, ALL_PERCENT)
         eligible = max(Fraction(0), eligible)  # Subtle: a late row may be counted in between two questions
         bad = min(max(Fraction(0), bad), eligible)
         unseen = 0
@@ -182,6 +185,12 @@ def period_start_s(objective: Objective, at_s: int) -> int:
     if isinstance(window, Rolling):
         return at_s - window.length_s
     return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)
+
+
+def _chunks(first_s: int, last_s: int) -> Iterator[Span]:
+    """Yield the parts of a span between whole multiples of `CHUNK_S`."""
+    for start_s in range(first_s // CHUNK_S * CHUNK_S, last_s, CHUNK_S):
+        yield max(first_s, start_s), min(last_s, start_s + CHUNK_S)
 
 
 def _blind(key: Key, since_s: int, sight: Sight) -> tuple[Blind, ...]:

@@ -115,7 +115,7 @@ class GateAsked(_Asked):
     """Whose gate."""
 
     service: Name = Field(default="", description="Only objectives of this service.")
-    slo: Name = Field(default="", description="Only this objective.")
+    slo: Name = Field(default="", description="Only this objective, or all parts of this SLO.")
     version: Name = Field(default="", description="Of the release; returned as it is.")
     min_remaining: float = Field(
         default=MIN_REMAINING, ge=-1, le=1, allow_inf_nan=False, description="Share of each budget that must be left."

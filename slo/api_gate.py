@@ -11,6 +11,7 @@ from fastapi import Body, Query, Request, Response
 from slo.api_asked import GateAsked, Nothing, OverrideBody
 from slo.api_parts import Parts, by, seconds
 from slo.api_reply import ProblemError, reply
+from slo.composites import slo_of
 from slo.desk_records import Override
 from slo.freeze import Action
 from slo.gate import Asked, OverrideShown, gate, override_shown
@@ -100,7 +101,8 @@ class GateRoutes:
 
 def _chosen(view: EngineView, asked: GateAsked) -> list[SloShown]:
     known = slos_shown(view).slos
-    slos = [one for one in known if asked.slo in {"", one.name} and asked.service in {"", one.service}]
+    slos = [one for one in known if asked.slo in {"", one.name, slo_of(one.name)}]
+    slos = [one for one in slos if asked.service in {"", one.service}]
     if not slos and (asked.slo or asked.service):
         raise ProblemError(ProblemCode.NOT_FOUND, "there is no objective of that name and service")
     return slos

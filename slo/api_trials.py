@@ -25,6 +25,7 @@ from slo.shown import METHOD
 from slo.shown_backtest import backtest_shown
 from slo.watched import Watched, watched
 from slo.whatif import WHATIF_S_MAX, VariantShown, changed, variant
+from slo.wholes import events
 from slo.windows import BUCKET_S
 
 BACKTEST_S_MAX = 31 * DAY_S
@@ -109,8 +110,9 @@ class TrialRoutes:
     ) -> Response:
         """Judge the requests of a time by another target, or by another condition for a good one."""
         objective = judged_of(self._parts.engine.view, name, asked).watched.objective
-        if objective.whole is not None:
-            raise ProblemError(ProblemCode.CONFLICT, f"{name} does not count requests, so they cannot be judged anew")
+        if body.good and objective.whole is not None:
+            told = f"{name} counts {events(objective.whole)}, whose condition is not one of requests; change its target"
+            raise ProblemError(ProblemCode.CONFLICT, told)
         since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), DAY_S)
         since_s, until_s = since_s // BUCKET_S * BUCKET_S, until_s // BUCKET_S * BUCKET_S
         if not 0 < until_s - since_s <= WHATIF_S_MAX:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from engine_rig import objective
 
-from slo.adjuster import SETTLED_S, SLICED_EVERY_S, Adjuster, labels_of, period_start_s
+from slo.adjuster import CHUNK_S, SETTLED_S, SLICED_EVERY_S, Adjuster, labels_of, period_start_s
 from slo.adjustments import Agreed, spans
 from slo.buckets import Adjustment, Bucket, adjusted, in_window, slices
 from slo.budget import BlindPolicy, Budget, occurrences, ratio_timeslices, timeslices
@@ -165,6 +165,24 @@ def test_what_is_over_is_asked_once_and_what_goes_on_each_time(reader: Store, wr
     assert first == again
     assert adjuster.budgets(sight(windows)) == {}
     assert store.asked == 3
+
+
+def test_of_a_long_time_only_the_chunk_at_the_edge_is_asked_for_again(reader: Store, writer: Store) -> None:
+    of = one("adjuster-chunks")
+    put(writer, of, history("chunks"))
+    key, edge_s = key_of("adjuster-chunks"), AT_S - PERIOD_S
+    time = agreed("adjuster-chunks", edge_s - HOUR_S, AT_S - SETTLED_S)
+    chunks = {at_s // CHUNK_S for at_s in range(edge_s, AT_S - SETTLED_S, 30)}
+    store, windows = Noted(reader), {key: {PERIOD_S: in_window(history("chunks"), AT_S, PERIOD_S)}}
+    adjuster = Adjuster(store, [of], lambda: (time,))  # type: ignore[arg-type]  # it asks, and nothing else
+    (left,) = adjuster.budgets(sight(windows)).values()
+    asked = [store.asked]
+    adjuster.budgets(sight(windows, AT_S + 30))
+    asked.append(store.asked)
+
+    assert len(chunks) > 1
+    assert asked == [len(chunks), len(chunks) + 1]
+    assert left == reference(of.objective, history("chunks"), list(spans(time, edge_s, AT_S)))
 
 
 def test_slices_are_made_again_every_few_minutes_and_when_something_is_agreed(reader: Store, writer: Store) -> None:

@@ -23,6 +23,14 @@ async def test_the_gate_is_asked_for_all_or_one(told: Told) -> None:
     assert [one["name"] for one in well["slos"]] == ["well"]
 
 
+async def test_the_parts_of_an_slo_are_asked_for_by_its_name(told: Told) -> None:
+    told.view = seen(judged("chat/a"), judged("chat/b"), judged("other"))
+    found = await told.said("GET", "/v1/gate?slo=chat")
+
+    assert [one["name"] for one in found["slos"]] == ["chat/a", "chat/b"]
+    assert [one["name"] for one in (await told.said("GET", "/v1/gate?slo=chat/b"))["slos"]] == ["chat/b"]
+
+
 async def test_a_freeze_fails_the_gate_until_the_budget_has_recovered(told: Told) -> None:
     told.desk.refresh(told.view, NOW_S)
     told.view = seen(judged("well"), judged("ill"))

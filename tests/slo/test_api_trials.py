@@ -17,10 +17,12 @@ from slo.api_parts import Beyond
 from slo.api_trials import BACKTEST_S_MAX
 from slo.audit import Deed
 from slo.errors import ObjectiveError
+from slo.expression import parse
 from slo.objective import Objective
 from slo.past import Past
 from slo.watched import Watched
 from slo.whatif import WHATIF_S_MAX
+from slo.wholes import Flow
 
 HOUR_S = 3_600
 SPAN = {"from": rfc3339(AT_S - 600), "to": rfc3339(AT_S + HOUR_S)}
@@ -130,6 +132,15 @@ WHATIFS: list[tuple[str, str, Json, int]] = [
 @pytest.mark.parametrize(("name", "body", "status"), [one[1:] for one in WHATIFS], ids=[one[0] for one in WHATIFS])
 async def test_what_cannot_be_judged_anew_is_refused(told: Told, name: str, body: Json, status: int) -> None:
     await told.said("POST", f"/v1/slos/{name}/whatif", body, status=status)
+
+
+async def test_what_counts_flows_may_have_another_target_and_no_other_condition(told: Told) -> None:
+    one = judged("flows")
+    of = replace(one.watched.objective, whole=Flow(last=parse("ok"), budget_s=60))
+    told.view = seen(replace(one, watched=replace(one.watched, objective=of)))
+
+    await told.said("POST", "/v1/slos/flows/whatif", {"good": "ok"}, status=409)
+    await told.said("POST", "/v1/slos/flows/whatif", {"target": 0.5}, status=503)
 
 
 async def test_without_the_whole_program_there_is_nothing_to_try(tmp_path: Path) -> None:
