@@ -115,6 +115,10 @@ class Control:
 
     def __init__(self, settings: Settings, reader: Store, writer: Store, log: Log) -> None:
         self._settings, self._reader, self._writer, self._log = settings, reader, writer, log
+        if settings.lease == settings.ledger:
+            raise ConfigurationError(
+                f"slo.lease: found {settings.lease}, the ledger of this replica; allowed: one file for all"
+            )
         watching = objectives(settings.objectives, settings.blind_policy)
         self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
         self._ledger = Ledger(settings.ledger)

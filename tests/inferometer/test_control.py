@@ -91,6 +91,16 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
     writer.close()
 
 
+def test_a_lease_in_the_replicas_own_ledger_is_refused(tmp_path: Path, process: StoreProcess) -> None:
+    settings = settings_of(slo_file(tmp_path), tmp_path, "r")
+    reader, writer = process.store("reader"), process.store("writer")
+
+    with pytest.raises(ConfigurationError, match=r"slo\.lease: found"):
+        Control(replace(settings, lease=settings.ledger), reader, writer, log_into([]))
+    reader.close()
+    writer.close()
+
+
 def test_two_that_share_a_lease_are_made_of_their_own_ledgers(tmp_path: Path, process: StoreProcess) -> None:
     path, shared = slo_file(tmp_path), tmp_path / "lease.sqlite"
     reader, writer = process.store("reader"), process.store("writer")

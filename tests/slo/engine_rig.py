@@ -69,8 +69,8 @@ class Rig:
         self.said += [(one.labels["alertname"], one.severity, one.status.value) for one in notices]
         return {"channel": notices} if notices else {}
 
-    def requests(self, good: int, bad: int, at_s: float | None = None) -> None:
-        """Let requests end now."""
+    def requests(self, good: int, bad: int, at_s: float | None = None, models: int = 1) -> None:
+        """Let requests end now, one model's after the other's."""
         ended_at = round((self.now_s if at_s is None else at_s) * 1000) - 1
         records: list[RequestRecord] = []
         for n in range(good + bad):
@@ -78,6 +78,8 @@ class Rig:
             one = msgspec.structs.replace(
                 sample_request(self._n, ended_at), endpoint=self.name, record_id=UUID(int=self._n)
             )
+            if models > 1:
+                one = msgspec.structs.replace(one, model=f"model-{n % models}")
             if n >= good:
                 one = msgspec.structs.replace(one, outcome=Outcome.SERVER_ERROR, eligible=Eligibility.BAD)
             records.append(one)

@@ -19,6 +19,7 @@ from slo.watched import watched
 from telemetry.clock import wall_ms
 from telemetry.histogram import index
 from telemetry.queries import Question
+from telemetry.queries.asked import Dim
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
@@ -250,6 +251,24 @@ def test_a_new_objective_pages_while_its_past_is_still_counted(rig: Made, reader
     assert engine.view.history is None
     assert state(one, new.objective.name, "ticket") is AlertState.FIRING
     ledger.close()
+
+
+def test_models_of_few_requests_each_page_together(rig: Made) -> None:
+    """Thirty models that two requests fail on: none has the ten events that a rule asks for, their endpoint has."""
+    one = rig()
+    indicator = replace(one.watched[0].objective.indicator, group_by=(Dim.ENDPOINT, Dim.MODEL))
+    one.watched = [watched(replace(one.watched[0].objective, name=f"{one.name}-models", indicator=indicator))]
+    one.ledger.close()
+    one.path = one.path.with_name("models.sqlite")
+    one.engine = one.started()
+    one.requests(0, 60, models=30)
+    one.live(0, 0, steps=2)
+
+    assert one.said == [(f"{one.name}-models", "page", "firing")]
+    (page,) = (alert for alert in one.engine.view.standing if alert.labels["severity"] == "page")
+    assert (page.labels["endpoint"], page.labels.get("model")) == (one.name, None)
+    assert sum(judged.is_wider for judged in one.engine.view.judged) == 1
+    assert len(one.engine.view.judged) == 31
 
 
 def test_a_service_that_fails_pages_and_resolves_once_it_is_well(rig: Made, reader: Store) -> None:
