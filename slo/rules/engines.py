@@ -1,8 +1,8 @@
 """Knows when an engine works on requests and makes no token, and when it makes the same ones again and again.
 
-    stalled     running > 0, and neither a counter of tokens moved nor an answer ended well for 30 s, over two answered
-                scrapes or more: a page. `/health` says 200 all the while; that is the naive reading, which sees an
-                engine that does not answer at all and nothing else.
+    stalled     running > 0, and for 30 s neither a counter of tokens nor the use of the KV cache moved, and no answer
+                ended well, over two answered scrapes or more: a page. `/health` says 200 all the while; that is the
+                naive reading, which sees an engine that does not answer at all and nothing else.
     thrash      preemptions/s * recomputed tokens > 10 % of prompt and output tokens/s, in both halves of 10 min: a
                 ticket. The naive reading looks at the KV cache: that it is full is well, and it need not look full.
 
@@ -10,15 +10,17 @@ An engine that is not scraped is not known, which is neither stalled nor well. A
 then, so a restart is no stall. Only some engines count a token when they make it; the others count when a request
 ends, and nothing follows from a counter of theirs that stands.
 
-Error: a stall is found when it is 30 s old and two scrapes show it, so with a scrape every 10 s after 30 to 40 s. A
-prompt that takes longer than that to read, with nothing else running, is taken for one: at 9,000 tokens/s it has
-270,000. Recomputed tokens are not counted by engines: a preempted request is taken to lose its prompt and half of its
+Error: a stall is found when it is 30 s old and two scrapes show it, so with a scrape every 10 s after 30 to 40 s.
+While a long prompt is read no token is counted, and the cache fills step by step: that is no stall. An engine that
+tells nothing of its cache is taken for stalled if it reads one prompt alone for that long (at 9,000 tokens/s one of
+270,000). Recomputed tokens are not counted by engines: a preempted request is taken to lose its prompt and half of its
 answer, of the mean length of those that ended in the window; what a prefix cache saves of that is not known, so the
 share is an upper estimate.
 
 Source: spec/slo.md 14 (`stalled_engine`, `kv_thrash`); spec/measurement.md 14, 15 (T3, T5); vLLM 0.32.0
-v1/metrics/stats.py (`IterationStats` counts a token in the step that made it), LMDeploy and NIM with the same counters;
-`probes.aliases` for those that count at the end.
+v1/metrics/stats.py (`IterationStats` counts a token in the step that made it), v1/core/sched/scheduler.py (the use of
+the cache is told with each step); LMDeploy and NIM have the same counters; `probes.aliases` for those that count at the
+end.
 """
 
 from collections.abc import Mapping, Sequence

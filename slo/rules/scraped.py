@@ -10,7 +10,7 @@ from slo.jump import Verdict
 from slo.rules.rule import Found, Row
 
 FRESH_S = 90
-"""An engine whose last answered scrape is older is not known."""
+"""An engine whose last answered scrape is older is not known; scrapes should be at most half as far apart."""
 
 
 def is_fresh(at_s: int, row: Row) -> bool:

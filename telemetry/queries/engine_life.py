@@ -14,11 +14,11 @@ LOOK_BACK_MS = 3_600_000
 
 
 def still(until_ms: int) -> Question:
-    """Ask since when each engine works without a token, by its counters of prompt and output tokens.
+    """Ask since when each engine works and does not move: neither its counters of tokens nor the use of its cache.
 
     Rows: `endpoint`, `replica`, `engine`, `model` (of the last answered scrape), `up` (of the last scrape),
     `heard_unix_ms` (last answered scrape; NULL if none was), `n_still` (answered scrapes, up to the last one, at which
-    it worked on requests and the counters stood; 0 if the last one shows no work), `since_unix_ms` (the first of them;
+    it worked on requests and nothing moved; 0 if the last one shows no work), `since_unix_ms` (the first of them;
     NULL if there is none), `running` (of the last one; NULL if untold), `is_counted` (whether output tokens are told).
 
     Args:
@@ -85,15 +85,16 @@ _MS = "toUnixTimestamp64Milli(e.ts)"
 _TOKENS = "ifNull(e.prompt_tokens_total, 0) + ifNull(e.generation_tokens_total, 0)"
 _SCRAPE = (
     f"({_MS}, e.running, {_TOKENS}, e.reset, isNotNull(e.generation_tokens_total),"
-    " toString(e.engine), toString(e.model))"
+    " toString(e.engine), toString(e.model), ifNull(e.kv_used_ratio, 0))"
 )
+_MOVED = "one.3 != before.3 OR one.8 != before.8 OR one.4"
 _LAST = "scrapes[n]"
 _STILL = Select(
     given=[
         "length(scrapes) AS n",
         "arrayLastIndex(one -> NOT ifNull(one.2 > 0, 0), scrapes) AS idle_at",
-        # A counter that moved, or began anew, stands since the scrape that shows it.
-        "arrayLastIndex((one, before) -> one.3 != before.3 OR one.4, scrapes, arrayShiftRight(scrapes, 1)) AS moved_at",
+        # What moved, or began anew, stands since the scrape that shows it.
+        f"arrayLastIndex((one, before) -> {_MOVED}, scrapes, arrayShiftRight(scrapes, 1)) AS moved_at",
         "greatest(idle_at + 1, moved_at, 1) AS since",
     ],
     columns=[

@@ -39,7 +39,7 @@ _LOADS = Select(
     having=["load > 0"],
 )
 _BUSY = Select(
-    columns=["*", f"quantileExactHigh({PEAK_QUANTILE})(load) OVER (PARTITION BY endpoint) AS least"],
+    columns=["*", f"quantileExactLow({PEAK_QUANTILE})(load) OVER (PARTITION BY endpoint) AS least"],
     source=_LOADS,
 )
 _GPUS = Select(
