@@ -21,7 +21,7 @@ from slo.lookback import Lookback
 from slo.objective import Objective
 from slo.past import Past
 from slo.problem import Mistake, ProblemCode
-from slo.rules.runner import Last
+from slo.rules.spoken import Last
 from slo.shown import found_in, known
 from slo.view import EngineView
 from slo.watched import Watched

@@ -14,7 +14,7 @@ from slo.api_parts import Parts
 from slo.api_reply import reply
 from slo.rules.catalogue import about
 from slo.rules.rule import Found
-from slo.rules.runner import Last
+from slo.rules.spoken import Last
 from slo.shown import instant
 
 

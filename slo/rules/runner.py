@@ -1,39 +1,22 @@
-"""Knows when each built-in rule is asked, and what its findings mean for alerts; refuses to know any rule.
+"""Knows when each built-in rule is asked, and that none holds another; refuses to know any rule.
 
 A rule is asked at instants that are whole multiples of its `every_s`, so that replicas ask the same; what it found
 holds until it is asked again. All questions of one instant share `INSTANT_S_MAX`, and equal ones are asked once: a slow
 rule delays the others by no more than its own question may take, and the alerts of an instant by no more than that.
 
-What is not known resolves nothing: where a rule could not be judged, and where the collectors of an endpoint are not
-heard, its alerts stand as they were.
-
-| the rule of an alert | says bad | says nothing | does not name it any more |
-|---|---|---|---|
-| judged, collectors heard | bad | ok | no_traffic |
-| judged, too few collectors heard | bad | blind | blind |
-| judged by requests, no collector heard | blind | blind | blind |
-| not judged | blind | blind | blind |
-| disabled, or in another mode | - | - | it ends |
-
-Source: spec/slo.md 7 (missing data), 8 (instants, replicas), 9 (identity), 13 (both verdicts, `mode`).
+Source: spec/slo.md 8 (instants, replicas), 13.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from slo.alert import Alert
-from slo.alert_moves import AlertEvent
-from slo.alert_states import Timers, default_timers
-from slo.burn_catalogue import Severity
-from slo.identity import IDENTITY, fingerprint, identity_labels
-from slo.inhibit import DERIVED, Kind
 from slo.jump import Verdict
-from slo.rules.rule import Found, Mode, Row, Rows, Rule
-from slo.sight import Heard, heard_of
-from slo.telemetry_state import COVERAGE_RATIO
-from slo.watch import BAD, Watch, of_remembered
+from slo.rules.rule import Found, Row, Rows, Rule
+from slo.rules.spoken import Last, spoken
+from slo.sight import heard_of
+from slo.watch import Watch
 from telemetry import queries
 from telemetry.errors import StoreBusyError, StoreError
 from telemetry.queries.question import Question
@@ -46,11 +29,7 @@ RETRY_S = 300
 """A rule that could not be judged is asked again after this time, or its own if that is shorter."""
 
 _QUESTION_S_MIN = 0.1
-_NEVER_S = -1
-_IDENTITIES_KEPT = 16_384
 _TROUBLE_CHARS = 200
-_OF_REQUESTS = DERIVED | {Kind.OOM}
-"""Kinds that are seen in requests alone: while no collector is heard they say nothing."""
 _RANKS = {Verdict.PAGE: 0, Verdict.TICKET: 1, Verdict.SILENT: 2}
 
 
@@ -64,27 +43,6 @@ class Asks(Protocol):
             StoreError: There is no answer.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Last:
-    """What a rule found last.
-
-    Attributes:
-        rule: The rule.
-        found: Worst first; silent ones too, at most `SUBJECTS_MAX`.
-        at_s: The instant that it was asked about; None before the first.
-        left_out: Subjects beyond those.
-        trouble: Why it could not be judged since; empty if it could.
-        tried_s: The instant at which it was tried last.
-    """
-
-    rule: Rule
-    found: tuple[Found, ...] = ()
-    at_s: int | None = None
-    left_out: int = 0
-    trouble: str = ""
-    tried_s: int = _NEVER_S
 
 
 class Runner:
@@ -123,11 +81,7 @@ class Runner:
         due = sorted((one for one in self.last if _is_due(one, at_s)), key=lambda one: one.tried_s)
         asked = {id(one.rule): _asked(one, answers, at_s) for one in due}
         self.last = tuple(asked.get(id(one.rule), one) for one in self.last)
-        spoken: dict[int, Watch] = {}
-        for watch in (watch for one in self.last for watch in _said(one, heard)):
-            if watch.fingerprint not in spoken or watch.event is AlertEvent.BAD:
-                spoken[watch.fingerprint] = watch
-        return [*spoken.values(), *_unsaid(self.last, before, spoken, heard)]
+        return spoken(self.last, heard, before)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -217,86 +171,3 @@ def _checked(found: Found) -> Found:
 
 def _rank(found: Found) -> tuple[int, int, list[tuple[str, str]]]:
     return _RANKS[found.sound], _RANKS[found.naive], sorted(found.labels.items())
-
-
-def _said(one: Last, heard: Mapping[str, Heard]) -> Iterator[Watch]:
-    """Yield the alerts of what a rule found: a page and a ticket of each way to read it that acts."""
-    rule = one.rule
-    for found in one.found if rule.settings.enabled else ():
-        coverage = _coverage(rule, found.labels, heard)
-        for is_naive in _readings(rule.settings.mode):
-            verdict = found.naive if is_naive else found.sound
-            told = Severity(verdict.value) if verdict is not Verdict.SILENT else None
-            told = rule.settings.severity if told and rule.settings.severity else told
-            for severity in Severity:
-                is_known = found.is_known or (is_naive and told is not None)
-                event = _event(one, coverage, is_known=is_known, is_bad=told is severity)
-                yield _watch(rule, found, severity, event, is_naive=is_naive)
-
-
-def _readings(mode: Mode) -> tuple[bool, ...]:
-    """Return which readings act, whether each is naive."""
-    return {Mode.SOUND: (False,), Mode.NAIVE: (True,), Mode.BOTH: (False, True)}[mode]
-
-
-def _event(one: Last, coverage: float, *, is_known: bool, is_bad: bool) -> AlertEvent:
-    unseen = coverage == 0 and one.rule.kind in _OF_REQUESTS
-    if one.trouble or not is_known or unseen:
-        return AlertEvent.BLIND
-    if is_bad:
-        return AlertEvent.BAD
-    return AlertEvent.OK if coverage >= COVERAGE_RATIO else AlertEvent.BLIND
-
-
-def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, is_naive: bool) -> Watch:
-    method = {"method": "naive"} if is_naive else {}
-    said = {**found.labels, **method, "alertname": rule.id.value, "severity": severity.value}
-    key, labels = _identity(tuple(said.items()))
-    keep_firing_s = default_timers(severity, is_burn_rule=False).keep_firing_s
-    return Watch(
-        fingerprint=key,
-        labels=labels,
-        event=event,
-        timers=Timers(for_s=rule.for_s, keep_firing_s=keep_firing_s),
-        words=lambda: {
-            "summary": f"{rule.id}: {' '.join(found.labels.values()) or 'everything'}",
-            **found.words,
-            "verdict": found.sound.value,
-            "naive_verdict": found.naive.value,
-            **({} if found.bad is None else {BAD: str(found.bad)}),
-            **method,
-        },
-        kind=rule.kind,
-        bad=found.bad,
-    )
-
-
-@lru_cache(maxsize=_IDENTITIES_KEPT)
-def _identity(said: tuple[tuple[str, str], ...]) -> tuple[int, Mapping[str, str]]:
-    """Return the fingerprint and the labels of an alert; who it is does not change from instant to instant."""
-    finer = {name: value for name, value in said if name not in IDENTITY and value}
-    labels = identity_labels(dict(said), finer)
-    return fingerprint(labels), labels
-
-
-def _unsaid(
-    last: Iterable[Last], before: Mapping[int, Alert], spoken: Mapping[int, Watch], heard: Mapping[str, Heard]
-) -> Iterator[Watch]:
-    """Yield what is said of alerts that are remembered and that no finding is about."""
-    of = {one.rule.id.value: one for one in last if one.rule.settings.enabled}
-    for key, alert in before.items():
-        one = None if key in spoken or alert.labels.get("slo") else of.get(alert.labels["alertname"])
-        if one is not None and ("method" in alert.labels) in _readings(one.rule.settings.mode):
-            seen = not one.trouble and not one.left_out
-            seen = seen and _coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO
-            yield of_remembered(alert, AlertEvent.NO_TRAFFIC if seen else AlertEvent.BLIND, one.rule.kind)
-
-
-def _coverage(rule: Rule, labels: Mapping[str, str], heard: Mapping[str, Heard]) -> float:
-    """Return the share of the collectors of a subject that is heard; 1 for one that is seen without collectors."""
-    endpoint = labels.get("endpoint", "")
-    if rule.kind not in _OF_REQUESTS and endpoint not in heard:
-        return 1.0
-    of = [heard[endpoint]] if endpoint in heard else [] if endpoint else list(heard.values())
-    expected = sum(one.expected for one in of)
-    return sum(one.fresh for one in of) / expected if expected else 0.0
