@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
-from metrics_rig import NOW_S, asked, profile, request, scrape, send
-from metrics_rig import insert as insert_samples
+from metrics_rig import NOW_S, World, asked, request, scrape
 
 from slo.cost import RHO_MAX
 from slo.jump import Verdict
@@ -63,7 +62,7 @@ GROWS, SHRINKS, BEGINS_ANEW = (100, 300, 900), (100, 900, 300), (100, 110, 100)
 
 @pytest.fixture(scope="module")
 def reader(process: StoreProcess) -> Store:
-    writer = process.store("writer")
+    writer, world = process.store("writer"), World()
     numbers = iter(range(1, 10_000))
     workflows: dict[str, list[tuple[int, ...]]] = {
         "keeps": [GROWS] * FLOWS,
@@ -73,7 +72,8 @@ def reader(process: StoreProcess) -> Store:
         "few": [SHRINKS] * (FLOWS - 1),
         "alone": [(100,)] * FLOWS,
     }
-    rows = [row for name, of in workflows.items() for one in of for row in flow(name, next(numbers), one)]
+    rows = world.requests
+    rows += [row for name, of in workflows.items() for one in of for row in flow(name, next(numbers), one)]
     # Steps of another model are not compared, and neither is one whose length nobody knows.
     rows += [row for n in range(FLOWS) for row in flow("models", 10_000 + n, (900,), model="large")]
     rows += [row for n in range(FLOWS) for row in flow("models", 10_000 + n, (None, 100, None, 110), model="small")]
@@ -93,11 +93,11 @@ def reader(process: StoreProcess) -> Store:
     ):
         rows += waiting(name, n, queue_us, tpot_us=tpot_us)
         # The load test: 4 ms and 0.5 ms for each of 32 requests are 20 ms.
-        profile(writer, name, None, step_alpha_us=4_000, step_beta_us=500)
+        world.profile(name, None, {"step_alpha_us": 4_000, "step_beta_us": 500})
         if name != "unloaded":
-            insert_samples(writer, [scrape(name, "r0", NOW_S - at, running=32) for at in (60, 120)])
+            world.scrapes += [scrape(name, "r0", NOW_S - at, running=32) for at in (60, 120)]
     rows += waiting("batch-class", REQUESTS, 900_000, workload_class="batch")
-    send(writer, rows)
+    world.insert(writer)
     writer.close()
     return process.store("reader")
 

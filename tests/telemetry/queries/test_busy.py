@@ -81,6 +81,13 @@ def test_a_minute_is_compared_with_the_week_before_its_own_hour(stored: Stored) 
     assert rows[-1][1:] == (8, {"server_error": 1})
 
 
+def test_a_week_goes_on_with_the_hours(stored: Stored) -> None:
+    old = [(-7 * 24 * 60 + 30 + n, 20, 0) for n in range(5)]
+    stored.insert("going", minutes("going", [*old, *((-60 + n, 3, 0) for n in range(5)), (10, 9, 0), (71, 9, 0)]))
+
+    assert told(asked(stored, objective("going"), 0, 7_200)) == [(71 * 60 + 30, 9, {})], "by then 20 are long ago"
+
+
 def test_models_have_minutes_of_their_own_and_groups_stay_apart(stored: Stored) -> None:
     small = minutes("models", [(-60, 2, 0), (0, 2, 0)], "small")
     large = minutes("models", [(-60, 9, 0), (0, 5, 0)], "large")

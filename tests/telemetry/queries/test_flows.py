@@ -41,10 +41,12 @@ def asked(stored: Stored, one: CountedFlows, since_s: int, until_s: int) -> list
 
 def told(rows: Sequence[Row]) -> dict[int, tuple[Any, ...]]:
     """Return of each bucket, by its start after the instant: good, bad, bad that were left, excluded."""
-    return {
+    found = {
         int(str(row["t_unix_s"])) - AT_MS // 1000: (row["good"], row["bad"], row["censored_bad"], row["excluded"])
         for row in rows
     }
+    assert len(found) == len(rows), "no bucket is told twice"
+    return found
 
 
 def steps(*given: tuple[float, float, str, Outcome], flow: int = 1) -> list[Step]:

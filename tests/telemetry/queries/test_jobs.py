@@ -39,7 +39,9 @@ def asked(stored: Stored, ask: Ask, one: CountedJobs, since_s: int, until_s: int
 
 def told(rows: Sequence[Row]) -> dict[int, tuple[Any, ...]]:
     """Return of each bucket, by its start after the instant: good, bad, excluded."""
-    return {int(row["t_unix_s"]) - AT_MS // 1000: (row["good"], row["bad"], row["excluded"]) for row in rows}
+    found = {int(row["t_unix_s"]) - AT_MS // 1000: (row["good"], row["bad"], row["excluded"]) for row in rows}
+    assert len(found) == len(rows), "no bucket is told twice"
+    return found
 
 
 def both_ways(stored: Stored, ask: Ask, one: CountedJobs, until_s: int) -> dict[int, tuple[Any, ...]]:
@@ -93,6 +95,24 @@ def test_a_job_that_stops_is_bad_though_nothing_of_it_ends_any_more(stored: Stor
     }
 
 
+def test_a_job_begins_with_the_first_item_that_ended_whatever_else_had_begun_before(stored: Stored) -> None:
+    slow = Step(flow=1, start_s=0, end_s=700)
+    stored.insert("began", stored_steps([item(12), slow, item(1505), item(1511)], AT_MS, "began"))
+
+    # The deadline is at 1,510 s for all of them.
+    assert both_ways(stored, items_counted, objective("began", 1500), HOUR_S) == {
+        570: (1, {}, {}),
+        1170: (1, {}, {}),
+        1770: (1, {"ok": 1}, {}),
+    }
+
+
+def test_a_job_whose_first_item_ends_after_the_deadline_is_late_then(stored: Stored) -> None:
+    stored.insert("slow job", stored_steps([Step(flow=1, start_s=10, end_s=700)], AT_MS, "slow job"))
+
+    assert both_ways(stored, items_counted, objective("slow job", 60, items=1), HOUR_S) == {1170: (0, {"ok": 1}, {})}
+
+
 def test_the_number_of_a_job_may_come_again_after_its_whole_time(stored: Stored) -> None:
     stored.insert("again", stored_steps([item(12), item(2000), item(2010)], AT_MS, "again"))
 
@@ -111,6 +131,7 @@ def test_a_slice_is_good_if_it_does_what_the_time_that_is_left_asks_for(stored: 
         *(1300 + n for n in range(5)),  # 45 are left in 2,390 s: 11.3 are due
         *(2000 + n for n in range(20)),  # 40 are left in 1,790 s: 13.4 are due; then none of 10.1
         *(3580 + n for n in range(10)),  # 20 are left in 590 s, half of them comes
+        *(3590.5 + n / 10 for n in range(20)),  # too late
     ]
     stored.insert("slices", stored_steps([item(end) for end in ends], AT_MS, "slices"))
     found = both_ways(stored, slices_counted, objective("slices", 3000, items=100), 2 * HOUR_S)
