@@ -74,12 +74,12 @@ class Runner:
             before: The alerts that are remembered.
         """
         answers = _Answers(self._store, self._now_s)
+        due = sorted((one for one in self.last if _is_due(one, at_s)), key=lambda one: one.tried_s)
         try:
             heard = heard_of(answers.of(queries.coverage(at_s * 1000)), ())
-        except StoreError:
-            heard = {}
-        due = sorted((one for one in self.last if _is_due(one, at_s)), key=lambda one: one.tried_s)
-        asked = {id(one.rule): _asked(one, answers, at_s) for one in due}
+            asked = {id(one.rule): _asked(one, answers, at_s) for one in due}
+        except StoreError as error:  # nothing more is asked, and all of it again at the next instant
+            heard, asked = {}, {id(one.rule): replace(one, trouble=_no_answer(error)) for one in due}
         self.last = tuple(asked.get(id(one.rule), one) for one in self.last)
         return spoken(self.last, heard, before)
 
@@ -154,11 +154,15 @@ def _asked(one: Last, answers: _Answers, at_s: int) -> Last:
         rows: Rows = {name: answers.of(question) for name, question in one.rule.questions(about_s).items()}
         found = sorted(map(_checked, one.rule.judge(about_s, rows)), key=_rank)
     except StoreError as error:
-        return replace(one, trouble=f"the store did not answer: {type(error).__name__}", tried_s=at_s)
+        return replace(one, trouble=_no_answer(error), tried_s=at_s)
     except Exception as error:  # noqa: BLE001 -- rows may be anything, and one rule must not end the others
         return replace(one, trouble=f"{type(error).__name__}: {error}"[:_TROUBLE_CHARS], tried_s=at_s)
     kept, left_out = tuple(found[:SUBJECTS_MAX]), max(0, len(found) - SUBJECTS_MAX)
     return Last(rule=one.rule, found=kept, at_s=about_s, left_out=left_out, tried_s=at_s)
+
+
+def _no_answer(error: StoreError) -> str:
+    return f"the store did not answer: {type(error).__name__}"
 
 
 def _checked(found: Found) -> Found:

@@ -13,7 +13,7 @@ from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from slo.rules.runner import INSTANT_S_MAX, RETRY_S, SUBJECTS_MAX, Runner
-from telemetry.errors import StoreUnreachableError
+from telemetry.errors import StoreBusyError, StoreUnreachableError
 from telemetry.queries.question import PAGE_S, Question
 
 AT_S = 1_790_000_100 // 300 * 300
@@ -58,6 +58,7 @@ class World:
     rows: Sequence[Row] = ()
     fresh: Mapping[str, tuple[int, int]] = field(default_factory=lambda: {"chat": (1, 1)})
     is_gone: bool = False
+    refuses: bool = False
     spent_s: float = 0.0
     at_s: int = AT_S
     now_s: float = 0.0
@@ -70,6 +71,8 @@ class World:
             raise StoreUnreachableError("no")
         if "at" in question.parameters and "fresh_ms" in question.parameters:
             return [{"endpoint": name, "n": n, "n_fresh": fresh} for name, (n, fresh) in self.fresh.items()]
+        if self.refuses:
+            raise StoreBusyError("no")
         self.asked.append(question)
         self.now_s += self.spent_s
         return self.rows
@@ -157,6 +160,10 @@ def unknown(world: World) -> None:
     world.rows = [row(SILENT, known=False)]
 
 
+def refused(world: World) -> None:
+    world.refuses = True
+
+
 def gone(world: World) -> None:
     world.is_gone = True
 
@@ -181,7 +188,7 @@ def half_heard(world: World) -> None:
     world.rows, world.fresh = [row(SILENT)], {"chat": (10, 8)}
 
 
-@pytest.mark.parametrize("happens", [unknown, gone, garbage, garbage_labels, stale, stale_and_empty, half_heard])
+@pytest.mark.parametrize("happens", [unknown, gone, refused, garbage, garbage_labels, stale, stale_and_empty, half_heard])
 def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None:
     """slo.md 7; the alert goes on as it was when the data return."""
     world = World(rows=[row(PAGE)])
@@ -191,7 +198,7 @@ def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None
     world.step(runner, times=100)
 
     assert (states(world), world.said) == ({AlertState.FIRING}, [FIRED])
-    world.rows, world.fresh, world.is_gone = [row(SILENT)], {"chat": (1, 1)}, False
+    world.rows, world.fresh, world.is_gone, world.refuses = [row(SILENT)], {"chat": (1, 1)}, False, False
     world.step(runner, times=6)
     assert world.said == [FIRED, OVER]
 
@@ -254,6 +261,16 @@ def test_a_rule_that_crashes_is_told_and_holds_no_other() -> None:
     assert world.said == [FIRED]
 
 
+def test_a_store_that_is_gone_is_asked_once_an_instant_and_of_everything_when_it_is_back() -> None:
+    world = World(is_gone=True)
+    runner = world.runner(OneRule(every_s=3_600))
+    world.step(runner, times=2)
+    world.is_gone = False
+    world.step(runner)
+
+    assert world.asked_at() == [AT_S // 3_600 * 3_600]
+
+
 def test_a_store_that_is_gone_is_one_problem_of_all_rules() -> None:
     world = World(is_gone=True)
     runner = world.runner(OneRule(), OneRule(id=RuleId.OOM))
@@ -278,10 +295,10 @@ def test_the_questions_of_an_instant_share_its_time_and_the_ones_that_waited_are
 
 
 def test_a_rule_that_fails_is_asked_again_before_its_time_but_not_at_every_instant() -> None:
-    world = World(is_gone=True)
+    world = World(refuses=True)
     runner = world.runner(OneRule(every_s=3_600))
     world.step(runner, times=2)
-    world.is_gone = False
+    world.refuses = False
     world.step(runner, times=20)
 
     assert world.asked_at() == [AT_S // 3_600 * 3_600]
