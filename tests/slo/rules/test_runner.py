@@ -188,7 +188,9 @@ def half_heard(world: World) -> None:
     world.rows, world.fresh = [row(SILENT)], {"chat": (10, 8)}
 
 
-@pytest.mark.parametrize("happens", [unknown, gone, refused, garbage, garbage_labels, stale, stale_and_empty, half_heard])
+@pytest.mark.parametrize(
+    "happens", [unknown, gone, refused, garbage, garbage_labels, stale, stale_and_empty, half_heard]
+)
 def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None:
     """slo.md 7; the alert goes on as it was when the data return."""
     world = World(rows=[row(PAGE)])
