@@ -61,8 +61,8 @@ ABOUT: Mapping[str, About] = {
         threshold="multiple that is a ticket, 3",
         options={
             "page_ratio": "multiple that is a page, 10",
-            "anchor_s": "limit, seconds, 1.0",
-            "anchor_s_per_token": "more of it for each input token, seconds, 0.0002",
+            "anchor_s": "limit, seconds; without it that of the objectives, and without one nothing is known",
+            "anchor_s_per_token": "more of it for each input token, seconds, 0",
         },
     ),
     "ttft_p99_load_triple": About(

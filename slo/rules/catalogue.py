@@ -67,6 +67,7 @@ CATALOGUE: Mapping[RuleId, Maker] = {
     RuleId.MISFIT_WORKFLOW_STATELESS: WorkflowStatelessRule,
 }
 """Every rule; what each is stands in `slo.rules.about`."""
+_OF_LIMITS = (P99LimitRule, P99DriftRule)
 
 _HEAD = """\
 # Built-in rules
@@ -99,7 +100,7 @@ def rules(settings: Mapping[RuleId, Settings], objectives: Sequence[Objective] =
         objectives: Whose limits hold where none is configured.
     """
     made = (CATALOGUE[one](settings=settings.get(one, Settings())) for one in RuleId)
-    return tuple(replace(one, objectives=objectives) if isinstance(one, P99LimitRule) else one for one in made)
+    return tuple(replace(one, objectives=objectives) if isinstance(one, _OF_LIMITS) else one for one in made)
 
 
 def about(rule: RuleId) -> About:

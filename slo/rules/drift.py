@@ -1,18 +1,22 @@
 """Knows when first outputs take several times what they may, for most of a day; refuses to judge one slow hour.
 
-The anchor is the limit of the objective, `anchor_s + anchor_s_per_token * tokens_in`, so it does not move and another
-mix of lengths is no drift; that an input was cached does not lengthen its limit. Over the window the share of requests
-slower than three times their limit must be proven above 1 % (ten times: a page), with counts divided by how much slow
-requests come together. An hour of slowness is an incident,
-which other rules tell; so at least half of the window's hours must show it, and the last one too, which ends the alert
-soon after the drift is undone.
+The anchor is a limit, so it does not move: the option `anchor_s`, and `anchor_s_per_token` more for each input token,
+so that another mix of lengths is no drift; else what the objectives of the endpoint say (`slo.limits`: where their
+limit grows with the prompt, that of a long one). That an input was cached does not change it. Where nobody set a limit
+there is nothing to drift from, and nothing is known.
+
+Over the window the share of requests slower than three times their limit must be proven above 1 % (ten times: a page).
+An hour of slowness is an incident, which other rules tell; so at least half of the window's hours must show it, and the
+last one too, which ends the alert soon after the drift is undone.
 
 Naive: P99 of the last day over that of the day before, of successful requests, above 1.2. Beside it stands the trend of
 the hourly P99 of seven days, which decides nothing. Both read the hourly roll-up.
 
-Error: as `slo.drift`. Below `min_events` requests in the window, and with none in the last hour, nothing is known.
+Error: as `slo.drift`. Against `anchor_s` requests are counted one by one, and divided by how much slow ones come
+together; against objectives they are of histograms, and only what is slower for certain counts, which one up to 4.43 %
+above the multiple is not. Below `min_events` requests in the window, and with none in the last hour, nothing is known.
 
-Source: spec/slo.md 13 (`p99_drift`, seed S0: 800 ms -> 8 s), 3 (limit of the composite: 1 s + 0.2 ms per input token).
+Source: spec/slo.md 13 (`p99_drift`, seed S0: 800 ms -> 8 s; anchor: the threshold of the objective), A14.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,17 +25,20 @@ from dataclasses import dataclass, field
 from slo.counts import Counts, total
 from slo.drift import PAGE_RATIO, TICKET_RATIO, Drift, p99_drift
 from slo.inhibit import Kind
+from slo.limits import limits
+from slo.objective import Objective
+from slo.rules.explained import LIMIT
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from telemetry.histogram import index
 from telemetry.percentile import P99, n_min
 from telemetry.queries.asked import Asked, Dim, Metric, Pick, Source
 from telemetry.queries.buckets import PERCENTILES_PPM
-from telemetry.queries.drift import Anchor, slow_by_hour
+from telemetry.queries.drift import Anchor, slow_by_hour, waits_by_hour
 from telemetry.queries.latency import percentiles
 from telemetry.queries.question import Question
 
 HOUR_S, DAY_S = 3_600, 86_400
 TREND_S = 7 * DAY_S
-ANCHOR_S, ANCHOR_S_PER_TOKEN = 1.0, 0.0002
 
 _AT_P99 = PERCENTILES_PPM.index(P99)
 _SLOW_PERCENT = 1
@@ -40,14 +47,39 @@ _Subject = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Hour:
+    """One hour: its start, the requests whose wait is known, and those slower than both multiples.
+
+    `squares` are sums over its minutes of the squares of the latter; 0 where minutes are not told apart.
+    """
+
+    t_unix_s: int
+    n: int
+    over: tuple[int, int]
+    squares: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What was judged, and the ratio that the naive reading looks at."""
+
+    found: Drift
+    day_over_day: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class P99DriftRule:
     """A P99 of the time to first output that drifts away from its limit.
 
     Settings: `threshold` is the multiple that makes a ticket, `window_s` whole hours. Options: `page_ratio`, the
     multiple that makes a page; `anchor_s` and `anchor_s_per_token`, the limit.
+
+    Attributes:
+        objectives: Whose limits hold where none is configured.
     """
 
     settings: Settings
+    objectives: Sequence[Objective] = ()
     id: RuleId = field(default=RuleId.P99_DRIFT, init=False)
     kind: Kind = field(default=Kind.LATENCY, init=False)
     every_s: int = field(default=HOUR_S, init=False)
@@ -55,9 +87,11 @@ class P99DriftRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole hour."""
-        anchor = Anchor(base_us=self._anchor_s * 1e6, per_token_us=self._per_token_s * 1e6)
+        since_ms, until_ms, anchor = (at_s - self._window_s) * 1_000, at_s * 1_000, self._anchor
         return {
-            "slow": slow_by_hour((at_s - self._window_s) * 1_000, at_s * 1_000, anchor, self._ratios),
+            "slow": slow_by_hour(since_ms, until_ms, anchor, self._ratios)
+            if anchor
+            else waits_by_hour(since_ms, until_ms),
             "hours": _p99(at_s - TREND_S, at_s, step_s=HOUR_S),
             "today": _p99(at_s - DAY_S, at_s),
             "yesterday": _p99(at_s - 2 * DAY_S, at_s - DAY_S),
@@ -65,54 +99,62 @@ class P99DriftRule:
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
         """Return what drifts, for every endpoint and model that was asked anything within seven days."""
-        slow = _by_subject(rows["slow"])
-        hours = _by_subject(rows["hours"])
+        slow, past = _by_subject(rows["slow"]), _by_subject(rows["hours"])
         today, yesterday = (_ok_p99_s(rows[name]) for name in ("today", "yesterday"))
         found: list[Found] = []
-        for subject in sorted(slow.keys() | hours.keys()):
+        for subject in sorted(slow.keys() | past.keys()):
             before = yesterday.get(subject)
             day_over_day = today[subject] / before if before and subject in today else None
-            series = [(row["t_unix_s"] / HOUR_S, p99_s) for row in hours.get(subject, ()) if (p99_s := _p99_s(row))]
-            found.append(self._found(at_s, subject, slow.get(subject, ()), day_over_day, series))
+            series = [(row["t_unix_s"] / HOUR_S, p99_s) for row in past.get(subject, ()) if (p99_s := _p99_s(row))]
+            limit_us = None if self._anchor else limits(self.objectives, *subject).ttft_us
+            hours = [self._hour(row, limit_us) for row in slow.get(subject, ()) if self._anchor or limit_us]
+            found.append(
+                self._found(at_s, subject, limit_us, hours, _drift(hours, day_over_day, series, self._window_s))
+            )
         return found
 
+    def _hour(self, row: Row, limit_us: int | None) -> _Hour:
+        if limit_us is None:
+            over, squares = ((row[f"{what}_first"], row[f"{what}_second"]) for what in ("over", "squares"))
+            return _Hour(t_unix_s=row["t_unix_s"], n=row["n"], over=over, squares=squares)
+        first, second = ([_above(row[name], limit_us * ratio) for name in _WAITS] for ratio in self._ratios)
+        n = sum(row["waited_h"].values()) + first[-1]
+        return _Hour(t_unix_s=row["t_unix_s"], n=n, over=(sum(first), sum(second)))
+
     def _found(
-        self,
-        at_s: int,
-        subject: _Subject,
-        slow: Sequence[Row],
-        day_over_day: float | None,
-        series: Sequence[tuple[float, float]],
+        self, at_s: int, subject: _Subject, limit_us: int | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Found:
-        first, second = (_lasting(slow, name) for name in ("over_first", "over_second"))
-        deff = max(_deff(slow, name, self._window_s) for name in ("first", "second"))
-        drift = p99_drift(first, second, day_over_day, series, deff)
-        n = sum(row["n"] for row in slow)
-        enough = n >= (self.settings.min_events or n_min(P99)) and slow[-1]["t_unix_s"] == at_s - HOUR_S
+        n = sum(hour.n for hour in hours)
+        enough = n >= (self.settings.min_events or n_min(P99)) and hours[-1].t_unix_s == at_s - HOUR_S
         return Found(
-            labels={"endpoint": subject[0], "model": subject[1]},
-            sound=drift.judgement.sound,
-            naive=drift.judgement.naive,
-            words=self._words(subject, slow, day_over_day, drift),
-            bad=sum(row["over_first"] for row in slow),
+            labels={"endpoint": subject[0], "model": subject[1], "figure": Metric.TTFT.value},
+            sound=drift.found.judgement.sound,
+            naive=drift.found.judgement.naive,
+            words=self._words(subject, limit_us, hours, drift),
+            bad=sum(hour.over[0] for hour in hours),
             is_known=enough,
         )
 
     def _words(
-        self, subject: _Subject, slow: Sequence[Row], day_over_day: float | None, drift: Drift
+        self, subject: _Subject, limit_us: int | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Mapping[str, str]:
-        n, first, second = (sum(row[name] for row in slow) for name in ("n", "over_first", "over_second"))
         ticket, page = self._ratios
-        limit = f"{self._anchor_s:g} s" + (f" + {self._per_token_s:g} s per input token" if self._per_token_s else "")
+        limit = _limit_words(self._anchor or (Anchor(base_us=limit_us) if limit_us else None))
+        n, first, second = sum(hour.n for hour in hours), *(sum(hour.over[at] for hour in hours) for at in (0, 1))
+        told = (
+            f"{first} of {n} first outputs took more than {ticket:g} times, {second} more than {page:g} times {limit}"
+        )
+        unset = "no limit is set (slo.rules.p99_drift.options.anchor_s, or an objective)"
+        ratio = drift.day_over_day
         words = {
-            "summary": f"{' '.join(subject).strip()}: {first} of {n} first outputs took more than {ticket:g} times, "
-            f"{second} more than {page:g} times {limit}",
-            "naive": "P99 day over day: " + ("unknown" if day_over_day is None else f"{day_over_day:.3g}"),
+            "summary": f"{' '.join(subject).strip()}: {told if limit else unset}",
+            "naive": "P99 day over day: " + ("unknown" if ratio is None else f"{ratio:.3g}"),
         }
-        if drift.per_day_ratio is not None:
-            words["trend"] = (
-                f"{drift.per_day_ratio - 1:+.1%} a day over 7 d, {'' if drift.rises else 'not '}significant"
-            )
+        if limit_us:
+            words[LIMIT] = f"{limit_us * ticket / 1e6:g}"
+        if drift.found.per_day_ratio is not None:
+            of = "" if drift.found.rises else "not "
+            words["trend"] = f"{drift.found.per_day_ratio - 1:+.1%} a day over 7 d, {of}significant"
         return words
 
     @property
@@ -125,12 +167,15 @@ class P99DriftRule:
         return ticket, max(ticket, self.settings.options.get("page_ratio", PAGE_RATIO))
 
     @property
-    def _anchor_s(self) -> float:
-        return self.settings.options.get("anchor_s", ANCHOR_S)
+    def _anchor(self) -> Anchor | None:
+        """The limit that is configured; None leaves it to the objectives."""
+        options = self.settings.options
+        if "anchor_s" not in options:
+            return None
+        return Anchor(base_us=options["anchor_s"] * 1e6, per_token_us=options.get("anchor_s_per_token", 0.0) * 1e6)
 
-    @property
-    def _per_token_s(self) -> float:
-        return self.settings.options.get("anchor_s_per_token", ANCHOR_S_PER_TOKEN)
+
+_WAITS = ("waited_h", "abandon_h")
 
 
 def _p99(since_s: int, until_s: int, step_s: int | None = None) -> Question:
@@ -155,17 +200,37 @@ def _p99_s(row: Row) -> float | None:
     return row["ok_s"][_AT_P99] if row["n_ok"] >= n_min(P99) else None
 
 
-def _lasting(hours: Sequence[Row], over: str) -> Counts:
+def _above(histogram: Mapping[int, int], limit_us: float) -> int:
+    """Return the values that are above a limit for certain."""
+    return sum(n for bucket, n in histogram.items() if bucket > index(int(limit_us)))
+
+
+def _drift(
+    hours: Sequence[_Hour], day_over_day: float | None, series: Sequence[tuple[float, float]], window_s: int
+) -> _Judged:
+    first, second = (_lasting(hours, at) for at in (0, 1))
+    deff = max(_deff(hours, at, window_s) for at in (0, 1))
+    return _Judged(found=p99_drift(first, second, day_over_day, series, deff), day_over_day=day_over_day)
+
+
+def _lasting(hours: Sequence[_Hour], at: int) -> Counts:
     """Return the counts of the window, with nothing bad if it was not bad for most of it and to its end."""
-    counts = total(Counts(eligible=row["n"], bad=row[over]) for row in hours)
-    slow = [row[over] * 100 > row["n"] * _SLOW_PERCENT for row in hours]
+    counts = total(Counts(eligible=hour.n, bad=hour.over[at]) for hour in hours)
+    slow = [hour.over[at] * 100 > hour.n * _SLOW_PERCENT for hour in hours]
     lasts = bool(slow) and slow[-1] and 2 * sum(slow) >= len(slow)
     return counts if lasts else Counts(eligible=counts.eligible)
 
 
-def _deff(hours: Sequence[Row], name: str, window_s: int) -> float:
+def _deff(hours: Sequence[_Hour], at: int, window_s: int) -> float:
     """Return the variance of the slow requests of a minute over their mean: slow ones that come together prove less."""
     minutes = window_s / _MINUTE_S
-    mean = sum(row[f"over_{name}"] for row in hours) / minutes
-    squares = sum(row[f"squares_{name}"] for row in hours) / minutes
+    mean = sum(hour.over[at] for hour in hours) / minutes
+    squares = sum(hour.squares[at] for hour in hours) / minutes
     return max(1.0, (squares - mean * mean) / mean) if mean else 1.0
+
+
+def _limit_words(anchor: Anchor | None) -> str:
+    if anchor is None:
+        return ""
+    more = f" + {anchor.per_token_us / 1e6:g} s per input token" if anchor.per_token_us else ""
+    return f"{anchor.base_us / 1e6:g} s{more}"

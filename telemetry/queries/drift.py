@@ -1,9 +1,10 @@
-"""Knows the question how many requests waited too long for their first output, hour by hour; refuses to judge a drift.
+"""Knows the questions how long requests waited for their first output, hour by hour; refuses to judge a drift.
 
-The limit grows with the input, `base + per_token * tokens_in`, so that longer prompts are no drift; a request whose
-input is unknown has no limit then, and is left out. What ended before it was slow without any output shows nothing of
-the time to first output, and is left out too; what waited longer than the first multiple without output is slow, if
-that is why it ended: the time ran out, or its client left.
+Where one limit holds for all, requests slower than multiples of it are counted one by one. It may grow with the input,
+`base + per_token * tokens_in`, so that longer prompts are no drift; a request whose input is unknown has no limit then,
+and is left out. What ended before it was slow without any output shows nothing of the time to first output, and is left
+out too; what waited longer than the first multiple without output is slow, if that is why it ended: the time ran out,
+or its client left.
 
 Source: spec/slo.md 13 (`p99_drift`), 3 (limits over the input); spec/measurement.md 10 (a wait that its client ended).
 """
@@ -62,6 +63,19 @@ def slow_by_hour(since_ms: int, until_ms: int, anchor: Anchor, ratios: tuple[flo
     return Question(sql=_SLOW, parameters=values, seconds_max=PAGE_S)
 
 
+def waits_by_hour(since_ms: int, until_ms: int) -> Question:
+    """Ask how long the requests of users waited in the hours of [since, until), as histograms.
+
+    Rows: `endpoint`, `model`, `t_unix_s` (start of the hour), `waited_h` (bucket to requests that had an output),
+    `abandon_h` (bucket to requests that their client left before any); hours ascending, hours without any are absent.
+
+    Args:
+        since_ms: Start of the first hour, unix milliseconds.
+        until_ms: End of the last one, excluded.
+    """
+    return Question(sql=_WAITS, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
+
+
 _GAVE_UP = "n_out_events = 0 AND outcome IN {waited:Array(String)}"
 _LIMITED = Select(
     columns=[
@@ -101,4 +115,20 @@ _SLOW = Select(
     source=_MINUTES,
     group_by=["endpoint", "model", "t_unix_s"],
     order_by=["endpoint", "model", "t_unix_s"],
+).text()
+_WAITS = Select(
+    columns=[
+        *("endpoint", "model"),
+        "toUnixTimestamp(t) AS t_unix_s",
+        "mapAdd(sumMap(s.ttft_h), sumMap(s.ttft_nok_h)) AS waited_h",
+        "sumMap(s.abandon_h) AS abandon_h",
+    ],
+    source="inferometer.r_1h AS s",
+    where=[
+        "t >= fromUnixTimestamp64Milli({since:Int64})",
+        "t < fromUnixTimestamp64Milli({until:Int64})",
+        "traffic = 'user'",
+    ],
+    group_by=["endpoint", "model", "t"],
+    order_by=["endpoint", "model", "t"],
 ).text()

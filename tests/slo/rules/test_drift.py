@@ -5,7 +5,10 @@ from collections.abc import Iterator
 import pytest
 from past_requests import DAY_S, HOUR_S, NOW_S, Change, found_by_endpoint, insert
 
+from slo.expression import parse
 from slo.jump import Verdict
+from slo.objective import Indicator, Objective, Rolling
+from slo.rules.catalogue import rules
 from slo.rules.drift import P99DriftRule
 from slo.rules.rule import Found, Settings
 from telemetry.outcome import Eligibility, Outcome
@@ -13,7 +16,7 @@ from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
 PER_DAY = 10 ** (1 / 14)  # A14: tenfold in 14 days, 17.9 % a day
-RULE = P99DriftRule(settings=Settings(options={"anchor_s": 0.8, "anchor_s_per_token": 0}))
+RULE = P99DriftRule(settings=Settings(options={"anchor_s": 0.8}))
 BY_LENGTH = P99DriftRule(settings=Settings(options={"anchor_s": 0.2, "anchor_s_per_token": 0.0002}))
 DAYS = range(2, 16)
 """Those of A14 that are stored: the last one ends now."""
@@ -139,8 +142,43 @@ def test_silence_and_too_few_requests_are_unknown_and_not_well(found: dict[str, 
     assert "never-seen" not in found
 
 
+def objective(good: str) -> Objective:
+    indicator = Indicator(good=parse(good), only=parse("endpoint == 'undone' or endpoint == 'left'"))
+    return Objective(name="a", service="s", target=0.99, window=Rolling(length_s=DAY_S), indicator=indicator)
+
+
+def test_without_an_anchor_the_limit_of_the_objectives_holds(store: Store) -> None:
+    rule = P99DriftRule(settings=Settings(), objectives=[objective("ttft_s <= 0.8")])
+    before, now = found_by_endpoint(store, rule, NOW_S - HOUR_S)["undone"], found_by_endpoint(store, rule)
+
+    assert (Verdict.PAGE, True, 500) == (before.sound, before.is_known, before.bad)
+    assert before.words["summary"].endswith(
+        "500 of 500 first outputs took more than 3 times, 500 more than 10 times 0.8 s"
+    )
+    assert "2.4" == before.words["limit_s"]
+    assert (Verdict.TICKET, 10) == (now["left"].sound, now["left"].bad)
+    assert now["left"].words["summary"].startswith("left m: 10 of 130"), "counted as one by one"
+
+
+def test_the_catalogue_hands_it_the_objectives() -> None:
+    (made,) = [one for one in rules({}, [objective("ok")]) if isinstance(one, P99DriftRule)]
+
+    assert [objective("ok")] == list(made.objectives)
+
+
+def test_where_nobody_set_a_limit_there_is_nothing_to_drift_from(store: Store) -> None:
+    rule = P99DriftRule(settings=Settings(), objectives=[objective("ok")])
+    found = found_by_endpoint(store, rule)
+
+    assert {(Verdict.SILENT, False)} == {(one.sound, one.is_known) for one in found.values()}
+    assert found["bad-hour"].words["summary"] == (
+        "bad-hour m: no limit is set (slo.rules.p99_drift.options.anchor_s, or an objective)"
+    )
+    assert Verdict.TICKET is found["longer"].naive, "the naive reading needs none"
+
+
 def test_other_numbers_may_be_set(store: Store) -> None:
-    options = {"anchor_s": 0.8, "anchor_s_per_token": 0.0, "page_ratio": 5.0}
+    options = {"anchor_s": 0.8, "page_ratio": 5.0}
     strict = P99DriftRule(settings=Settings(threshold=2.5, min_events=50, options=options))
     found = found_by_endpoint(store, strict)
 

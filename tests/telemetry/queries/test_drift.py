@@ -5,8 +5,9 @@ from collections import Counter, defaultdict
 import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
+from telemetry.histogram import index
 from telemetry.outcome import Eligibility, Outcome
-from telemetry.queries.drift import Anchor, slow_by_hour
+from telemetry.queries.drift import Anchor, slow_by_hour, waits_by_hour
 
 ANCHOR = Anchor(base_us=50_000, per_token_us=100)
 RATIOS = (1.5, 4.0)
@@ -61,3 +62,21 @@ def test_without_a_limit_per_token_the_length_need_not_be_known(stored: Stored) 
     known = [one for one in stored.records if one.ttft_us is not None and one.eligible is not Eligibility.EXCLUDED]
     assert len(known) == sum(int(str(row["n"])) for row in rows)
     assert not any(row["over_first"] for row in rows)
+
+
+def test_the_waits_of_each_hour_are_histograms_of_all_that_had_an_output_or_were_left(stored: Stored) -> None:
+    waited: dict[tuple[str, str, int], Counter[int]] = defaultdict(Counter)
+    left: dict[tuple[str, str, int], Counter[int]] = defaultdict(Counter)
+    for one in stored.records:
+        key = one.endpoint, one.model, one.ended_at // 3_600_000 * 3_600
+        if one.ttft_us is not None:
+            waited[key][index(one.ttft_us)] += 1
+        if one.outcome is Outcome.CLIENT_CANCELLED and not one.n_out_events:
+            left[key][index(one.elapsed_us)] += 1
+
+    rows = [row for row in stored.rows(waits_by_hour(SINCE_MS, UNTIL_MS)) if row["endpoint"] in {"chat", "code"}]
+
+    found = {(row["endpoint"], row["model"], row["t_unix_s"]): row for row in rows}
+    assert waited == {key: row["waited_h"] for key, row in found.items()}
+    assert left == {key: row["abandon_h"] for key, row in found.items() if row["abandon_h"]}
+    assert list(found) == sorted(found)

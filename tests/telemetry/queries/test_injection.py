@@ -19,7 +19,7 @@ from telemetry.queries.bad_events import Scope
 from telemetry.queries.busy import busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
-from telemetry.queries.drift import Anchor, slow_by_hour
+from telemetry.queries.drift import Anchor, slow_by_hour, waits_by_hour
 from telemetry.queries.excess import contributors_of
 from telemetry.queries.failures import failures
 from telemetry.queries.flow_times import flow_times
@@ -159,6 +159,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "stored count": lambda value: queries.stored_count(value, [(1, 2)], 0, 1),
 }
 OTHERS = {
+    "waits by hour": waits_by_hour(0, 1),
     "steps of requests": request_steps(0),
     "steps of queues": queue_steps(0),
     "spending": spending(0, 3_600_000),
