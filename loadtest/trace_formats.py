@@ -11,6 +11,7 @@ Source: spec/loadtest.md 10.
 """
 
 import csv
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ ROWS_MAX = 20_000_000
 T_NS_MAX = 1 << 61
 """Latest time of a row, either side of 0: differences of two stay within 64 bits."""
 
+_STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\+00:00)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS, _NS_DIGITS = 1_000_000_000, 9
 _MS_NS = 1_000_000
@@ -193,12 +195,13 @@ def _table(lines: Iterable[str], columns: list[str]) -> Iterable[tuple[int, list
 
 def _unix_ns(stamp: str, at: int) -> int:
     """Read `2023-11-16 18:17:03.9799600`; a time zone other than UTC is refused."""
-    head, _, fraction = stamp.removesuffix("+00:00").partition(".")
+    found = _STAMP.fullmatch(stamp)
+    head, fraction = found.groups("0") if found else ("", "")
     try:
-        seconds = (datetime.fromisoformat(f"{head}+00:00") - _EPOCH).total_seconds()
-        return int(seconds) * _NS + int(fraction[:_NS_DIGITS].ljust(_NS_DIGITS, "0"))
+        whole = datetime.fromisoformat(head).replace(tzinfo=UTC) - _EPOCH
     except ValueError as error:
         raise TraceError(f"found time {stamp[:60]!r}, allowed: 2023-11-16 18:17:03.9799600", at) from error
+    return int(whole.total_seconds()) * _NS + int(fraction.ljust(_NS_DIGITS, "0"))
 
 
 def _seconds_ns(seconds: str, at: int) -> int:

@@ -82,6 +82,8 @@ def test_rows_that_are_out_of_order_are_put_in_order() -> None:
         pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-16 18:17:03.97,1\n"], "line 2.*cells", id="a cell too few"),
         pytest.param(TraceFormat.AZURE, [AZURE, "now,1,1\n"], "line 2.*time", id="no time"),
         pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-16 18:17:03.9+02:00,1,1"], "line 2.*time", id="a time zone"),
+        pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-16.18:17:03,1,1"], "line 2.*time", id="a date alone"),
+        pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-31 18:17:03,1,1"], "line 2.*time", id="no such day"),
         pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-16 18:17:03,-1,1\n"], "line 2.*tokens", id="negative"),
         pytest.param(TraceFormat.AZURE, [AZURE, "2023-11-16 18:17:03,\u0663,1\n"], "tokens", id="digits of elsewhere"),
         pytest.param(TraceFormat.AZURE, [AZURE, "x" * 200_000], "line", id="an endless cell"),
