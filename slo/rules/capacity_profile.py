@@ -1,6 +1,7 @@
 """Knows what rules read of a scaling profile: how fast a step is, and what one replica carries; refuses to make one.
 
-A step with b requests, which hold ctx tokens each, takes T(b) = alpha + b * (beta + gamma * ctx).
+A step with b requests, which hold ctx tokens each, takes T(b) = alpha + b * (beta + gamma * ctx). The profile of an
+endpoint is the one whose target has its name.
 
 Source: spec/loadtest.md 19 (`inferometer.scaling_profile/v1`); spec/scaling.md 5 (mu* = rho_max / e, rho_max 0.85).
 """

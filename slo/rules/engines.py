@@ -129,8 +129,8 @@ class KvThrashRule:
         if len(known) < len(shares):
             return engine_found(row, "does not tell what it computes again", naive, is_known=False)
         limit = THRASH_RATIO if self.settings.threshold is None else self.settings.threshold
-        full = "unknown" if used is None else f"{float(used):.0%} full"
-        summary = f"computes {min(known):.0%} of its tokens again, its KV cache is {full}"
+        part = "an unknown part" if used is None else f"{float(used):.0%}"
+        summary = f"computes {min(known):.0%} of its tokens again, with {part} of its KV cache in use"
         return engine_found(row, summary, naive, Verdict.TICKET if min(known) > limit else Verdict.SILENT)
 
 

@@ -7,7 +7,7 @@ Source: spec/slo.md 14 (`stalled_engine`, `kv_thrash`); spec/measurement.md 14, 
 """
 
 from telemetry.queries.asked import ENDED_WITHIN
-from telemetry.queries.question import LIVE_S, Question, Select
+from telemetry.queries.question import PAGE_S, Question, Select
 
 LOOK_BACK_MS = 3_600_000
 """An engine that was not scraped for so long is forgotten."""
@@ -24,7 +24,7 @@ def still(until_ms: int) -> Question:
     Args:
         until_ms: The instant, unix milliseconds; scrapes before it count.
     """
-    return Question(sql=_STILL, parameters=_hour(until_ms), seconds_max=LIVE_S)
+    return Question(sql=_STILL, parameters=_hour(until_ms), seconds_max=PAGE_S)
 
 
 def last_answers(since_ms: int, until_ms: int) -> Question:
@@ -32,7 +32,7 @@ def last_answers(since_ms: int, until_ms: int) -> Question:
 
     Rows: `endpoint`, `replica`, `answered_unix_ms`.
     """
-    return Question(sql=_LAST_ANSWERS, parameters={"since": since_ms, "until": until_ms}, seconds_max=LIVE_S)
+    return Question(sql=_LAST_ANSWERS, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
 
 
 def increases(since_ms: int, middle_ms: int, until_ms: int) -> Question:
@@ -48,7 +48,7 @@ def increases(since_ms: int, middle_ms: int, until_ms: int) -> Question:
         until_ms: End, excluded.
     """
     values = {"since": since_ms, "middle": middle_ms, **_hour(until_ms)}
-    return Question(sql=_INCREASES, parameters=values, seconds_max=LIVE_S)
+    return Question(sql=_INCREASES, parameters=values, seconds_max=PAGE_S)
 
 
 def queues(since_ms: int, until_ms: int) -> Question:
@@ -62,7 +62,7 @@ def queues(since_ms: int, until_ms: int) -> Question:
         since_ms: Start of the window, unix milliseconds.
         until_ms: End, excluded.
     """
-    return Question(sql=_QUEUES, parameters={"since": since_ms, **_hour(until_ms)}, seconds_max=LIVE_S)
+    return Question(sql=_QUEUES, parameters={"since": since_ms, **_hour(until_ms)}, seconds_max=PAGE_S)
 
 
 def good_answers(since_ms: int, until_ms: int) -> Question:
@@ -70,7 +70,7 @@ def good_answers(since_ms: int, until_ms: int) -> Question:
 
     Rows: `endpoint`, `replica`, `good`.
     """
-    return Question(sql=_GOOD, parameters={"since": since_ms, "until": until_ms}, seconds_max=LIVE_S)
+    return Question(sql=_GOOD, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
 
 
 def _hour(until_ms: int) -> dict[str, object]:

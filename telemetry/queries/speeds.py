@@ -6,7 +6,7 @@ wait); spec/measurement.md 6 (TPOT from 16 output tokens on).
 
 from telemetry.queries.asked import ENDED_WITHIN
 from telemetry.queries.bounds import TPOT_TOKENS_MIN
-from telemetry.queries.question import LIVE_S, PAGE_S, Question, Select
+from telemetry.queries.question import PAGE_S, Question, Select
 
 
 def paces(since_ms: int, until_ms: int) -> Question:
@@ -34,7 +34,7 @@ def load_points(since_ms: int, until_ms: int) -> Question:
         since_ms: Start of the window, unix milliseconds.
         until_ms: End, excluded.
     """
-    return Question(sql=_LOADS, parameters={"since": since_ms, "until": until_ms}, seconds_max=LIVE_S)
+    return Question(sql=_LOADS, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
 
 
 def rates(since_ms: int, until_ms: int) -> Question:

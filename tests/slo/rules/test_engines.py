@@ -188,5 +188,5 @@ def test_the_share_is_said(reader: Store, writer: Store) -> None:
     found = ask(reader, THRASH, NOW_S, "said")["r0"]
     other = KvThrashRule(settings=Settings(threshold=0.2))
 
-    assert "said/r0 computes 15% of its tokens again, its KV cache is 50% full" == found.words["summary"]
+    assert "said/r0 computes 15% of its tokens again, with 50% of its KV cache in use" == found.words["summary"]
     assert (SILENT, SILENT, True) == judged(ask(reader, other, NOW_S, "said")["r0"])
