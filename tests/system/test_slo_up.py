@@ -100,6 +100,7 @@ def test_an_engine_that_fails_pages_once_whatever_restarts(
             traffic(tee)
             paged = until(lambda: ("page", "firing") in said(heard))
             alerts = of_the_objective(serve)
+            rules = asked(serve, "/v1/rules")["rules"]
             gated = gate(tmp_path / "d", config)
         with up(target, tmp_path, config, tee):
             at_again = until(lambda: asked(serve, "/v1/slos")["as_of"])
@@ -112,6 +113,8 @@ def test_an_engine_that_fails_pages_once_whatever_restarts(
     assert page["state"] == "firing"
     assert page["labels"]["endpoint"] == "chat"
     assert {"summary", "burn", "budget_left", "impact", "error_classes", "exemplars"} <= page["annotations"].keys()
+    assert {one["trouble"] for one in rules} == {""}, "every built-in rule is judged in the store as it is"
+    assert all(one["as_of"] for one in rules)
     assert gated == 3, "a firing page closes the gate"
     assert at_again
     assert states["page"] == "firing", "what fired before the restart still does"
