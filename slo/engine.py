@@ -169,10 +169,8 @@ class Engine:
             seen = widened(self._seen(at_s), self._watched)
         except StoreError:
             return self._blind(at_s), BlindCause.STORE
-        except CountsError:
-            return [Judged(watched=one.watched, group=one.group) for one in self._known()], BlindCause.STORE
         groups: dict[str, list[str]] = {}
-        for name, group in seen.windows:
+        for name, group in (*seen.windows, *seen.invalid):
             groups.setdefault(name, []).append(group)
         known, self._known_as = self._known_as, {}
         return [
@@ -184,6 +182,8 @@ class Engine:
     def _found(self, one: Watched, key: Key, seen: Sight, known: Mapping[Key, Judged]) -> Judged:
         """Return one objective and group as it is now; who it is does not change from instant to instant."""
         before = known.get(key) or Judged(watched=one, group=group_of(key[1]), is_wider=key in seen.wider)
+        if key in seen.invalid:
+            return replace(before, found=None)
         now = sight.facts(one, key[1], seen, _period_s(one, seen.at_s))
         found = evaluate(one, sight.as_seen_last(now, before.found))
         self._known_as[key] = judged = replace(before, found=found)
@@ -203,19 +203,25 @@ class Engine:
     def _seen(self, at_s: int) -> Sight:
         self._look_ahead(at_s)
         lengths = {length for one in self._watched for length in (*one.windows_s, _period_s(one, at_s))}
+        invalid = set[Key]()
+        windows = self._reader.windows(at_s, sorted(lengths), invalid)
+        recent = self._recently(at_s, invalid)
         found = Sight(
             at_s=at_s,
-            windows=self._reader.windows(at_s, sorted(lengths)),
-            recent=self._recently(at_s),
+            windows={key: of for key, of in windows.items() if key not in invalid},
+            recent=recent,
             heard=self._reader.heard(at_s * 1000),
             probes=self._reader.probes(at_s),
             expected=self._expected,
             budgets=self._sliced(at_s),
+            invalid=frozenset(invalid),
             behind=self._counting.behind(at_s),
             since_s=self._counting.since_s(),
             blind=self._blindness.within,
         )
-        return replace(found, adjusted=self._reach.adjust(found))
+        with suppress(CountsError):  # whose counts cannot be is told of by itself
+            found = replace(found, adjusted=self._reach.adjust(found))
+        return found
 
     def _sliced(self, at_s: int) -> dict[Key, Budget]:
         """Return what is left of the objectives that are judged slice by slice; renewed every few minutes."""
@@ -226,9 +232,11 @@ class Engine:
         return self._budgets
 
     def _of_slices(self, one: Watched, at_s: int) -> dict[Key, Budget]:
-        return self._reader.sliced(
-            one, at_s - _period_s(one, at_s), at_s, lambda group: self._unseen(one, group_of(group), at_s)
-        )
+        since_s = at_s - _period_s(one, at_s)
+        try:
+            return self._reader.sliced(one, since_s, at_s, lambda group: self._unseen(one, group_of(group), at_s))
+        except CountsError:  # its windows say so
+            return {}
 
     def _unseen(self, one: Watched, group: Mapping[str, str], at_s: int) -> tuple[Blind, ...]:
         """Return when in the period that ends at an instant nobody looked."""
@@ -247,10 +255,10 @@ class Engine:
                 return
         self._is_ahead = True
 
-    def _recently(self, at_s: int) -> dict[Key, list[Bucket]]:
+    def _recently(self, at_s: int, invalid: set[Key]) -> dict[Key, list[Bucket]]:
         """Return the last buckets of every objective; only those that are new are asked for."""
         oldest_s = at_s - RECENT_S
-        for key, buckets in self._reader.buckets(max(self._recent_s, oldest_s), at_s).items():
+        for key, buckets in self._reader.buckets(max(self._recent_s, oldest_s), at_s, invalid).items():
             self._recent.setdefault(key, []).extend(buckets)
         self._recent_s = at_s
         kept = {key: between(buckets, oldest_s, at_s) for key, buckets in self._recent.items()}

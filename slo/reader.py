@@ -148,28 +148,29 @@ class Reader:
         rows = self._store.query(queries.late_buckets(since_ms, oldest_s * 1000, at_s * 1000))
         return [int(str(row["t_unix_s"])) for row in rows]
 
-    def windows(self, at_s: int, windows_s: Sequence[int]) -> dict[Key, dict[int, Counts]]:
+    def windows(
+        self, at_s: int, windows_s: Sequence[int], invalid: set[Key] | None = None
+    ) -> dict[Key, dict[int, Counts]]:
         """Return the counts of windows that end at an instant; more windows than one question takes are asked in turn.
 
-        Raises:
-            CountsError: Counts that cannot be.
+        Args:
+            at_s: The instant.
+            windows_s: Lengths.
+            invalid: Takes the objectives and groups whose counts cannot be; some windows of theirs may be there.
         """
         found: dict[Key, dict[int, Counts]] = {}
+        refused = set[Key]() if invalid is None else invalid
         for first in range(0, len(windows_s), WINDOWS_MAX):
             some = windows_s[first : first + WINDOWS_MAX]
             rows = self._of_all(partial(queries.burn_inputs, at_s, some))
-            for key, counts_of in sight.windows_of(rows, some, self._hashes).items():
+            for key, counts_of in sight.windows_of(rows, some, self._hashes, refused).items():
                 found.setdefault(key, {}).update(counts_of)
         return found
 
-    def buckets(self, since_s: int, until_s: int) -> dict[Key, list[Bucket]]:
-        """Return the buckets [since, until) of every objective, oldest first.
-
-        Raises:
-            CountsError: Counts that cannot be.
-        """
+    def buckets(self, since_s: int, until_s: int, invalid: set[Key] | None = None) -> dict[Key, list[Bucket]]:
+        """Return the buckets [since, until) of every objective, oldest first; of `invalid` as `windows`."""
         rows = self._of_all(lambda names: queries.counted_buckets(names, since_s, until_s))
-        return sight.buckets_of(rows, self._hashes)
+        return sight.buckets_of(rows, self._hashes, set[Key]() if invalid is None else invalid)
 
     def expected_parts(self) -> list[frozenset[str]]:
         """Return the objectives in parts that `expected` may be asked of."""

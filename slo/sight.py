@@ -13,6 +13,7 @@ from typing import Any, cast
 from slo.buckets import Bucket, between
 from slo.budget import Budget
 from slo.counts import Counts
+from slo.errors import CountsError
 from slo.evaluation import Evaluated, Facts
 from slo.objective import Traffic
 from slo.outage import LONG_S, Run, is_endpoint_down, run_of, run_of_buckets
@@ -58,7 +59,8 @@ class Sight:
         expected: Requests of the whole period, by objective and group.
         budgets: What is left of those that are judged slice by slice, by objective and group.
         adjusted: What is left of those out of whose period people took something.
-        wider: Which of them are groups that others, which have too few requests, are judged in together.
+        invalid: Those whose counts cannot be.
+        wider: Which of the others are groups that others, which have too few requests, are judged in together.
         behind: Names of objectives whose last hours are still being counted.
         since_s: From where objectives are counted of which more is to be counted, by name.
         blind: Returns when in [since, until) nobody looked at an endpoint; the empty name is everything together.
@@ -72,6 +74,7 @@ class Sight:
     expected: Mapping[Key, float] = field(default_factory=dict[Key, float])
     budgets: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
     adjusted: Mapping[Key, Budget] = field(default_factory=dict[Key, Budget])
+    invalid: frozenset[Key] = frozenset()
     wider: frozenset[Key] = frozenset()
     behind: frozenset[str] = frozenset()
     since_s: Mapping[str, int] = field(default_factory=dict[str, int])
@@ -143,35 +146,46 @@ def group_of(group_key: str) -> Mapping[str, str]:
 
 
 def windows_of(
-    rows: Iterable[Row], windows_s: Sequence[int], hashes: Mapping[str, int]
+    rows: Iterable[Row], windows_s: Sequence[int], hashes: Mapping[str, int], invalid: set[Key]
 ) -> dict[Key, dict[int, Counts]]:
     """Read the answer to `burn_inputs`; counts of another definition are left out.
 
-    Raises:
-        CountsError: Counts that cannot be.
+    Args:
+        rows: The answer.
+        windows_s: What was asked for.
+        hashes: Present definitions, by name.
+        invalid: Takes the objectives and groups whose counts cannot be, so that they cost the others nothing.
     """
     found: dict[Key, dict[int, Counts]] = {}
     for row in rows:
         if hashes.get(str(row["slo"])) == row["definition_hash"]:
+            key = (str(row["slo"]), str(row["group_key"]))
             sums = zip(windows_s, row["eligible"], row["bad"], strict=True)
-            found[str(row["slo"]), str(row["group_key"])] = {
-                window_s: Counts(eligible=int(eligible), bad=int(bad)) for window_s, eligible, bad in sums
-            }
+            try:
+                found[key] = {length: Counts(eligible=int(eligible), bad=int(bad)) for length, eligible, bad in sums}
+            except CountsError:
+                invalid.add(key)
     return found
 
 
-def buckets_of(rows: Iterable[Row], hashes: Mapping[str, int]) -> dict[Key, list[Bucket]]:
+def buckets_of(rows: Iterable[Row], hashes: Mapping[str, int], invalid: set[Key]) -> dict[Key, list[Bucket]]:
     """Read the answer to `counted_buckets`; counts of another definition are left out.
 
-    Raises:
-        CountsError: Counts that cannot be.
+    Args:
+        rows: The answer.
+        hashes: Present definitions, by name.
+        invalid: Takes the objectives and groups whose counts cannot be.
     """
     found: dict[Key, list[Bucket]] = {}
     for row in rows:
         if hashes.get(str(row["slo"])) == row["definition_hash"]:
-            counts = Counts(eligible=int(row["eligible"]), bad=int(row["eligible"]) - int(row["good"]))
-            bucket = Bucket(start_s=int(row["t_unix_s"]), counts=counts)
-            found.setdefault((str(row["slo"]), str(row["group_key"])), []).append(bucket)
+            key = (str(row["slo"]), str(row["group_key"]))
+            try:
+                counts = Counts(eligible=int(row["eligible"]), bad=int(row["eligible"]) - int(row["good"]))
+            except CountsError:
+                invalid.add(key)
+            else:
+                found.setdefault(key, []).append(Bucket(start_s=int(row["t_unix_s"]), counts=counts))
     return found
 
 

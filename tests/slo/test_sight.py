@@ -8,11 +8,11 @@ from engine_rig import objective
 
 from slo.buckets import Bucket
 from slo.counts import Counts
-from slo.errors import CountsError
 from slo.evaluation import evaluate
 from slo.objective import Traffic
 from slo.sight import (
     Heard,
+    Key,
     Sight,
     as_seen_last,
     blind,
@@ -42,7 +42,7 @@ def sight(**changes: object) -> Sight:
 
 def test_windows_of_another_definition_are_left_out() -> None:
     row = {"slo": "chat", "group_key": GROUP, "definition_hash": 7, "eligible": [5, 9], "bad": [1, 2]}
-    found = windows_of([row, row | {"definition_hash": 8}, row | {"slo": "gone"}], (60, 300), HASHES)
+    found = windows_of([row, row | {"definition_hash": 8}, row | {"slo": "gone"}], (60, 300), HASHES, set())
 
     assert found == {("chat", GROUP): {60: Counts(eligible=5, bad=1), 300: Counts(eligible=9, bad=2)}}
 
@@ -50,7 +50,7 @@ def test_windows_of_another_definition_are_left_out() -> None:
 def test_buckets_of_another_definition_are_left_out() -> None:
     row = {"slo": "chat", "group_key": GROUP, "definition_hash": 7, "t_unix_s": 30, "eligible": 5, "good": 3}
 
-    assert buckets_of([row, row | {"definition_hash": 8}], HASHES) == {
+    assert buckets_of([row, row | {"definition_hash": 8}], HASHES, set()) == {
         ("chat", GROUP): [Bucket(start_s=30, counts=Counts(eligible=5, bad=2))]
     }
 
@@ -104,11 +104,15 @@ def test_everything_together_is_seen_if_anything_is(fresh: tuple[int, int], expe
     assert seen({"chat": chat, "code": code}) == expected
 
 
-def test_counts_that_cannot_be_are_refused() -> None:
+def test_counts_that_cannot_be_cost_the_others_nothing() -> None:
     row = {"slo": "chat", "group_key": GROUP, "definition_hash": 7, "eligible": [1], "bad": [2]}
+    bucket = {"slo": "chat", "group_key": GROUP, "definition_hash": 7, "t_unix_s": 30, "eligible": 1, "good": 2}
+    invalid = [set[Key](), set[Key]()]
+    windows = windows_of([row, row | {"group_key": "{}", "bad": [1]}], (60,), HASHES, invalid[0])
+    buckets = buckets_of([bucket, bucket | {"group_key": "{}", "good": 1}], HASHES, invalid[1])
 
-    with pytest.raises(CountsError):
-        windows_of([row], (60,), HASHES)
+    assert list(windows) == list(buckets) == [("chat", "{}")]
+    assert invalid == [{("chat", GROUP)}] * 2
 
 
 def test_collectors_of_all_models_of_an_endpoint_count_together() -> None:

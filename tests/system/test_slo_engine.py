@@ -20,6 +20,7 @@ from telemetry.clock import wall_ms
 from telemetry.histogram import index
 from telemetry.queries import Question
 from telemetry.queries.asked import Dim
+from telemetry.schema.objectives import SLO_MINUTES
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
@@ -251,6 +252,28 @@ def test_a_new_objective_pages_while_its_past_is_still_counted(rig: Made, reader
     assert engine.view.history is None
     assert state(one, new.objective.name, "ticket") is AlertState.FIRING
     ledger.close()
+
+
+def test_counts_that_cannot_be_are_a_page_of_their_own_objective_alone(rig: Made) -> None:
+    one = rig()
+    plain = one.watched[0].objective
+    one.watched = [watched(replace(plain, name=name)) for name in (f"{one.name}-odd", f"{one.name}-well")]
+    one.ledger.close()
+    one.path = one.path.with_name("two.sqlite")
+    one.engine = one.started()
+    one.live(20, 0, steps=2)
+    odd = watched(replace(plain, name=f"{one.name}-odd"))
+    row = {
+        "slo": odd.objective.name, "group_key": f'{{"endpoint":"{one.name}"}}', "definition_hash": odd.definition_hash,
+        "t": int(one.now_s) - 60, "revision": 99, "eligible": 1, "good": 10**6, "bad": {}, "excluded": {}, "censored_bad": 0,
+        "n_null": {}, "coverage": None, "computed_at": int(one.now_s) * 1000,
+    }  # fmt: skip
+    columns = SLO_MINUTES.insert_columns
+    one.writer.insert_rows(SLO_MINUTES, [tuple(row.get(column.name, 0) for column in columns)], f"{one.name}-odd")
+    one.live(20, 0)
+
+    assert one.said == [("SLIInvalid", "page", "firing")]
+    assert [judged.found is None for judged in one.engine.view.judged] == [True, False]
 
 
 def test_models_of_few_requests_each_page_together(rig: Made) -> None:
