@@ -3,17 +3,20 @@
 Usual is the median of past values, and their spread the median of the distances from it (MAD), which a few wild values
 cannot move; 1.4826 MAD is the standard deviation of normal values. A value is far if it is more than six of those away
 from the median, more than 30 % of it, and more than what matters in the series' own unit: a series that never moves has
-no spread, and any change would be far. A series is off if its last `INSTANTS` values are far to the same side.
+no spread, and any change would be far. A share of few is mostly 0 and has no spread either, but chance: one bad of 30
+is 3.3 %. So the spread of a share is never taken smaller than chance makes it. A series is off if its last `INSTANTS`
+values are far to the same side.
 
 Naive: the last value is more than three standard deviations away from the mean of the hour before, which a daily rhythm
 is every morning, and a level that moved an hour ago is not.
 
-Error: none beyond that of the values. With the 10 to 48 past values that a rule hands in, the MAD of normal values errs
-by 10 to 35 %, so six deviations may be as few as four.
+Error: of normal values 1.4826 MAD has a standard error of 34 % with 10 of them and 17 % with 48; in one case of a
+hundred it is 0.29 or 0.63 of the truth, and six deviations are 1.7 or 3.8 (simulated). Three values must be that far.
 
 Source: spec/slo.md 13 (generic `anomaly`: weekday-hour median and MAD of 4 weeks, 6*1.4826*MAD for 3 instants, > 30 %).
 """
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -47,6 +50,19 @@ def usual(past: Sequence[float]) -> Usual | None:
         return None
     median = statistics.median(past)
     return Usual(median=median, deviation=_SD_PER_MAD * statistics.median(abs(one - median) for one in past))
+
+
+def with_chance(of: Usual, past: Sequence[tuple[float, int]], n: int) -> Usual:
+    """Return what is usual of a share, with a deviation that is at least that of chance.
+
+    Args:
+        of: What past values say.
+        past: Past shares, and of how many each is.
+        n: Of how many the share is now, at least 1.
+    """
+    total = sum(count for _, count in past)
+    share = (sum(value * count for value, count in past) + 0.5) / (total + 1)
+    return Usual(median=of.median, deviation=max(of.deviation, math.sqrt(share * (1 - share) / n)))
 
 
 def is_off(last: Sequence[float], of: Usual, least: float, deviations: float = DEVIATIONS) -> bool:

@@ -15,7 +15,7 @@ Source: spec/slo.md 13 (generic `anomaly`, off until 7 d of history).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slo.anomaly import DEVIATIONS, INSTANTS, Usual, is_naively_off, is_off, usual
+from slo.anomaly import DEVIATIONS, INSTANTS, Usual, is_naively_off, is_off, usual, with_chance
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
@@ -24,20 +24,25 @@ from telemetry.queries.usual import STEP_S, queue_steps, request_steps
 
 EVENTS_MIN = 30
 
+_Step = tuple[float, int]
+"""A value, and of how many requests it is; 0 if of none."""
+_Steps = dict[int, _Step]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Series:
-    """A figure: its column, the count that it needs, the smallest change that matters, and its unit."""
+    """A figure: its column, the count behind it, whether it is a share, the smallest change that matters, its unit."""
 
     column: str
     n: str = ""
+    is_share: bool = False
     least: float
     unit: str
 
 
 SERIES = {
     "throughput": _Series(column="tokens_per_s", least=10.0, unit=" tokens/s"),
-    "error_ratio": _Series(column="error_ratio", n="eligible", least=0.01, unit=" of requests"),
+    "error_ratio": _Series(column="error_ratio", n="eligible", is_share=True, least=0.01, unit=" of requests"),
     "ttft_p95": _Series(column="ttft_p95_s", n="n_ttft", least=0.05, unit=" s"),
     "queue": _Series(column="queued", least=5.0, unit=" waiting in a replica"),
 }
@@ -68,32 +73,37 @@ class AnomalyRule:
             found += [self._found(at_s, endpoint, name, self._values(series, own)) for endpoint, own in of.items()]
         return found
 
-    def _values(self, series: _Series, rows: Sequence[Row]) -> dict[int, dict[int, float]]:
+    def _values(self, series: _Series, rows: Sequence[Row]) -> dict[int, _Steps]:
         """Return the values of a series that are known: of each week, by the start of the step."""
         least = EVENTS_MIN if self.settings.min_events is None else self.settings.min_events
-        found: dict[int, dict[int, float]] = {}
+        found: dict[int, _Steps] = {}
         for row in rows:
-            if row[series.column] is not None and (not series.n or row[series.n] >= least):
-                found.setdefault(row["weeks_ago"], {})[row["t_unix_s"]] = row[series.column]
+            n = row[series.n] if series.n else 0
+            if row[series.column] is not None and (not series.n or n >= max(1, least)):
+                found.setdefault(row["weeks_ago"], {})[row["t_unix_s"]] = row[series.column], n
         return found
 
-    def _found(self, at_s: int, endpoint: str, name: str, values: Mapping[int, Mapping[int, float]]) -> Found:
+    def _found(self, at_s: int, endpoint: str, name: str, values: Mapping[int, _Steps]) -> Found:
         series, now = SERIES[name], values.get(0, {})
         since_s = at_s - INSTANTS * STEP_S
-        last = [now[t] for t in range(since_s, at_s, STEP_S) if t in now]
-        before = [value for t, value in now.items() if t < since_s]
-        of = usual([value for week, steps in values.items() if week for value in steps.values()])
+        steps = [now[t] for t in range(since_s, at_s, STEP_S) if t in now]
+        last = [value for value, _ in steps]
+        of = _usual(series, [step for week, past in values.items() if week for step in past.values()], steps)
         far = DEVIATIONS if self.settings.threshold is None else self.settings.threshold
-        is_known = of is not None and len(last) == INSTANTS
         is_sound = of is not None and is_off(last, of, series.least, far)
-        is_naive = bool(last) and is_naively_off(before, last[-1])
+        is_naive = bool(last) and is_naively_off([value for t, (value, _) in now.items() if t < since_s], last[-1])
         return Found(
             labels={"endpoint": endpoint, "series": name},
             sound=Verdict.TICKET if is_sound else Verdict.SILENT,
             naive=Verdict.TICKET if is_naive else Verdict.SILENT,
             words={"summary": f"{endpoint}: {_words(name, series, last, of)}"},
-            is_known=is_known,
+            is_known=of is not None and len(last) == INSTANTS,
         )
+
+
+def _usual(series: _Series, past: Sequence[_Step], now: Sequence[_Step]) -> Usual | None:
+    of = usual([value for value, _ in past])
+    return with_chance(of, past, min(n for _, n in now)) if of and now and series.is_share else of
 
 
 def _words(name: str, series: _Series, last: Sequence[float], of: Usual | None) -> str:

@@ -1,10 +1,11 @@
 """What is usual, and what is far from it."""
 
+import math
 from random import Random
 
 import pytest
 
-from slo.anomaly import INSTANTS, VALUES_MIN, Usual, is_naively_off, is_off, usual
+from slo.anomaly import INSTANTS, VALUES_MIN, Usual, is_naively_off, is_off, usual, with_chance
 
 PAST = [98.0, 99.0, 100.0, 101.0, 102.0] * 4
 
@@ -59,3 +60,24 @@ def test_usual_values_are_hardly_ever_off() -> None:
         wrong += is_off([random.gauss(100, 20) for _ in range(INSTANTS)], of, 0.0)
 
     assert wrong == 0
+
+
+def test_the_deviation_of_a_share_is_never_below_chance() -> None:
+    of = Usual(median=0.0, deviation=0.0)
+
+    # 1 % of 99 with half a bad one more of 100: 1.49 %, of 30 a deviation of 2.2 %
+    assert with_chance(of, [(0.0, 49), (0.02, 50)], 30).deviation == pytest.approx(math.sqrt(0.015 * 0.985 / 30))
+    assert with_chance(Usual(median=0.0, deviation=0.5), [(0.0, 49)], 30).deviation == 0.5
+
+
+def test_errors_of_few_requests_are_chance_and_a_spread_of_zero_says_otherwise() -> None:
+    random = Random(6)  # noqa: S311 -- seeded
+    wrong, plain = 0, 0
+    for _ in range(1_500):
+        past, last = ([sum(random.random() < 0.005 for _ in range(30)) / 30 for _ in range(size)] for size in (24, 3))
+        of = usual(past)
+        assert of is not None
+        plain += is_off(last, of, 0.01)
+        wrong += is_off(last, with_chance(of, [(one, 30) for one in past], 30), 0.01)
+
+    assert (0, True) == (wrong, plain > 0)
