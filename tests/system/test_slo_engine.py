@@ -263,13 +263,20 @@ def test_counts_that_cannot_be_are_a_page_of_their_own_objective_alone(rig: Made
     one.engine = one.started()
     one.live(20, 0, steps=2)
     odd = watched(replace(plain, name=f"{one.name}-odd"))
-    row = {
-        "slo": odd.objective.name, "group_key": f'{{"endpoint":"{one.name}"}}', "definition_hash": odd.definition_hash,
-        "t": int(one.now_s) - 60, "revision": 99, "eligible": 1, "good": 10**6, "bad": {}, "excluded": {}, "censored_bad": 0,
-        "n_null": {}, "coverage": None, "computed_at": int(one.now_s) * 1000,
-    }  # fmt: skip
+    row: dict[str, object] = {
+        "slo": odd.objective.name,
+        "group_key": f'{{"endpoint":"{one.name}"}}',
+        "definition_hash": odd.definition_hash,
+        "t": int(one.now_s) - 60,
+        "revision": 99,
+        "eligible": 1,
+        "good": 10**6,
+        "censored_bad": 0,
+        "coverage": None,
+        "computed_at": int(one.now_s) * 1000,
+    }
     columns = SLO_MINUTES.insert_columns
-    one.writer.insert_rows(SLO_MINUTES, [tuple(row.get(column.name, 0) for column in columns)], f"{one.name}-odd")
+    one.writer.insert_rows(SLO_MINUTES, [tuple(row.get(column.name, {}) for column in columns)], f"{one.name}-odd")
     one.live(20, 0)
 
     assert one.said == [("SLIInvalid", "page", "firing")]
