@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
-from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from slo.rules.scraped import engine_found, is_fresh
 from telemetry.queries import engine_life
 from telemetry.queries.question import Question
@@ -127,7 +127,8 @@ class KvThrashRule:
         shares = [_again_ratio(row, half) for half in ("old", "new")] if fresh and covered else [None]
         known = [one for one in shares if one is not None]
         if len(known) < len(shares):
-            return engine_found(row, "does not tell what it computes again", naive, is_known=False)
+            shows_use = fresh and used is not None and self.settings.mode is Mode.NAIVE
+            return engine_found(row, "does not tell what it computes again", naive, is_known=shows_use)
         limit = THRASH_RATIO if self.settings.threshold is None else self.settings.threshold
         part = "an unknown part" if used is None else f"{float(used):.0%}"
         summary = f"computes {min(known):.0%} of its tokens again, with {part} of its KV cache in use"

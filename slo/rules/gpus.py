@@ -28,7 +28,7 @@ from enum import StrEnum
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.capacity_profile import RHO_MAX, profiles_of
-from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.profiles import profiles
 from telemetry.queries.question import Question
@@ -101,7 +101,7 @@ class GpuBandRule:
             sound=Verdict.TICKET if what and what is not Capacity.FITTING else Verdict.SILENT,
             naive=Verdict.TICKET if is_naive else Verdict.SILENT,
             words=words,
-            is_known=what is not None,
+            is_known=what is not None or (is_seen and self.settings.mode is Mode.NAIVE),
         )
 
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.capacity_profile import Profile, profiles_of
-from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from telemetry.queries import speeds
 from telemetry.queries.profiles import profiles
 from telemetry.queries.question import Question
@@ -92,7 +92,7 @@ class ThroughputBelowExpectedRule:
             sound=Verdict.SILENT if speed is None else self._verdict(speed),
             naive=Verdict.TICKET if per_gpu is not None and per_gpu < least else Verdict.SILENT,
             words={"summary": f"{seen.pace['endpoint']}: {summary}", **_words(seen, per_gpu, least)},
-            is_known=speed is not None,
+            is_known=speed is not None or (per_gpu is not None and self.settings.mode is Mode.NAIVE),
         )
 
     def _speed(self, seen: _Seen) -> tuple[float | None, str]:

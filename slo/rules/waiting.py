@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
-from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from slo.rules.scraped import engine_found, is_fresh
 from telemetry.queries import engine_life
 from telemetry.queries.question import Question
@@ -76,7 +76,7 @@ class QueueDepthRule:
         per_s = self._answers_per_s(row, good)
         if per_s is None:
             summary = f"has {float(queued):.3g} waiting, and how fast it answers is not known"
-            return engine_found(row, summary, naive, is_known=False)
+            return engine_found(row, summary, naive, is_known=self.settings.mode is Mode.NAIVE)
         tau_q_s = self.settings.options.get("tau_q_s", TAU_Q_S)
         is_long = float(queued) > tau_q_s * per_s
         summary = f"has {float(queued):.3g} waiting, {_seconds(float(queued), per_s)}, of {tau_q_s:.3g} s allowed"

@@ -8,7 +8,7 @@ from metrics_rig import NOW_S, ask, asked, insert, request, scrape, send
 
 from slo.jump import Verdict
 from slo.rules.engines import KvThrashRule, StalledEngineRule
-from slo.rules.rule import Found, Rule, Settings
+from slo.rules.rule import Found, Mode, Rule, Settings
 from slo.rules.scraped import FRESH_S
 from telemetry.samples import EngineSample
 from telemetry.store import Store
@@ -181,6 +181,13 @@ def test_an_engine_that_thrashes_and_is_not_scraped_any_more_is_not_known(reader
     insert(writer, busy("gone", THRASHING))
 
     assert (SILENT, SILENT, False) == judged(ask(reader, THRASH, NOW_S + FRESH_S + 60, "gone")["r0"])
+
+
+def test_the_use_of_a_cache_alone_needs_no_counters(reader: Store, thrashes: Mapping[str, Found]) -> None:
+    naive = KvThrashRule(settings=Settings(mode=Mode.NAIVE))
+
+    assert not thrashes["untold"].is_known
+    assert (SILENT, SILENT, True) == judged(ask(reader, naive, NOW_S, "untold")["r0"])
 
 
 def test_the_share_is_said(reader: Store, writer: Store) -> None:

@@ -8,7 +8,7 @@ from metrics_rig import NOW_S, World, asked, gpu, insert, request, scrape, send
 
 from slo.jump import Verdict
 from slo.rules.gpus import PEAKS, Capacity, GpuBandRule, band, capacity
-from slo.rules.rule import Found, Rule, Settings
+from slo.rules.rule import Found, Mode, Rule, Settings
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
@@ -84,6 +84,14 @@ def test_gpus_that_are(fleet: str, found: Mapping[str, Found]) -> None:
     one = found[fleet]
 
     assert FLEETS[fleet][1] == (one.sound, one.naive, one.is_known), one.words
+
+
+def test_the_seed_alone_needs_no_profile(reader: Store, found: Mapping[str, Found]) -> None:
+    told = by_endpoint(asked(reader, GpuBandRule(settings=Settings(mode=Mode.NAIVE)), NOW_S))
+
+    assert not found["without a profile"].is_known
+    assert (TICKET, True) == (told["without a profile"].naive, told["without a profile"].is_known)
+    assert not told["read for too short"].is_known
 
 
 def test_gpus_that_tell_nothing_are_not_found(found: Mapping[str, Found]) -> None:

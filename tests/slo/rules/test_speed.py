@@ -7,7 +7,7 @@ import pytest
 from metrics_rig import NOW_S, World, asked, gpu, request, scrape
 
 from slo.jump import Verdict
-from slo.rules.rule import Found, Rule, Settings
+from slo.rules.rule import Found, Mode, Rule, Settings
 from slo.rules.speed import ANSWERS, ThroughputBelowExpectedRule
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
@@ -117,6 +117,13 @@ def test_what_stands_beside_decides_nothing(found: Mapping[str, Found]) -> None:
     assert "71% of it in the load test, limited by bandwidth" == one.words["roofline"]
     # 100 answers of 8,000 tokens in 15 minutes, two GPUs.
     assert "444 tokens/s per GPU in 15 minutes in which requests waited" == one.words["full"]
+
+
+def test_the_seed_alone_needs_no_load_test(reader: Store, found: Mapping[str, Found]) -> None:
+    told = by_endpoint(asked(reader, ThroughputBelowExpectedRule(settings=Settings(mode=Mode.NAIVE)), NOW_S))
+
+    assert not found["is without a load test"].is_known
+    assert told["is without a load test"].is_known
 
 
 def test_its_bounds_are_settings(reader: Store, found: Mapping[str, Found]) -> None:

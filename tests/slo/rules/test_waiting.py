@@ -8,7 +8,7 @@ import pytest
 from metrics_rig import NOW_S, asked, insert, scrape
 
 from slo.jump import Verdict
-from slo.rules.rule import Found, Rule, Settings
+from slo.rules.rule import Found, Mode, Rule, Settings
 from slo.rules.scraped import FRESH_S
 from slo.rules.waiting import QueueDepthRule
 from telemetry.record import RequestBatch
@@ -87,6 +87,15 @@ def test_what_users_saw_stands_in_for_endings_that_are_not_told(reader: Store, w
     for rule, expected in ((patient, SILENT), (impatient, TICKET)):  # 9 at 100 in 300 s are 27 s
         [one] = [one for one in asked(reader, rule, NOW_S) if one.labels["endpoint"] == "seen"]
         assert (expected, True) == (one.sound, one.is_known)
+
+
+def test_the_seed_alone_needs_no_seconds(reader: Store, found: Mapping[str, Found]) -> None:
+    seed = QueueDepthRule(settings=Settings(mode=Mode.NAIVE, threshold=81))
+    told = {one.labels["endpoint"]: one for one in asked(reader, seed, NOW_S)}
+
+    assert (TICKET, False) == (found["untold"].naive, found["untold"].is_known)
+    assert (SILENT, True) == (told["untold"].naive, told["untold"].is_known)
+    assert not told["mute"].is_known
 
 
 def test_a_queue_that_is_not_looked_at_any_more_is_not_known(reader: Store, found: Mapping[str, Found]) -> None:
