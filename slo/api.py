@@ -112,6 +112,13 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/audit", of=AdjustmentRoutes.audit, model=AuditShown, scope=Scope.ADMIN),
     Route(method="GET", path="/v1/markers", of=AlertRoutes.markers, model=MarkersShown),
     Route(method="POST", path="/v1/markers", of=AlertRoutes.mark, model=MarkerShown, scope=Scope.ADMIN, status=201),
+    Route(
+        method="DELETE",
+        path="/v1/markers/{marker_id}",
+        of=AlertRoutes.withdraw_marker,
+        model=MarkerShown,
+        scope=Scope.ADMIN,
+    ),
     Route(method="GET", path="/v1/gate", of=GateRoutes.gate, model=Gate),
     Route(method="GET", path="/v1/gate/overrides", of=GateRoutes.overrides, model=OverridesShown),
     Route(

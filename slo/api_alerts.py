@@ -12,7 +12,17 @@ from fastapi import Body, Path, Query, Request, Response
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alertmanager_body import rfc3339
-from slo.api_asked import AckBody, AlertsAsked, EndAsked, HistoryAsked, MarkerBody, Nothing, SilenceBody, TimesAsked
+from slo.api_asked import (
+    AckBody,
+    AlertsAsked,
+    EndAsked,
+    HistoryAsked,
+    MarkerBody,
+    Nothing,
+    SilenceBody,
+    TimesAsked,
+    WithdrawAsked,
+)
 from slo.api_parts import DAY_S, Parts, by, identity, invalid, seconds, span_s
 from slo.api_reply import ProblemError, reply
 from slo.desk_records import Ack, Marker
@@ -32,8 +42,9 @@ from slo.shown_alerts import (
 from slo.silence import Matcher, Silence
 from slo.view import EngineView
 
-_WEEK_S = 7 * DAY_S
+_WEEK_S, _QUARTER_S, _YEAR_S = 7 * DAY_S, 90 * DAY_S, 366 * DAY_S
 FingerprintPath = Annotated[str, Path(max_length=64, description="Of the alert: 16 hexadecimal digits.")]
+MarkerPath = Annotated[str, Path(max_length=64, description="Of the marker: 16 hexadecimal digits.")]
 SilencePath = Annotated[str, Path(max_length=64, description="Of the silence.")]
 
 
@@ -151,9 +162,7 @@ class AlertRoutes:
     def markers(self, request: Request, asked: Annotated[TimesAsked, Query()]) -> Response:
         """What happened, newest first."""
         since_s, until_s = span_s(asked.since, asked.until, self._parts.now_s() + 1, _WEEK_S)
-        waiting = [one for one in self._parts.desk.waiting_markers() if since_s <= one.at_s < until_s]
-        known = self._parts.shared.markers(since_s, until_s)
-        return reply(request, MarkersShown(markers=tuple(markers_shown({*known, *waiting}))))
+        return reply(request, MarkersShown(markers=tuple(markers_shown(self._markers(since_s, until_s)))))
 
     def mark(self, request: Request, body: Annotated[MarkerBody, Body()]) -> Response:
         """Write down that something happened."""
@@ -174,6 +183,22 @@ class AlertRoutes:
         )
         self._parts.desk.mark(self._parts.new_id(), made, by(request, self._parts, body.actor))
         return reply(request, markers_shown([made])[0], 201)
+
+    def withdraw_marker(
+        self, request: Request, marker_id: MarkerPath, asked: Annotated[WithdrawAsked, Query()]
+    ) -> Response:
+        """Take a marker of the last 90 days, or of the time to come, back; what says the same is taken back with it."""
+        now_s = self._parts.now_s()
+        found = [one for one in self._markers(now_s - _QUARTER_S, now_s + _YEAR_S) if one.id == marker_id]
+        if not found:
+            raise ProblemError(ProblemCode.NOT_FOUND, "there is no such marker")
+        self._parts.desk.withdraw_marker(found[0], by(request, self._parts, asked.who, asked.reason))
+        return reply(request, markers_shown(found)[0])
+
+    def _markers(self, since_s: int, until_s: int) -> list[Marker]:
+        """Return the markers of [since, until) that stand."""
+        standing = self._parts.desk.standing_markers(self._parts.shared.markers(since_s, until_s))
+        return [one for one in standing if since_s <= one.at_s < until_s]
 
     def _shown(self, silences: Sequence[Silence]) -> list[SilenceShown]:
         now_s, view = self._parts.now_s(), self._parts.engine.view

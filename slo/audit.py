@@ -26,6 +26,7 @@ class Deed(StrEnum):
     SILENCE_ENDED = "silence.end"
     ALERT_TAKEN_ON = "alert.ack"
     MARKER_MADE = "marker.create"
+    MARKER_WITHDRAWN = "marker.withdraw"
     ADJUSTMENT_MADE = "adjustment.create"
     ADJUSTMENT_WITHDRAWN = "adjustment.withdraw"
     GATE_OVERRIDDEN = "gate.override"

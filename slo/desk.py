@@ -9,7 +9,7 @@ Source: spec/slo.md 4 (adjustments), 10 (silences, acks), 16 (freeze, override),
 write-ahead).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from threading import Lock
 from typing import Any, TypeVar
@@ -103,8 +103,14 @@ class Desk:
         }
 
     def waiting_markers(self) -> Sequence[Marker]:
-        """Return the markers that the store does not have yet."""
+        """Return the markers, and what withdraws some, that the store does not have yet."""
         return tuple(self._markers.items().values())
+
+    def standing_markers(self, known: Iterable[Marker]) -> list[Marker]:
+        """Return the markers that stand: those that the store has and those that wait, less what was withdrawn."""
+        waiting = self.waiting_markers()
+        gone = {one.id for one in waiting if one.withdrawn}
+        return [one for one in {*known, *waiting} if not one.withdrawn and one.id not in gone]
 
     def asked(self, slo: str, group: Mapping[str, str]) -> frozenset[Action]:
         """Return what the policy asks for because of the budget of an objective and group."""
@@ -198,6 +204,21 @@ class Desk:
         with self._lock:
             _refuse_full(self._markers, MARKERS_MAX, "markers that wait for the store")
             self._keep(self._markers, name, marker, Deed.MARKER_MADE, by)
+
+    def withdraw_marker(self, marker: Marker, by: By) -> None:
+        """Take a marker back.
+
+        Raises:
+            DeskFullError: Too many wait.
+            LedgerError: It cannot be written down.
+        """
+        gone = replace(marker, withdrawn=True)
+        with self._lock:
+            _refuse_full(self._markers, MARKERS_MAX, "markers that wait for the store")
+            self._markers.put(
+                {f"{marker.id}-withdrawn": gone},
+                (self._acts, self._act(Deed.MARKER_WITHDRAWN, marker.id, by, (marker, gone))),
+            )
 
     def let_pass(self, name: str, override: Override, by: By) -> None:
         """Let releases pass the gate for a while.

@@ -3,8 +3,11 @@
 Source: spec/slo.md 10 (acks), 16 (override), 17 (markers).
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
 
 from slo.errors import ObjectiveError
 
@@ -58,6 +61,7 @@ class Marker:
         actor: Who caused it.
         automated: Whether a program did.
         text: What a person wants to read.
+        withdrawn: Whether this takes back what says the same otherwise.
     """
 
     at_s: int
@@ -69,6 +73,13 @@ class Marker:
     version: str = ""
     automated: bool = False
     text: str = ""
+    withdrawn: bool = False
+
+    @property
+    def id(self) -> str:
+        """Its name: what says the same has the same, also what withdraws it."""
+        told = msgspec.json.encode(replace(self, withdrawn=False), order="deterministic")
+        return hashlib.sha256(told).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

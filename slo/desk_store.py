@@ -18,6 +18,7 @@ from slo.recurrence import repeat, rule
 from slo.shown_alerts import state_of
 from slo.silence import Matcher, MatchOp, Silence
 from telemetry.queries import told
+from telemetry.queries.standing import WITHDRAWN
 from telemetry.schema import Table
 from telemetry.schema.details import ADJUSTMENTS, MARKERS
 from telemetry.schema.ledger import AUDIT
@@ -134,7 +135,7 @@ def _marker_row(one: Marker) -> tuple[object, ...]:
     values: dict[str, object] = {
         "at": one.at_s * 1000,
         "end": _ms(one.end_s),
-        "kind": one.kind.value,
+        "kind": f"{WITHDRAWN if one.withdrawn else ''}{one.kind}",
         "service": one.service,
         "endpoint": one.endpoint,
         "version": one.version,

@@ -154,6 +154,7 @@ class SilenceShown:
 class MarkerShown:
     """Something that happened and may explain a change."""
 
+    id: str
     at: str
     end: str | None
     kind: str
@@ -250,6 +251,7 @@ def markers_shown(markers: Iterable[Marker]) -> list[MarkerShown]:
     """Return markers, newest first."""
     return [
         MarkerShown(
+            id=one.id,
             at=instant(one.at_s) or "",
             end=instant(one.end_s),
             kind=one.kind.value,
@@ -260,5 +262,5 @@ def markers_shown(markers: Iterable[Marker]) -> list[MarkerShown]:
             automated=one.automated,
             text=one.text,
         )
-        for one in sorted(markers, key=lambda one: -one.at_s)
+        for one in sorted(markers, key=lambda one: (-one.at_s, one.id))
     ]

@@ -9,6 +9,7 @@ Source: spec/slo.md 12 (`gpu`, `engine`, `changes`); spec/store.md 3 (tables).
 from collections.abc import Sequence
 
 from telemetry.queries.question import LIVE_S, Question, Select
+from telemetry.queries.standing import STANDING_MARKERS
 
 ROWS_MAX = 50
 """Rows of one answer."""
@@ -163,7 +164,7 @@ _TOLD = Select(
         "automated",
         "text",
     ],
-    source="inferometer.markers",
+    source=STANDING_MARKERS,
     where=[*_within("at"), _ours()],
 )
 _PRICED = Select(

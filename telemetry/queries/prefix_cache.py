@@ -10,6 +10,7 @@ Source: spec/slo.md 14 (`prefix_cache_collapse`), 17 (markers).
 
 from telemetry.queries.asked import ENDED_WITHIN
 from telemetry.queries.question import PAGE_S, Question, Select
+from telemetry.queries.standing import STANDING_MARKERS
 
 KINDS = ("deploy", "config")
 """Markers that may explain a collapse."""
@@ -46,7 +47,7 @@ _NEWEST = Select(
         "toUnixTimestamp64Milli(at) AS at_ms",
         *(f"toString(m.{name}) AS {name}" for name in ("endpoint", "kind", "version")),
     ],
-    source="inferometer.markers AS m",
+    source=f"(\n{STANDING_MARKERS.text()}\n) AS m",
     where=[
         "m.at >= fromUnixTimestamp64Milli({marked_since:Int64})",
         "m.at < fromUnixTimestamp64Milli({until:Int64})",

@@ -5,6 +5,7 @@ Source: spec/slo.md 4, 10, 17, 18; spec/store.md 3 (`alert_events`, `silences`, 
 """
 
 from telemetry.queries.question import PAGE_S, Question, Select
+from telemetry.queries.standing import STANDING_MARKERS
 
 TOLD_ROWS_MAX = 1_000
 """Rows of one answer."""
@@ -164,7 +165,7 @@ _MARKERS = Select(
         _ms("m.end"),
         *("kind", "service", "endpoint", "version", "actor", "automated", "text"),
     ],
-    source="inferometer.markers AS m",
+    source=f"(\n{STANDING_MARKERS.text()}\n) AS m",
     where=_within("m"),
     order_by=["m.at DESC", "kind", "text"],
     tail=_LIMIT,

@@ -138,6 +138,8 @@ WRITES = [
     pytest.param("POST", "/v1/markers", {**MARKER, "end": "2026-01-01T00:00:00Z"}, 400, id="an end before the start"),
     pytest.param("POST", "/v1/markers", {**MARKER, "text": "x" * 2_001}, 400, id="a long text"),
     pytest.param("POST", "/v1/markers", {**MARKER, "text": HOSTILE}, 201, id="a hostile text"),
+    pytest.param("DELETE", "/v1/markers/0000?who=a&reason=b", None, 503, id="a marker, without the store"),
+    pytest.param("DELETE", "/v1/markers/0000", None, 400, id="a marker withdrawn by nobody"),
     pytest.param("POST", "/v1/gate/overrides", OVERRIDE, 201, id="an override"),
     pytest.param("POST", "/v1/gate/overrides", {**OVERRIDE, "who": ""}, 400, id="an override of nobody"),
     pytest.param("POST", "/v1/gate/overrides", {**OVERRIDE, "reason": " "}, 400, id="an override without a reason"),

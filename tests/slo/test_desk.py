@@ -290,6 +290,17 @@ def test_acts_reach_the_store_and_the_chain_goes_on(tmp_path: Path, reader: Stor
     assert broken_at(chain) is None
 
 
+def test_a_marker_that_is_withdrawn_stands_no_more_wherever_it_is(desk: Desk) -> None:
+    one, other = (Marker(at_s=NOW_S + n, kind=MarkerKind.DEPLOY, service="chat", actor="ci") for n in (0, 1))
+    desk.mark("m", one, BY)
+    assert desk.standing_markers([other]) in ([one, other], [other, one])
+    desk.withdraw_marker(one, BY)
+    desk.withdraw_marker(other, BY)
+
+    assert desk.standing_markers([other]) == []
+    assert desk.acts(NOW_S, NOW_S + 1)[0].action == Deed.MARKER_WITHDRAWN
+
+
 def test_without_room_for_the_trail_nothing_is_changed(ledger: Ledger) -> None:
     acts: Shelf[Act] = Shelf(ledger, "act", Act)
     one = Act(

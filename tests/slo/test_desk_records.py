@@ -1,8 +1,18 @@
 """What people put on the desk."""
 
+from dataclasses import replace
+
 import pytest
 
-from slo.desk_records import NAME_CHARS_MAX, OVERRIDE_S_MAX, TEXT_CHARS_MAX, Override, check_override
+from slo.desk_records import (
+    NAME_CHARS_MAX,
+    OVERRIDE_S_MAX,
+    TEXT_CHARS_MAX,
+    Marker,
+    MarkerKind,
+    Override,
+    check_override,
+)
 from slo.errors import ObjectiveError
 
 
@@ -29,6 +39,14 @@ def test_another_is_refused(refused: Override, key: str) -> None:
         check_override(refused)
 
     assert caught.value.key == key
+
+
+def test_a_marker_has_a_name_of_what_it_says() -> None:
+    one = Marker(at_s=1, kind=MarkerKind.DEPLOY, service="s", actor="ci")
+
+    assert len(one.id) == 16
+    assert one.id == replace(one, withdrawn=True).id
+    assert len({one.id, replace(one, at_s=2).id, replace(one, text="x").id, replace(one, end_s=2).id}) == 4
 
 
 def test_names_and_texts_have_their_bounds() -> None:

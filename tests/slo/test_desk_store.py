@@ -63,6 +63,14 @@ def test_a_marker_that_is_sent_twice_is_there_once(shared: DeskStore) -> None:
     assert [one for one in shared.markers(NOW_S, NOW_S + 1) if one.service == "desk"] == [span]
 
 
+def test_a_marker_is_there_until_it_is_withdrawn(shared: DeskStore) -> None:
+    one, other = (Marker(at_s=NOW_S + n, kind=MarkerKind.PRICE, service="gone", actor=HOSTILE) for n in (0, 1))
+    shared.put_markers({"a": one, "b": other}, NOW_S)
+    shared.put_markers({"c": replace(one, withdrawn=True)}, NOW_S)
+
+    assert [one for one in shared.markers(NOW_S, NOW_S + 2) if one.service == "gone"] == [other]
+
+
 def test_an_adjustment_comes_back_as_it_was_and_stays_withdrawn(shared: DeskStore) -> None:
     matchers = tuple(Matcher(name=f"l{n}", op=op, value=HOSTILE) for n, op in enumerate(MatchOp))
     daily = repeat("FREQ=WEEKLY;BYDAY=MO,SU;UNTIL=20361231T000000Z;TZID=Europe/Berlin")

@@ -105,6 +105,11 @@ async def test_markers_are_there_at_once_and_in_the_store_later(rig_of: Made, re
     rig.restart(reader)
     assert of(await rig.get(f"/v1/markers?from={rfc3339(NOW_S - 60)}")) == [made]
     assert of(await rig.get(f"/v1/markers?from={rfc3339(NOW_S - 59)}")) == []
+    for status in (200, 404):
+        gone = await rig.ask("DELETE", f"/v1/markers/{made['id']}?who=ann&reason=a+typo")
+        assert gone.status_code == status
+        assert of(await rig.get("/v1/markers")) == []
+        rig.live(1, 0)
 
 
 async def test_a_release_passes_fails_and_is_let_pass(rig_of: Made) -> None:
