@@ -4,16 +4,17 @@ NVML's utilisation is the share of the time in which any kernel ran: one request
 alone says nothing of capacity. Beside it stands rho, the share of their time that the replicas need for this load by
 the scaling profile of a load test. `peak` are the minutes with at least the P90 of the load of seven days.
 
-| utilisation at peak | rho < 0.5, and fewer replicas would carry it | rho in between | rho >= 0.85 |
+| utilisation at peak | rho < 0.5 | rho in between | rho >= 0.85 |
 |---|---|---|---|
-| < 0.5 | over_provisioned: ticket | - | hidden_saturation: ticket |
-| 0.5 to 0.7 | - | - | hidden_saturation: ticket |
-| 0.7 to 0.9 | - | - | - |
-| 0.9 to 0.95 | pinned: ticket | - | - |
-| > 0.95 | pinned: ticket | - | over_subscribed: ticket |
+| < 0.5 | over_provisioned | fitting | hidden_saturation |
+| 0.5 to 0.7 | fitting | fitting | hidden_saturation |
+| 0.7 to 0.9 | fitting | fitting | fitting |
+| 0.9 to 0.95 | pinned | fitting | fitting |
+| > 0.95 | pinned | fitting | over_subscribed |
 
-Naively it is a ticket below 0.5 and above 0.95. Without a profile, or without samples of at least `COVERED_RATIO` of
-the peak minutes, nothing is known but the figures. One replica is never too many.
+Too little is a ticket: `hidden_saturation`, `over_subscribed`. Too much is one only if one replica less would carry the
+load as well: `over_provisioned`, `pinned`. Naively it is a ticket below 0.5 and above 0.95. Without a profile, or
+without samples of at least `COVERED_RATIO` of the peak minutes, nothing is known but the figures.
 
 Error: load is counted by the requests that ended, which hides demand that was never served; rho is as good as the
 profile, which is of the mix that was tested.
@@ -55,6 +56,10 @@ class Capacity(StrEnum):
     FITTING = "fitting"
 
 
+_SHORT = frozenset({Capacity.HIDDEN_SATURATION, Capacity.OVER_SUBSCRIBED})
+_SPARE = frozenset({Capacity.OVER_PROVISIONED, Capacity.PINNED})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuBandRule:
     """Finds endpoints whose GPUs are too many or too few at their peak."""
@@ -84,8 +89,9 @@ class GpuBandRule:
         util, minutes = float(row["util_ratio"]), int(row["minutes"])
         named = band(util)
         is_seen = minutes >= (self.settings.min_events or PEAKS) and int(row["known"]) >= COVERED_RATIO * minutes
-        what = None if rho is None or not is_seen else capacity(util, rho, replicas)
-        said = f"capacity {'unknown: no scaling profile' if rho is None else f'used {rho:.0%}'}"
+        what = None if rho is None or not is_seen else capacity(util, rho)
+        acts = what in _SHORT or (what in _SPARE and rho is not None and fewer_would_do(rho, replicas))
+        said = f"capacity {'unknown: no scaling profile, or no replica scraped' if rho is None else f'used {rho:.0%}'}"
         sm = "unknown" if row["sm_ratio"] is None else f"{float(row['sm_ratio']):.0%}"
         summary = f"{row['endpoint']}: GPUs {util:.0%} busy at peak, SM active {sm}, {said}"
         words = {
@@ -98,7 +104,7 @@ class GpuBandRule:
         is_naive = is_seen and named in {_TOO_MANY, _TOO_FEW}
         return Found(
             labels={"endpoint": str(row["endpoint"])},
-            sound=Verdict.TICKET if what and what is not Capacity.FITTING else Verdict.SILENT,
+            sound=Verdict.TICKET if acts else Verdict.SILENT,
             naive=Verdict.TICKET if is_naive else Verdict.SILENT,
             words=words,
             is_known=what is not None or (is_seen and self.settings.mode is Mode.NAIVE),
@@ -116,20 +122,25 @@ def band(util: float) -> str:
     return "tight" if util <= _TIGHT else _TOO_FEW
 
 
-def capacity(util: float, rho: float, replicas: float) -> Capacity:
+def capacity(util: float, rho: float) -> Capacity:
     """Return what utilisation and rho say together.
 
     Args:
         util: Share of the time in which a kernel ran, 0 to 1.
         rho: Share of their time that the replicas need.
-        replicas: How many there are.
     """
     if rho >= RHO_MAX:
         return _saturated(util)
-    fewer_carry_it = replicas > 1 and rho < _IDLE_RHO and rho * replicas / (replicas - 1) <= RHO_MAX
-    if fewer_carry_it and util >= _HEALTHY:
+    if rho >= _IDLE_RHO:
+        return Capacity.FITTING
+    if util >= _HEALTHY:
         return Capacity.PINNED
-    return Capacity.OVER_PROVISIONED if fewer_carry_it and util < _IDLE else Capacity.FITTING
+    return Capacity.OVER_PROVISIONED if util < _IDLE else Capacity.FITTING
+
+
+def fewer_would_do(rho: float, replicas: float) -> bool:
+    """Return whether one replica less would carry the load as well."""
+    return replicas > 1 and rho * replicas / (replicas - 1) <= RHO_MAX
 
 
 def _saturated(util: float) -> Capacity:

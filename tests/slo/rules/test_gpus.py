@@ -7,7 +7,7 @@ import pytest
 from metrics_rig import NOW_S, World, asked, gpu, insert, request, scrape, send
 
 from slo.jump import Verdict
-from slo.rules.gpus import PEAKS, Capacity, GpuBandRule, band, capacity
+from slo.rules.gpus import PEAKS, Capacity, GpuBandRule, band, capacity, fewer_would_do
 from slo.rules.rule import Found, Mode, Rule, Settings
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
@@ -52,6 +52,7 @@ FLEETS: dict[str, tuple[Fleet, tuple[Verdict, Verdict, bool]]] = {
     "idle and not needed": (Fleet(util=0.3, rho=0.2), (TICKET, TICKET, True)),
     "idle, but half of it would not do": (Fleet(util=0.3, rho=0.45), (SILENT, TICKET, True)),
     "idle, and the only one": (Fleet(util=0.3, rho=0.2, replicas=1), (SILENT, TICKET, True)),
+    "pinned, and the only one": (Fleet(util=0.99, rho=0.3, replicas=1), (SILENT, TICKET, True)),
     "saturated while its GPUs rest": (Fleet(util=0.6, rho=0.9), (TICKET, SILENT, True)),
     "saturated, and the seed would take some away": (Fleet(util=0.4, rho=0.9), (TICKET, TICKET, True)),
     "saturated": (Fleet(util=0.97, rho=0.95), (TICKET, TICKET, True)),
@@ -103,7 +104,12 @@ def test_a_contradiction_is_told(found: Mapping[str, Found]) -> None:
 
     assert ("pinned", "over-subscribed") == (words["sound"], words["naive"])
     assert words["summary"].endswith("GPUs 99% busy at peak, SM active 30%, capacity used 30%")
-    assert found["without a profile"].words["summary"].endswith("capacity unknown: no scaling profile")
+    assert "pinned" == found["pinned, and the only one"].words["sound"]
+    assert (
+        found["without a profile"]
+        .words["summary"]
+        .endswith("capacity unknown: no scaling profile, or no replica scraped")
+    )
 
 
 def test_only_the_busiest_minutes_count(reader: Store, writer: Store) -> None:
@@ -127,17 +133,24 @@ def test_bands_are_those_of_the_seed(util: float, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("util", "rho", "replicas", "expected"),
+    ("util", "rho", "expected"),
     [
-        (0.90, 0.49, 4, Capacity.PINNED),
-        (0.89, 0.49, 4, Capacity.FITTING),
-        (0.90, 0.50, 4, Capacity.FITTING),
-        (0.69, 0.85, 1, Capacity.HIDDEN_SATURATION),
-        (0.70, 0.85, 1, Capacity.FITTING),
-        (0.96, 0.85, 1, Capacity.OVER_SUBSCRIBED),
-        (0.49, 0.42, 2, Capacity.OVER_PROVISIONED),
-        (0.49, 0.43, 2, Capacity.FITTING),
+        (0.90, 0.49, Capacity.PINNED),
+        (0.89, 0.49, Capacity.FITTING),
+        (0.90, 0.50, Capacity.FITTING),
+        (0.69, 0.85, Capacity.HIDDEN_SATURATION),
+        (0.70, 0.85, Capacity.FITTING),
+        (0.95, 0.85, Capacity.FITTING),
+        (0.96, 0.85, Capacity.OVER_SUBSCRIBED),
+        (0.49, 0.49, Capacity.OVER_PROVISIONED),
+        (0.49, 0.50, Capacity.FITTING),
+        (0.50, 0.49, Capacity.FITTING),
     ],
 )
-def test_capacity_at_its_bounds(util: float, rho: float, replicas: float, expected: Capacity) -> None:
-    assert expected is capacity(util, rho, replicas)
+def test_capacity_at_its_bounds(util: float, rho: float, expected: Capacity) -> None:
+    assert expected is capacity(util, rho)
+
+
+@pytest.mark.parametrize(("rho", "replicas", "expected"), [(0.42, 2, True), (0.43, 2, False), (0.1, 1, False)])
+def test_a_replica_is_spare_if_the_others_carry_its_load(rho: float, replicas: float, expected: bool) -> None:
+    assert expected is fewer_would_do(rho, replicas)
