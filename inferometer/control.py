@@ -46,6 +46,8 @@ from telemetry.store import Store
 LOOK_S = 2.0
 """Time between two looks at the clock."""
 PRUNE_S = 3_600
+FORGOTTEN_S = 30 * 86_400
+"""An alert that has been at rest for this long is forgotten."""
 _STOP_S = 30.0
 
 
@@ -218,6 +220,7 @@ class Control:
             self._pruned_s = int(_wall_s())
             for ledger in self._ledgers:
                 ledger.prune(self._pruned_s)
+            self._engine.forget(self._pruned_s - FORGOTTEN_S)
 
     def _read_again(self) -> None:
         try:

@@ -22,7 +22,7 @@ from slo.budget import Budget
 from slo.counting import Counting
 from slo.errors import CountsError
 from slo.evaluation import Evaluated, evaluate
-from slo.instants import LAG_S_MAX, Clocks, due, instant_s, lag_s, may_start, read_clocks
+from slo.instants import LAG_S_MAX, Clocks, ClockStep, due, instant_s, lag_s, may_start, read_clocks
 from slo.ledger import Ledger
 from slo.notice import Notice
 from slo.objective import Rolling
@@ -49,6 +49,8 @@ RECENT_S = max(LONG_S, LOOK_BACK_S)
 """Single buckets that rules look at."""
 ASKED_AGAIN_N = 4
 """Instants that were blind and are asked about once more at an instant."""
+NOTED_S = 3_600.0
+"""How long it is said what happened to the clock."""
 _CLOCK_HOLD_S = 300
 """For how long after a step of the clock no alert begins: one short window."""
 
@@ -103,6 +105,7 @@ class Engine:
         alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
         self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
         self.has_more = False
+        self._notes: dict[str, float] = {}
         self._unkept: tuple[Change, ...] = ()
         self._budgets: dict[Key, Budget] = {}
         self._budgets_at_s = 0
@@ -127,16 +130,46 @@ class Engine:
             LedgerError: What was evaluated cannot be kept; nothing was said.
         """
         self.has_more = False
-        self._clocks, _ = read_clocks(self._clocks, wall_s, monotonic_s)
-        instants = due(self.view.at_s, instant_s(wall_s, 0.0)).instants
-        if instants:  # Subtle: who is behind is asked only if an instant may be due
+        self._clocks, stepped = read_clocks(self._clocks, wall_s, monotonic_s)
+        found = due(self.view.at_s, instant_s(wall_s, 0.0))
+        if found.instants:  # Subtle: who is behind is asked only if an instant may be due
             lag = self._lag_s(wall_s)
-            instants = due(self.view.at_s, instant_s(wall_s, lag)).instants
-            for at_s in instants:
+            found = due(self.view.at_s, instant_s(wall_s, lag))
+            for at_s in found.instants:
                 judged, cause = self._judged(at_s, wall_s)
                 self._keep(at_s, lag, judged, cause)
+        self._take_note(wall_s, stepped, found.skipped)
         self._count_more(wall_s)
-        return len(instants)
+        return len(found.instants)
+
+    def forget(self, before_s: int) -> None:
+        """Forget alerts that have been at rest since before a time: their groups may never come back.
+
+        Args:
+            before_s: So long ago that no notice of them is kept anywhere; a later one may have their keys again.
+
+        Raises:
+            LedgerError: They cannot be forgotten.
+        """
+        rest = {
+            key
+            for key, alert in self.view.alerts.items()
+            if alert.record.state is AlertState.INACTIVE and (alert.record.at_s or 0) < before_s
+        }
+        self._ledger.forget(rest)
+        self.view = replace(self.view, alerts={key: one for key, one in self.view.alerts.items() if key not in rest})
+
+    def _take_note(self, wall_s: float, stepped: ClockStep | None, skipped: int) -> None:
+        """Say for an hour what happened to the clock and to instants; nothing is judged while it is behind the last."""
+        now = {
+            f"the wall clock was set by {stepped.by_s:+.0f} s" if stepped else "",
+            f"{skipped} instants were missed, and are too old to be judged" if skipped else "",
+        }
+        self._notes |= dict.fromkeys(now - {""}, wall_s + NOTED_S)
+        self._notes = {text: until_s for text, until_s in self._notes.items() if 0 < until_s - wall_s <= NOTED_S}
+        is_back = self.view.at_s is not None and wall_s < self.view.at_s
+        cause = BlindCause.CLOCK if is_back else self.view.blind_cause
+        self.view = replace(self.view, problems=tuple(sorted(self._notes)), blind_cause=cause)
 
     def _count_more(self, wall_s: float) -> None:
         """Count a little of the past, and say how far that is."""

@@ -8,7 +8,10 @@ from engine_rig import Rig
 
 from slo.alarms import Judged
 from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.alert_states import Record
 from slo.engine import Reach
+from slo.telemetry_state import BlindCause
 from telemetry.clock import wall_ms
 from telemetry.store import Store
 
@@ -47,3 +50,34 @@ def test_a_service_that_fails_pages_and_says_why(rig: Made) -> None:
     (page,) = (alert for alert in own if alert.labels["severity"] == "page")
     assert page.notice().annotations["top_contributors"] == "replica a"
     assert [item.notice.key for item in one.ledger.waiting("channel", 10)] == [page.notice().key]
+
+
+def test_what_happens_to_the_clock_is_said_and_blinds(rig: Made) -> None:
+    """It is set back by two minutes and goes on from there."""
+    one = rig()
+    one.go(30)
+    steady_s, at_s = one.now_s, one.engine.view.at_s
+    assert one.engine.step(one.now_s - 120, steady_s) == 0
+    assert (one.engine.view.blind_cause, one.engine.view.at_s) == (BlindCause.CLOCK, at_s)
+    assert one.engine.view.problems == ("the wall clock was set by -120 s",)
+    assert one.engine.step(one.now_s + 30, steady_s + 150) == 1
+    assert one.engine.view.blind_cause == ""
+
+
+def test_alerts_that_rest_for_long_are_forgotten(rig: Made) -> None:
+    one = rig()
+    resting, firing = (
+        Alert(
+            record=Record(fingerprint=n, definition_hash=0, state=state, at_s=NOW_S),
+            labels={"alertname": "x", "severity": "page"},
+            annotations={},
+        )
+        for n, state in ((1, AlertState.INACTIVE), (2, AlertState.FIRING))
+    )
+    one.ledger.save(NOW_S, [resting, firing])
+    one.restart()
+    one.engine.forget(NOW_S)
+    both = set(one.engine.view.alerts)
+    one.engine.forget(NOW_S + 1)
+
+    assert (both, set(one.engine.view.alerts), set(one.ledger.alerts())) == ({1, 2}, {2}, {2})

@@ -138,6 +138,7 @@ def test_what_nobody_saw_is_listed_and_remembered_until_somebody_tells_of_it(rig
     assert [(span.start_s, span.length_s, span.cause) for span in again.facts.blind] == [(at_s, 180, BlindCause.STORE)]
     assert again.blind_minutes == 3
     assert {span.cause for span in late.facts.blind} == {BlindCause.COLLECTOR}
+    assert one.engine.view.problems == ("9 instants were missed, and are too old to be judged",)
 
 
 def test_requests_that_hang_page_although_nothing_ends(rig: Made) -> None:
