@@ -3,7 +3,7 @@
 All of a key must match for a verdict; else a comparison is one across configurations, and never a pass or fail.
 
     flags     engine flags without those that say where, who and what is told: host, port, paths, keys, logs, metrics
-    mix       quartiles of the lengths of each class, in steps of 5 %, prefix plan, conversations, weights
+    mix       five points of the lengths of each class, in steps of 5 %, prefix plan, conversations, weights
     baseline  three or more fit runs of one key, whose tokens a second and median TTFT vary by at most 5 %
     age       above 30 days a warning, above 90 no verdict
 
@@ -19,7 +19,9 @@ from typing import Any
 import msgspec
 
 from loadtest.dispersion import variation
+from loadtest.lengths import length_of
 from loadtest.plan import Plan
+from loadtest.plan_spec import Pairs, WorkloadClass
 
 RUNS_LEAST = 3
 """Runs of a baseline."""
@@ -33,6 +35,7 @@ PARTIAL = "partial"
 """Stands for the flags' hash where some flags are not known."""
 
 _STEP = math.log(1.05)
+_POINTS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _NAMED = frozenset({"model", "served-model-name"})  # the key has the model
 _WITHOUT = frozenset(
     {
@@ -130,17 +133,14 @@ def counted_flags(flags: Iterable[str]) -> list[str]:
 
 
 def mix_id(plan: Plan) -> str:
-    """Return the name of what a plan asks for, the same for all its seeds unless the plan is short."""
-    classes: list[object] = []
+    """Return the name of what a plan asks for, whatever its seed is; a trace is named by the lengths that it has."""
     total = sum(one.weight for one in plan.spec.classes)
-    lengths: dict[str, tuple[list[int], list[int]]] = {one.name: ([], []) for one in plan.spec.classes}
-    for arrival in plan.mine(0, 1):
-        tokens_in, tokens_out = lengths[arrival.workload_class]
-        tokens_in.append(arrival.len_in)
-        tokens_out.append(arrival.len_out)
-    for one in plan.spec.classes:
-        quartiles = [_quartiles(values) for values in lengths[one.name]]
-        classes.append([one.name, round(one.weight / total, 2), quartiles, one.prefix, one.conversations])
+    classes: list[object] = [
+        [one.name, round(one.weight / total, 2), _laws(one), one.prefix, one.conversations] for one in plan.spec.classes
+    ]
+    if plan.spec.trace:
+        arrivals = list(plan.mine(0, 1))
+        classes.append([_steps([one.len_in for one in arrivals]), _steps([one.len_out for one in arrivals])])
     return _digest(classes)[:16]
 
 
@@ -177,10 +177,21 @@ def _is_apart(flag: str) -> bool:
     return name in _NAMED or not _WITHOUT.isdisjoint(name.split("-"))
 
 
-def _quartiles(values: list[int]) -> list[int]:
-    """Return three quartiles in steps of 5 %; none without a value."""
+def _laws(one: WorkloadClass) -> list[list[int]]:
+    """Return five points of the laws of tokens in and out, in steps of 5 %."""
+    if isinstance(one.lengths, Pairs):
+        return [_steps([pair[at] for pair in one.lengths.pairs]) for at in (0, 1)]
+    laws = length_of(one.lengths.tokens_in), length_of(one.lengths.tokens_out)
+    return [[_step(law(u)) for u in _POINTS] for law in laws]
+
+
+def _steps(values: list[int]) -> list[int]:
     ordered = sorted(values)
-    return [round(math.log(ordered[len(ordered) * k // 4]) / _STEP) for k in (1, 2, 3)] if ordered else []
+    return [_step(ordered[int(len(ordered) * u)]) for u in _POINTS]
+
+
+def _step(tokens: int) -> int:
+    return round(math.log(tokens) / _STEP)
 
 
 def _digest(value: Any) -> str:  # noqa: ANN401 -- whatever JSON can say

@@ -23,13 +23,17 @@ from loadtest.baseline import (
 from loadtest.plan_spec import (
     Fixed,
     Lognormal,
+    Pairs,
     PlanSpec,
     RateCurve,
     Separate,
     SharedPrefix,
+    TraceFormat,
+    TraceSpec,
     WorkloadClass,
 )
 from loadtest.planner import build
+from loadtest.trace_formats import Trace, TraceRow
 
 KEY = Key(
     model="llama-8b",
@@ -86,27 +90,27 @@ def test_the_hash_of_flags() -> None:
 
 def mix(*, seed: int = 1, median: int = 800, weight: float = 1.0, prefix: SharedPrefix | None = None) -> str:
     lengths = Separate(tokens_in=Lognormal(median=median, sigma=0.5), tokens_out=Fixed(tokens=128))
-    kinds = (WorkloadClass(name="a", lengths=lengths, prefix=prefix), WorkloadClass(name="b", weight=weight))
-    return mix_id(build(PlanSpec(seed=seed, rate=RateCurve(points=((0, 10),)), count=4000, classes=kinds)))
+    pairs = Pairs(pairs=((1000, 10), (10, 1000)))
+    kinds = (WorkloadClass(lengths=lengths, prefix=prefix), WorkloadClass(name="b", weight=weight, lengths=pairs))
+    return mix_id(build(PlanSpec(seed=seed, rate=RateCurve(points=((0, 10),)), count=5, classes=kinds)))
 
 
 def test_a_mix_is_named_by_what_it_asks_for() -> None:
     names = [mix(), mix(median=1000), mix(weight=2.0), mix(prefix=SharedPrefix(groups=3, tokens=50))]
 
     assert 4 == len(set(names))
-    assert mix() == mix()
-    assert mix(weight=1.001) == mix()
+    assert {mix()} == {mix(seed=seed) for seed in range(5)} | {mix(weight=1.001)} | {mix(median=801)}
     assert 16 == len(mix())
 
 
-def test_a_mix_keeps_its_name_where_lengths_do_not_vary() -> None:
-    def fixed(seed: int, tokens: int) -> str:
-        lengths = Separate(tokens_in=Fixed(tokens=tokens), tokens_out=Fixed(tokens=128))
-        kinds = (WorkloadClass(lengths=lengths), WorkloadClass(name="never", weight=1e-9))
-        return mix_id(build(PlanSpec(seed=seed, rate=RateCurve(points=((0, 10),)), count=50, classes=kinds)))
+def test_a_trace_is_named_by_its_lengths() -> None:
+    def traced(tokens: int) -> str:
+        spec = PlanSpec(seed=1, trace=TraceSpec(format=TraceFormat.STORE, sha256="0" * 64))
+        rows = tuple(TraceRow(t_ns=k, len_in=tokens, len_out=10) for k in range(9))
+        return mix_id(build(spec, Trace(rows=rows)))
 
-    assert fixed(1, 1000) == fixed(2, 1000) == fixed(3, 1010)
-    assert fixed(1, 1000) != fixed(1, 1100)
+    assert traced(1000) == traced(1001)
+    assert traced(1000) != traced(1100)
 
 
 @pytest.mark.parametrize(
