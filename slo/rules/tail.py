@@ -3,7 +3,8 @@
 The spread of a stratum (input length, cache hit) is P99 over P50. A ticket if that of the time to first output, or of
 the time per token, is proven above 1.5 times what it was in the same hours of the seven days before: values are divided
 by the median of their stratum now times its spread before, and the P99 of that is bounded (`slo.quantile_ratio`).
-Neither duration grows with the length of the answer.
+Both halves of the window must show it, for a bad quarter of an hour is an incident. Neither duration grows with the
+length of the answer.
 
 Naive: P99 over P50 of the whole time of requests, above two. Answers of different lengths make that wide by nature.
 
@@ -31,6 +32,7 @@ NAIVE_RATIO = 2.0
 WINDOW_S = 21_600
 
 _SOUND = {Metric.TTFT: "the time to first output", Metric.TPOT: "the time per token"}
+_HALVES = ("early", "late")
 _Subject = tuple[str, str]
 
 
@@ -59,9 +61,9 @@ class TailSpreadRule:
 
     def _found(self, subject: _Subject, strata: Mapping[Metric, Sequence[Row]]) -> Found:
         limit = self.settings.threshold or RATIO
-        spread = {metric: _spread(strata[metric]) for metric in _SOUND}
+        spread = {metric: _spread(strata[metric], _HALVES) for metric in _SOUND}
         known = {metric: one for metric, one in spread.items() if self._is_known(one)}
-        wide = {metric: one for metric, one in known.items() if one.low > limit}
+        wide = {metric: one for metric, one in known.items() if one.low > limit and _lasts(strata[metric], limit)}
         asked = {metric for metric, one in spread.items() if one.n + one.left_out}
         plain = _plain(strata[Metric.E2E])
         told = "; ".join(_words(metric, one) for metric, one in (wide or known).items()) or "too few requests"
@@ -87,21 +89,32 @@ def _by_subject(rows: Sequence[Row]) -> dict[_Subject, list[Row]]:
     return found
 
 
-def _spread(strata: Sequence[Row]) -> Bounds:
-    """Return the spread now over the spread before, within strata."""
+def _lasts(strata: Sequence[Row], limit: float) -> bool:
+    """Return whether either half of the window shows a spread that is wider than a limit."""
+    points = [_spread(strata, (half,)).point for half in _HALVES]
+    return all(point is not None and point > limit for point in points)
+
+
+def _spread(strata: Sequence[Row], parts: Sequence[str]) -> Bounds:
+    """Return the spread in parts of the window over the spread before, within strata."""
     share = ALPHA / 2 / (3 * max(1, len(strata)))
     pairs: list[tuple[Bounds, Sample]] = []
     for row in strata:
-        now, before = Sample(counts=row["now"]), Sample(counts=row["before"])
+        now, before = _sample(row, parts), Sample(counts=row["before"])
         was = times(quantile(before, P99, share), inverse(quantile(before, P50, share)))
         pairs.append((times(quantile(now, P50, share), was), now))
     return divided(pairs, P99, ALPHA / 2)
 
 
 def _plain(strata: Sequence[Row]) -> float | None:
-    now = pooled(Sample(counts=row["now"]) for row in strata)
+    now = pooled(_sample(row, _HALVES) for row in strata)
     high, middle = quantile(now, P99).point, quantile(now, P50).point
     return high / middle if high is not None and middle else None
+
+
+def _sample(row: Row, parts: Sequence[str]) -> Sample:
+    """Return the successful requests of parts of the window."""
+    return pooled(Sample(counts=row[part]) for part in parts)
 
 
 def _words(metric: Metric, one: Bounds) -> str:

@@ -92,7 +92,7 @@ class WastingComputeRule:
         ]
 
     def _found(self, endpoint: str, cost: _Cost, strata: Sequence[Row]) -> Found:
-        pairs = [(_sample(row, "before"), _sample(row, "now")) for row in strata]
+        pairs = [(_sample(row, "before"), pooled(_sample(row, half) for half in ("early", "late"))) for row in strata]
         within, plain = ratio(pairs, P99), _plain(pairs)
         limit = 1 + (SLOWER_RATIO if self.settings.threshold is None else self.settings.threshold)
         is_compared = within.n >= (self.settings.min_events or n_min(P99)) and within.n >= within.left_out

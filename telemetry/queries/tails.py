@@ -43,8 +43,9 @@ def waits_by_load(since_ms: int, until_ms: int, low_since_ms: int) -> Question:
 def spreads(metric: Metric, since_ms: int, until_ms: int) -> Question:
     """Ask for a duration of the requests of users in [since, until), and in the same hours of the days before.
 
-    Rows, one for each stratum: `endpoint`, `model`, `band`, `cache`, `now` and `before` (fine bucket to successful
-    requests), `now_failed`, `before_failed`.
+    Rows, one for each stratum: `endpoint`, `model`, `band`, `cache`; of the two halves of the window and of the days
+    before `early`, `late` and `before` (fine bucket to successful requests), `early_failed`, `late_failed`,
+    `before_failed`.
 
     Args:
         metric: The duration.
@@ -98,11 +99,13 @@ def _counted(metric: Metric, side: str, source: str, where: list[str]) -> Select
     )
 
 
-_IS_NOW = "ended_at >= fromUnixTimestamp64Milli({window:Int64})"
+_BEGINS = "fromUnixTimestamp64Milli({window:Int64})"
+_MIDDLE = "fromUnixTimestamp64Milli(intDiv({window:Int64} + {until:Int64}, 2))"
+_HALF = f"multiIf(ended_at < {_BEGINS}, 0, ended_at < {_MIDDLE}, 1, 2)"
 _SPREADS = {
     metric: _merged(
-        {"now": "c.side", "before": "NOT c.side"},
-        _counted(metric, _IS_NOW, "inferometer.requests", [same_hours.of_requests()]),
+        {"early": "c.side = 1", "late": "c.side = 2", "before": "c.side = 0"},
+        _counted(metric, _HALF, "inferometer.requests", [same_hours.of_requests()]),
     )
     for metric in (Metric.TTFT, Metric.TPOT, Metric.E2E)
 }

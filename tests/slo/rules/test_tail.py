@@ -20,6 +20,7 @@ def of(
     ttft_tail: float = 1.0,
     tpot_tail: float = 1.0,
     lengths: tuple[int, int] = (1, 2_000),
+    span_s: float = 20_000,
     **change: object,
 ) -> Iterator[Change]:
     """Yield requests whose slowest 5 % are so many times slower than usually; answers are of all lengths."""
@@ -29,7 +30,7 @@ def of(
         tpot_us = round(20_000 * RANDOM.lognormvariate(0, 0.1) * (tpot_tail if slow else 1))
         e2e_us = ttft_us + RANDOM.randrange(*lengths) * tpot_us
         usual = {"ttft_us": ttft_us, "tpot_us": tpot_us, "e2e_us": e2e_us}
-        yield NOW_S - back_s - at / 10, {**usual, **change}
+        yield NOW_S - back_s - at * span_s / n, {**usual, **change}
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +41,10 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         "tail-ttft": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=4)],
         "tail-hidden": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=6, lengths=(1_000, 1_001))],
         "tail-tpot": [*of(DAY_S + 60, 1_500, ttft_us=None), *of(60, 1_000, tpot_tail=4, ttft_us=None)],
+        "tail-incident": [
+            *of(DAY_S + 60, 1_500),
+            *(*of(60, 250, ttft_tail=8, span_s=5_000), *of(5_060, 750, span_s=15_000)),
+        ],
         "tail-always": [*of(DAY_S + 60, 1_500, ttft_tail=4), *of(60, 1_000, ttft_tail=4)],
         "tail-few": [*of(DAY_S + 60, 1_500), *of(60, 90, ttft_tail=4)],
         "tail-new": [*of(60, 1_000, ttft_tail=4)],
@@ -58,6 +63,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         ("tail-ttft", Verdict.TICKET, Verdict.TICKET, True),
         ("tail-hidden", Verdict.TICKET, Verdict.SILENT, True),
         ("tail-tpot", Verdict.TICKET, Verdict.TICKET, True),
+        ("tail-incident", Verdict.SILENT, Verdict.TICKET, True),
         ("tail-always", Verdict.SILENT, Verdict.TICKET, True),
         ("tail-few", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-new", Verdict.SILENT, Verdict.TICKET, False),

@@ -26,32 +26,48 @@ def bucket(us: int) -> int:
     return math.floor(math.log2(us) * 32)
 
 
-def test_durations_of_strata_are_counted_now_and_before(stored: Stored) -> None:
-    counts: dict[tuple[str, str, str, str], Counter[int]] = {}
+def test_durations_of_strata_are_counted_in_the_halves_of_the_window_and_before(stored: Stored) -> None:
+    middle_ms = (SINCE_MS + UNTIL_MS) // 2
+    counts: dict[tuple[str, str, str, str], dict[str, Counter[int]]] = {}
     failed: Counter[tuple[str, str, str, str]] = Counter()
     for one in stored.records:
         if one.outcome is Outcome.OK and one.ttft_us is not None:
-            counts.setdefault(key(one), Counter())[bucket(one.ttft_us)] += 1
+            half = "early" if one.ended_at < middle_ms else "late"
+            halves = counts.setdefault(key(one), {"early": Counter(), "late": Counter()})
+            halves[half][bucket(one.ttft_us)] += 1
         failed[key(one)] += one.eligible is Eligibility.BAD and one.ttft_us is None
 
-    now = stored.rows(spreads(Metric.TTFT, SINCE_MS, UNTIL_MS))
-    before = stored.rows(spreads(Metric.TTFT, SINCE_MS + DAY_MS, UNTIL_MS + DAY_MS))
+    now, before = (
+        {
+            tuple(str(row[part]) for part in KEYS): row
+            for row in stored.rows(spreads(Metric.TTFT, SINCE_MS + back_ms, UNTIL_MS + back_ms))
+            if row["endpoint"] in {"chat", "code"}
+        }
+        for back_ms in (0, DAY_MS)
+    )
 
-    for rows, name, other in ((now, "now", "before"), (before, "before", "now")):
-        own = {tuple(str(row[part]) for part in KEYS): row for row in rows if row["endpoint"] in {"chat", "code"}}
-        assert counts == {at: row[name] for at, row in own.items()}
-        assert +failed == {at: row[f"{name}_failed"] for at, row in own.items() if row[f"{name}_failed"]}
-        assert all((row[other], row[f"{other}_failed"]) == ({}, 0) for row in own.values())
+    assert counts == {at: {half: row[half] for half in ("early", "late")} for at, row in now.items()}
+    assert {at: of["early"] + of["late"] for at, of in counts.items()} == {
+        at: row["before"] for at, row in before.items()
+    }
+    halves_failed = {at: int(str(row["early_failed"])) + int(str(row["late_failed"])) for at, row in now.items()}
+    assert +failed == +Counter(halves_failed) == {at: n for at, row in before.items() if (n := row["before_failed"])}
+    assert all(({}, 0) == (row["before"], row["before_failed"]) for row in now.values())
+    assert all(({}, {}) == (row["early"], row["late"]) for row in before.values())
 
 
 @pytest.mark.parametrize("metric", [Metric.TPOT, Metric.E2E])
 def test_other_durations_may_be_asked(stored: Stored, metric: Metric) -> None:
     rows = stored.rows(spreads(metric, SINCE_MS, UNTIL_MS))
-    known = [
-        one for one in stored.records if one.outcome is Outcome.OK and getattr(one, f"{metric.value}_us") is not None
-    ]
+    name = f"{metric.value}_us"
+    known = [one for one in stored.records if one.outcome is Outcome.OK and getattr(one, name) is not None]
 
-    now = [cast("dict[int, int]", row["now"]) for row in rows if row["endpoint"] in {"chat", "code"}]
+    now = [
+        cast("dict[int, int]", row[half])
+        for row in rows
+        if row["endpoint"] in {"chat", "code"}
+        for half in ("early", "late")
+    ]
     assert len(known) == sum(sum(one.values()) for one in now)
 
 
