@@ -12,7 +12,6 @@ Source: spec/loadtest.md 3; Locust 2.47 main.py (order of events, signals), stat
 import logging
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -75,6 +74,8 @@ def _begin(environment: Any, **_: object) -> None:  # noqa: ANN401 -- Locust's o
         _followers[id(environment)] = Follower(post, environment)
     if post.leads:
         Captain(post, environment)
+    elif (number := _events()) is not None:
+        os.close(number)  # the end of the master alone is the end of its events
 
 
 def _run_of(environment: Any) -> RunSpec:  # noqa: ANN401 -- Locust's own environment
@@ -111,11 +112,10 @@ def _built(run: RunSpec) -> Plan:
     return plan
 
 
-def _tell(event: dict[str, object]) -> None:
+def _events() -> int | None:
+    """Return the descriptor for events; None if nobody wants them."""
     number = os.environ.get(EVENTS_VARIABLE, "")
-    if number:
-        with suppress(OSError):  # whoever started us is gone: the run goes on
-            os.write(int(number), msgspec.json.encode(event) + b"\n")
+    return int(number) if number else None
 
 
 class Captain:
@@ -124,7 +124,7 @@ class Captain:
     def __init__(self, post: Post, environment: Any) -> None:  # noqa: ANN401 -- Locust's own environment
         """Wait for Locust to start a test."""
         self._post, self._environment = post, environment
-        self._leader = Leader(post, gevent.sleep, _tell)
+        self._leader = Leader(post, gevent.sleep, self._tell)
         self._is_interrupted = False
         environment.events.test_start.add_listener(self._on_start)
         environment.events.test_stopping.add_listener(self._on_stopping)
@@ -147,13 +147,22 @@ class Captain:
             _log.exception("the run failed")
             self._end(EXIT_FAULT, str(error))
         else:
-            _tell({"event": "ending", "ending": ending})
+            self._tell({"event": "ending", "ending": ending})
             self._end(ending.code, ending.message)
 
     def _end(self, code: int, message: str) -> None:
-        _tell({"event": "end", "code": code, "message": message})
+        self._tell({"event": "end", "code": code, "message": message})
         _log.info("inferometer: exit code %d %s", code, message)
         self._post.end(code)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        """Tell whoever started us; if nobody is there any more, the load ends: it has no owner."""
+        events = _events()
+        if events is not None:
+            try:
+                os.write(events, msgspec.json.encode(event) + b"\n")
+            except OSError:
+                self._leader.halt(Halt.INTERRUPTED)
 
     def _on_interrupt(self) -> None:
         """End the run on the first Ctrl-C, and Locust on the second."""

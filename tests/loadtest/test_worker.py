@@ -27,8 +27,10 @@ def null_server(*words: str) -> Generator[str]:
     command = [sys.executable, "-m", "loadtest.nullserver", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield f"http://{process.stdout.readline().strip()}"
-        process.terminate()
+        try:
+            yield f"http://{process.stdout.readline().strip()}"
+        finally:
+            process.terminate()
 
 
 def a_run(

@@ -39,8 +39,10 @@ def null_server(*words: str) -> Generator[NullServer]:
     command = [sys.executable, "-m", "loadtest.nullserver", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        yield NullServer(f"http://{process.stdout.readline().strip()}", process)
-        process.kill()
+        try:
+            yield NullServer(f"http://{process.stdout.readline().strip()}", process)
+        finally:
+            process.kill()
 
 
 def a_run(directory: Path, url: str, *, rate: float = 40.0, seconds: float = 3.0, **changes: Any) -> RunSpec:  # noqa: ANN401
@@ -89,6 +91,35 @@ def worker_pids() -> list[int]:
     """Return the load workers below this process."""
     (master,) = _children(os.getpid(), "locust")
     return _children(master, "locust")
+
+
+def master_pid(parent: int) -> int:
+    """Return Locust's master below a process, once there is one."""
+    while not (found := _children(parent, "locust")):
+        time.sleep(0.05)  # noqa: TID251 -- a test's own clock
+    return found[0]
+
+
+def families(master: int) -> list[int]:
+    """Return a master and its workers."""
+    return [master, *_children(master, "locust")]
+
+
+def all_gone(pids: list[int], wait_s: float) -> bool:
+    """Wait until no process of these runs; a zombie does not."""
+    until = time.monotonic() + wait_s  # noqa: TID251
+    while time.monotonic() < until:  # noqa: TID251
+        if not any(_runs(pid) for pid in pids):
+            return True
+        time.sleep(0.1)  # noqa: TID251
+    return False
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def send(number: signal.Signals, *, to: Callable[[], int]) -> Callable[[], object]:

@@ -8,17 +8,34 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
-from load_rig import NullServer, a_run, carried_out, null_server, send, stutter, worker_pids
+from load_rig import (
+    LENGTHS,
+    NullServer,
+    a_run,
+    all_gone,
+    carried_out,
+    families,
+    master_pid,
+    null_server,
+    send,
+    stutter,
+    worker_pids,
+)
 
+from inferometer.address import Address
+from inferometer.ask import get
 from loadtest.conductor import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, Ending, Halt
 from loadtest.digest import digest
 from loadtest.dispersion import dispersion
 from loadtest.fitness import Fit, State
+from loadtest.plan_spec import PlanSpec, Process, RateCurve, WorkloadClass
 from loadtest.planner import build
 from loadtest.rows import Row
 from loadtest.run_spec import Window
 from loadtest.sketch import quantile_us
+from telemetry import clock
 from telemetry.outcome import Outcome
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
@@ -177,3 +194,52 @@ def test_the_verb_prints_the_report_and_leaves_the_files(tmp_path: Path) -> None
     kept = "".join(path.read_text() for path in directory.iterdir())
     assert "tok tok" not in kept  # the answers
     assert '"content"' not in kept
+
+
+def test_five_hundred_streams_at_once_are_five_hundred_connections(tmp_path: Path) -> None:
+    plan = PlanSpec(
+        seed=7,
+        process=Process.CONSTANT,
+        rate=RateCurve(points=((0.0, 10_000.0),)),
+        count=500,
+        classes=(WorkloadClass(lengths=LENGTHS),),
+    )
+    with null_server("ttft_s=3", "itl_s=0.01", "tokens=2") as server:
+        run = msgspec.structs.replace(a_run(tmp_path, server.url), plan=plan)
+        ending, rows = carried_out(run, 1)
+        host, _, port = server.url.removeprefix("http://").partition(":")
+        served = json.loads(get(Address(host=host, port=int(port)), "/null").body)
+        arrivals_ns = json.loads(get(Address(host=host, port=int(port)), "/null/arrivals").body)
+
+    assert {"connections": 500, "requests": 500} == {"connections": served["connections"] - 1, "requests": len(rows)}
+    assert ({"ok": 500}, 0, 500) == (ending.whole.outcomes, ending.whole.shed, ending.whole.opened)
+    span_ms = (arrivals_ns[-1] - arrivals_ns[0]) / 1e6
+    print(f"500 arrivals within 50 ms reached the server within {span_ms:.0f} ms")
+    assert span_ms < 3000  # the last was there before the first was answered: no queue in the client
+
+
+@pytest.mark.parametrize("victim", ["verb", "master"])
+def test_no_load_outlives_the_one_who_asked_for_it(tmp_path: Path, victim: str) -> None:
+    words = ["--rate", "20", "--seconds", "60", "--tokens-in", "16", "--tokens-out", "8", "--start-delay", "0.5"]
+    with null_server("ttft_s=0.05", "itl_s=0.01") as server:
+        command = [sys.executable, "-m", "inferometer", "load", "run", server.url, *words, "--workers", "2"]
+        with subprocess.Popen([*command, "--runs", str(tmp_path), "--data", "none"], stderr=subprocess.PIPE) as verb:
+            master = master_pid(verb.pid)
+            until_sent(server.url)
+            pids = families(master)
+            os.kill(verb.pid if victim == "verb" else master, signal.SIGKILL)
+
+            assert all_gone(pids, 25.0)
+            assert verb.stderr is not None
+            said = verb.stderr.read().decode()
+
+    assert len(pids) == 3
+    assert ("" if victim == "verb" else "ended without a word") in said
+    assert verb.returncode == (-signal.SIGKILL if victim == "verb" else 1)
+
+
+def until_sent(url: str) -> None:
+    """Wait until requests reach the null server."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    while not json.loads(get(Address(host=host, port=int(port)), "/null").body)["requests"]:
+        clock.sleep(0.1)
