@@ -19,8 +19,8 @@ share is an upper estimate.
 
 Source: spec/slo.md 14 (`stalled_engine`, `kv_thrash`); spec/measurement.md 14, 15 (T3, T5); vLLM 0.32.0
 v1/metrics/stats.py (`IterationStats` counts a token in the step that made it), v1/core/sched/scheduler.py (the use of
-the cache is told with each step); LMDeploy and NIM have the same counters; `probes.aliases` for those that count at the
-end.
+the cache is told with each step); LMDeploy 0168eed lmdeploy/metrics/stats.py (as vLLM); NIM for LLMs, "Observability"
+(its tokens are counted per iteration); `probes.aliases` for engines that count at the end.
 """
 
 from collections.abc import Mapping, Sequence
