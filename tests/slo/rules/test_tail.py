@@ -21,11 +21,12 @@ def of(
     tpot_tail: float = 1.0,
     lengths: tuple[int, int] = (1, 2_000),
     span_s: float = 20_000,
+    every: int = 20,
     **change: object,
 ) -> Iterator[Change]:
-    """Yield requests whose slowest 5 % are so many times slower than usually; answers are of all lengths."""
+    """Yield requests of which every twentieth is so many times slower; answers are of all lengths."""
     for at in range(n):
-        slow = at % 20 == 0
+        slow = at % every == 0
         ttft_us = round(200_000 * RANDOM.lognormvariate(0, 0.3) * (ttft_tail if slow else 1))
         tpot_us = round(20_000 * RANDOM.lognormvariate(0, 0.1) * (tpot_tail if slow else 1))
         e2e_us = ttft_us + RANDOM.randrange(*lengths) * tpot_us
@@ -43,7 +44,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         "tail-tpot": [*of(DAY_S + 60, 1_500, ttft_us=None), *of(60, 1_000, tpot_tail=4, ttft_us=None)],
         "tail-incident": [
             *of(DAY_S + 60, 1_500),
-            *(*of(60, 250, ttft_tail=8, span_s=5_000), *of(5_060, 750, span_s=15_000)),
+            *(*of(60, 250, ttft_tail=8, span_s=5_000, every=4), *of(5_060, 750, span_s=15_000)),
         ],
         "tail-always": [*of(DAY_S + 60, 1_500, ttft_tail=4), *of(60, 1_000, ttft_tail=4)],
         "tail-few": [*of(DAY_S + 60, 1_500), *of(60, 90, ttft_tail=4)],
