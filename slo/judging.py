@@ -267,6 +267,12 @@ def _count(_: RequestRecord, value: float | None, left: bool) -> Range:  # noqa:
     return Range(value or 0, MOST_TOKENS) if left else _exactly(value, Range(0, MOST_TOKENS))
 
 
+def _prompt(record: RequestRecord, value: float | None, _: bool) -> Range:  # noqa: FBT001 -- one of a table of rules
+    # A token is at least a byte, if the request was sent at all.
+    is_sent = record.bytes_in and record.phase is not Phase.CONNECT
+    return _exactly(value, Range(0, min(record.bytes_in, MOST_TOKENS) if is_sent else MOST_TOKENS))
+
+
 def _told(most: float) -> Callable[[RequestRecord, float | None, bool], Range]:
     return lambda _record, value, _left: _exactly(value, Range(0, most))
 
@@ -283,7 +289,7 @@ _CUT: Mapping[Figure, Callable[[RequestRecord, float | None, bool], Range]] = {
     Figure.GAP_MAX_S: _widest,
     Figure.SRV_QUEUE_S: _told(inf),
     Figure.SRV_PREFILL_S: _told(inf),
-    Figure.TOKENS_IN: _told(MOST_TOKENS),
+    Figure.TOKENS_IN: _prompt,
     Figure.TOKENS_OUT: _count,
     Figure.TOKENS_CACHE_READ: _told(MOST_TOKENS),
     Figure.HTTP_STATUS: _told(0),

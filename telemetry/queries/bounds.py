@@ -10,7 +10,8 @@ lies between two bounds, `<figure>_lo` and `<figure>_hi`, which are equal where 
 | tpot, icl_p99 | observed from 16 output tokens on, else anything | the same |
 | gap_max, icl_max, stall | observed with output, else anything | at least what was seen |
 | tokens_out | as counted | at least as counted |
-| what the engine or the prompt says | as told, else anything | the same |
+| tokens_in | as told, else no more than the bytes of a request that was sent | the same |
+| what the engine says | as told, else anything | the same |
 
 Source: spec/measurement.md 10 (the table); spec/slo.md 1 (names), 3 (censoring).
 """
@@ -80,6 +81,7 @@ class _Cut(StrEnum):
     PACE = "pace"
     WIDEST = "widest"
     COUNT = "count"
+    PROMPT = "prompt"
     TOLD = "told"
     KNOWN = "known"
 
@@ -119,7 +121,7 @@ _STORED: Mapping[Figure, _Stored] = {
     Figure.GAP_MAX_S: _Stored("icl_max_us", _seconds(_WIDEST_US), _Cut.WIDEST),
     Figure.SRV_QUEUE_S: _duration("srv_queue_us", _Cut.TOLD),
     Figure.SRV_PREFILL_S: _duration("srv_prefill_us", _Cut.TOLD),
-    Figure.TOKENS_IN: _count("tokens_in", _Cut.TOLD),
+    Figure.TOKENS_IN: _count("tokens_in", _Cut.PROMPT),
     Figure.TOKENS_OUT: _count("tokens_out", _Cut.COUNT),
     Figure.TOKENS_CACHE_READ: _count("tokens_cache_read", _Cut.TOLD),
     Figure.HTTP_STATUS: _Stored("http_status", "toFloat64(http_status)", _Cut.KNOWN),
@@ -129,6 +131,11 @@ NEVER_UNKNOWN = frozenset({Figure.ELAPSED_S, Figure.HTTP_STATUS})
 UNKNOWN_IS_FINE = frozenset({Figure.TPOT_S, Figure.ICL_P99_S, Figure.ICL_MAX_S, Figure.STALL_S, Figure.GAP_MAX_S})
 """Figures that a good request lacks when it never waited between tokens."""
 
+# A token is at least a byte. Usage comes at the end of an answer, so nobody told the prompt of a request that was left.
+PROMPT_MOST = (
+    f"toFloat64(if(bytes_in = 0 OR phase = 'connect', {MOST_TOKENS}, least(bytes_in, {MOST_TOKENS}))) AS prompt_most"
+)
+"""Column that the bounds of `tokens_in` need, beside `class` and `had_output`."""
 HAD_OUTPUT = "phase IN ('streaming', 'done')"
 _ELAPSED_S = _seconds("elapsed_us")
 _RAW, _SEEN, _MOST = "$raw", "$seen", "$most"
@@ -145,6 +152,7 @@ _BOUNDS: Mapping[_Cut, tuple[str, str]] = {
     ),
     _Cut.WIDEST: ("ifNull($seen, 0)", f"if(class = {BAD}, ifNull($seen, inf), inf)"),
     _Cut.COUNT: ("ifNull($raw, 0)", f"if(class = {BAD}, ifNull($raw, $most), $most)"),
+    _Cut.PROMPT: ("ifNull($raw, 0)", "ifNull($raw, prompt_most)"),
     _Cut.TOLD: ("ifNull($raw, 0)", "ifNull($raw, $most)"),
     _Cut.KNOWN: ("$raw", "$raw"),
 }

@@ -215,7 +215,9 @@ class _Form:
         """Return what the later steps look at, and no more."""
         text = " ".join(clause.sql for clause in _clauses(first) if clause)
         named = [one.value for one in (*Word, *Flag) if one.value in text or one.value in {*self._dims(), Word.OUTCOME}]
-        needed = ("elapsed_us", "tokens_out", f"{bounds.HAD_OUTPUT} AS had_output") if first.figures else ()
+        needed = ["elapsed_us", "tokens_out", f"{bounds.HAD_OUTPUT} AS had_output"] if first.figures else []
+        if Figure.TOKENS_IN in first.figures:
+            needed.append(bounds.PROMPT_MOST)
         return ["i", "ended_at", *named, *needed]
 
     def _dims(self) -> list[Dim]:

@@ -121,6 +121,7 @@ def request(random: Random, ended_at: int) -> RequestRecord:
         tokens_in=maybe(0, 500, 8_000),
         tokens_out=maybe(1, 15, 16, 200),
         tokens_cache_read=maybe(0, 100),
+        bytes_in=random.choice((0, 400, 30_000)),
     )
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from slo.expression import parse
 from slo.judging import Truth, Verdict, figure, judged, stored, verdict
+from slo.templates import TEMPLATES, good
 from telemetry.outcome import Eligibility, Outcome, Phase
 from telemetry.queries.bounds import Figure, Flag, Word
 
@@ -74,6 +75,32 @@ GOOD, BAD, LEFT = Eligibility.GOOD, Eligibility.BAD, Eligibility.CENSORED
 )
 def test_a_condition_is_judged_as_far_as_it_can_be_known(text: str, class_: Eligibility, expected: Truth) -> None:
     assert expected is judged(parse(text), BASE, class_)
+
+
+@pytest.mark.parametrize(
+    ("waited_s", "bytes_in", "phase", "expected"),
+    [
+        (12.0, 2_000, Phase.QUEUED, False),  # A11: 2,000 bytes are at most 2,000 tokens, which may take 1.4 s
+        (1.5, 2_000, Phase.QUEUED, False),
+        (1.4, 2_000, Phase.QUEUED, None),
+        (1.0, 2_000, Phase.QUEUED, None),
+        (6.9, 30_000, Phase.QUEUED, None),  # as many tokens may take 7 s
+        (7.1, 30_000, Phase.QUEUED, False),
+        (12.0, 0, Phase.QUEUED, None),  # nobody counted its bytes
+        (12.0, 2_000, Phase.CONNECT, None),  # nobody knows how many would have followed
+    ],
+)
+def test_who_left_without_a_token_had_a_prompt_no_longer_than_its_bytes(
+    waited_s: float, bytes_in: int, phase: Phase, expected: Truth
+) -> None:
+    left = replace(
+        BASE, outcome=Outcome.CLIENT_CANCELLED, eligible=LEFT, phase=phase, tokens_in=None, ttft_us=None, e2e_us=None,
+        elapsed_us=round(waited_s * 1e6), bytes_in=bytes_in, icl_max_us=None, open_gap_us=None,
+    )  # fmt: skip
+    condition = good(TEMPLATES["endpoint_good_request"], {})
+
+    assert condition is not None
+    assert judged(condition, left, LEFT) is expected
 
 
 def test_what_was_stored_holds_or_does_not() -> None:
