@@ -106,10 +106,10 @@ class Comparison:
         return [self._change(arms, _at(p_ppm)) for p_ppm in p_ppms]
 
     def mean(self, baseline: Sequence[Blocks], candidate: Sequence[Blocks]) -> Change:
-        """Compare means, larger ones being better."""
+        """Compare means, larger ones being better: a change of 0.1 is 10 % less."""
         found = self._change((_Arm(baseline), _Arm(candidate)), _over_mean)
-        ends = [None if end is None else end / (1 + end) for end in (found.estimate, found.low, found.high)]
-        return replace(found, estimate=ends[0], low=ends[1], high=ends[2])  # of 1 / mean: 1 - 1 / (1 + x)
+        estimate, low, high = (None if end is None else _loss(end) for end in (found.estimate, found.low, found.high))
+        return replace(found, estimate=estimate, low=low, high=high)
 
     def _change(self, arms: "tuple[_Arm, _Arm]", measure: "_Measure") -> Change:
         before, after = arms
@@ -201,6 +201,13 @@ def _over_mean(arm: _Arm, weights: Sequence[int]) -> float | None:
     total = sum(map(mul, weights, arm.sizes))
     found = sum(weights[at] * value for at, value in zip(arm.block_at, arm.values, strict=True))
     return (total / found if found else math.inf) if total else None
+
+
+def _loss(growth: float) -> float:
+    """Return how much less a mean is, as a share, if 1 over it grew so much: 1 - 1 / (1 + growth)."""
+    if math.isinf(growth):
+        return 1.0
+    return growth / (1 + growth) if growth > -1 else -math.inf
 
 
 def _worsening(before: float | None, after: float | None) -> float | None:

@@ -15,10 +15,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from loadtest.errors import TraceError
 from loadtest.plan_spec import TOKENS_MAX, TraceFormat
@@ -28,6 +28,10 @@ ROWS_MAX = 20_000_000
 """Most rows of a trace."""
 T_NS_MAX = 1 << 61
 """Latest time of a row, either side of 0: differences of two stay within 64 bits."""
+BLOCK_ID_MAX = (1 << 53) - 1
+"""Largest block id: what every JSON reader keeps, and copies of a trace still fit 64 bits."""
+LEFT_US_MAX = 10**15
+"""Longest patience, 30 years."""
 
 _STAMP = re.compile(r"(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(?:\+00:00)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -217,11 +221,15 @@ def _tokens(cell: str, at: int) -> int:
     return int(cell)
 
 
+_Block = Annotated[int, Meta(ge=0, le=BLOCK_ID_MAX)]
+_Left = Annotated[int, Meta(ge=0, le=LEFT_US_MAX)]
+
+
 class _MooncakeLine(Struct):
-    timestamp: float
+    timestamp: Annotated[float, Meta(ge=-1e15, le=1e15)]
     input_length: int
     output_length: int
-    hash_ids: tuple[int, ...]
+    hash_ids: tuple[_Block, ...]
 
 
 class _StoreAnswer(Struct):
@@ -229,7 +237,7 @@ class _StoreAnswer(Struct):
     workload_class: str
     tokens_in: int | None
     tokens_out: int | None
-    left_after_us: int | None
+    left_after_us: _Left | None
     conversation: int | None
 
 
@@ -238,7 +246,7 @@ class _StoreLine(Struct, omit_defaults=True, forbid_unknown_fields=True):
     workload_class: str | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
-    left_after_us: int | None = None
+    left_after_us: _Left | None = None
     conversation: int | None = None
 
 
@@ -249,8 +257,6 @@ def _mooncake(lines: Iterable[str]) -> Iterable[TraceRow]:
     for at, line in _objects(lines, _MooncakeLine):
         if len(line.hash_ids) != -(-line.input_length // BLOCK_TOKENS):
             raise TraceError(f"found {len(line.hash_ids)} blocks of {line.input_length} tokens: not of 512 each", at)
-        if min(line.hash_ids, default=0) < 0:
-            raise TraceError("found a negative block id, allowed: from 0", at)
         yield TraceRow(
             t_ns=round(line.timestamp * _MS_NS),
             len_in=_within(line.input_length, at),

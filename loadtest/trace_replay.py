@@ -1,8 +1,8 @@
 """Knows how a trace becomes the arrivals of a plan; refuses to know formats and files.
 
     start      rows before `start_s` are left out, and the rest begins at 0
-    step       where less than half of the stamps differ, rows are spread evenly at random up to the next stamp: a
-               clock of 3 s would be taken for bursts
+    step       where less than half of the stamps differ, rows are spread at random over the shortest step between two
+               stamps: a clock of 3 s would be taken for bursts
     scale      above 1 shifted copies are laid over the trace, each by up to 60 s and with block ids of its own; the
                last copy, if it is no whole one, and a trace below 1, keep each row, or conversation, by a coin
     compress   time is divided by it

@@ -6,9 +6,19 @@ import pytest
 
 from loadtest import trace_formats
 from loadtest.errors import TraceError
-from loadtest.plan_spec import TOKENS_MAX, TraceFormat
+from loadtest.plan_spec import SCALE_MAX, TOKENS_MAX, TraceFormat
 from loadtest.reuse import block_reuse_ratio
-from loadtest.trace_formats import ROWS_MAX, T_NS_MAX, Trace, TraceRow, of_store, read, store_line
+from loadtest.trace_formats import (
+    BLOCK_ID_MAX,
+    LEFT_US_MAX,
+    ROWS_MAX,
+    T_NS_MAX,
+    Trace,
+    TraceRow,
+    of_store,
+    read,
+    store_line,
+)
 
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "traces"
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\r\n"
@@ -101,8 +111,14 @@ def test_rows_that_are_out_of_order_are_put_in_order() -> None:
         pytest.param(
             TraceFormat.MOONCAKE,
             ['{"timestamp": 0, "input_length": 5, "output_length": 1, "hash_ids": [-1]}'],
-            "line 1.*block",
+            "line 1.*hash_ids",
             id="a negative block",
+        ),
+        pytest.param(
+            TraceFormat.MOONCAKE,
+            ['{"timestamp": 1e999, "input_length": 5, "output_length": 1, "hash_ids": [1]}'],
+            "line 1",
+            id="no time at all",
         ),
         pytest.param(TraceFormat.STORE, ['{"t_ns": 1, "tokens_in": -4}'], "line 1.*tokens", id="negative tokens"),
         pytest.param(
@@ -133,6 +149,21 @@ def test_rows_up_to_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trace_formats, "ROWS_MAX", 2)
     with pytest.raises(TraceError):
         read(TraceFormat.AZURE, lines)
+
+
+def test_block_ids_and_patience_up_to_the_bound() -> None:
+    def mooncake(block: int) -> str:
+        return f'{{"timestamp": 0, "input_length": 5, "output_length": 1, "hash_ids": [{block}]}}'
+
+    def store(left_us: int) -> str:
+        return f'{{"t_ns": 0, "tokens_in": 5, "tokens_out": 1, "left_after_us": {left_us}}}'
+
+    assert (BLOCK_ID_MAX,) == read(TraceFormat.MOONCAKE, [mooncake(BLOCK_ID_MAX)]).rows[0].blocks
+    assert LEFT_US_MAX == read(TraceFormat.STORE, [store(LEFT_US_MAX)]).rows[0].left_after_us
+    assert BLOCK_ID_MAX * SCALE_MAX + SCALE_MAX < 2**64
+    for kind, line in ((TraceFormat.MOONCAKE, mooncake(BLOCK_ID_MAX + 1)), (TraceFormat.STORE, store(LEFT_US_MAX + 1))):
+        with pytest.raises(TraceError, match="line 1"):
+            read(kind, [line])
 
 
 @pytest.mark.parametrize("sign", [1, -1])
