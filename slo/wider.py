@@ -91,7 +91,7 @@ def _level(one: Watched, rule: BurnRule, key: Key, keys: Sequence[Key], sight: S
 def _starves(one: Watched, rule: BurnRule, windows: _Windows, expected: float | None) -> bool:
     counts = windows.get(rule.long_s, Counts())
     target = one.objective.target
-    if counts.bad <= reach_ratio(rule, target) * counts.eligible:
+    if not counts.bad or counts.bad <= reach_ratio(rule, target) * counts.eligible:
         return False
     failed = silences(rule, target, counts, expected, one.gates)
     return any(silence.gate in _OF_FEW for silence in failed)
