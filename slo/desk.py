@@ -260,7 +260,8 @@ class Desk:
         }
         try:
             self._copy(now_s)
-            self._read(now_s)
+            if strange := self._read(now_s):
+                trouble = f"{strange} adjustments in the store were not made here and take nothing out"
         except StoreError as error:
             trouble = f"silences and acknowledgements are not shared now: {error}"
         with self._lock:
@@ -293,7 +294,8 @@ class Desk:
             with self._lock:
                 shelf.copied(waiting)
 
-    def _read(self, now_s: int) -> None:
+    def _read(self, now_s: int) -> int:
+        """Take over what others decided; returns how many adjustments could not be read."""
         silences = self._store.silences(now_s - FORGOTTEN_S - SILENCE_S_MAX, now_s)
         known = self._store.adjustments(now_s - adjustments.BACK_S_MAX, now_s + adjustments.AHEAD_S_MAX)
         fired_s = self._fired_s or {}
@@ -301,12 +303,13 @@ class Desk:
         with self._lock:
             kept = {name: one for name, one in silences.items() if not _is_forgotten(one, now_s)}
             self._silences.put_copies(kept)
-            own = self._adjustments.items()
+            own, others = self._adjustments.items(), [one for one in known.values() if one is not None]
             self._adjustments.put_copies(
-                {n: adjustments.last_state([own.get(n, one), one]) for n, one in known.items()}
+                {one.id: adjustments.last_state([own.get(one.id, one), one]) for one in others}
             )
             held = {n: one for n, one in acks.items() if one.at_s >= fired_s.get(one.fingerprint, _NEVER_S)}
             self._acks.put_copies(held)
+        return len(known) - len(others)
 
     def _clear(self, now_s: int) -> None:
         """Forget what is over, and what the store keeps from here on."""

@@ -14,9 +14,10 @@ import msgspec
 from slo.adjustments import Agreed
 from slo.audit import Act
 from slo.desk_records import Ack, Marker, MarkerKind
+from slo.errors import ObjectiveError
 from slo.recurrence import repeat, rule
 from slo.shown_alerts import state_of
-from slo.silence import Matcher, MatchOp, Silence
+from slo.silence import Matcher, MatchOp, Silence, check_matchers
 from telemetry.queries import told
 from telemetry.queries.standing import WITHDRAWN
 from telemetry.schema import Table
@@ -85,13 +86,14 @@ class DeskStore:
         return {f"{row['fingerprint']:016x}": _ack(row) for row in reversed(rows)}
 
     def markers(self, since_s: int, until_s: int) -> list[Marker]:
-        """Return what happened in [since, until), newest first."""
-        return [_marker(row) for row in self._reader.query(told.markers(since_s * 1000, until_s * 1000))]
+        """Return what happened in [since, until), newest first; what is of no kind of ours is left out."""
+        rows = self._reader.query(told.markers(since_s * 1000, until_s * 1000))
+        return [_marker(row) for row in rows if row["kind"] in set(MarkerKind)]
 
-    def adjustments(self, since_s: int, until_s: int) -> dict[str, Agreed]:
-        """Return the times that count less which begin in [since, until), by id."""
-        found = map(_agreed, self._reader.query(told.adjustments(since_s * 1000, until_s * 1000)))
-        return {one.id: one for one in found}
+    def adjustments(self, since_s: int, until_s: int) -> dict[str, Agreed | None]:
+        """Return the times that count less which begin in [since, until), by id; None for one that is not ours."""
+        rows = self._reader.query(told.adjustments(since_s * 1000, until_s * 1000))
+        return {str(row["selector"]) if one is None else one.id: one for row in rows for one in (_agreed(row),)}
 
     def acts(self, since_s: int, until_s: int) -> list[Act]:
         """Return what was changed in [since, until), newest first."""
@@ -174,14 +176,21 @@ def _adjustment_row(one: Agreed) -> tuple[object, ...]:
     return tuple(values[column.name] for column in ADJUSTMENTS.insert_columns)
 
 
-def _agreed(row: Mapping[str, object]) -> Agreed:
-    selector, text = msgspec.json.decode(str(row["selector"]), type=_Selector), str(row["rrule"])
+def _agreed(row: Mapping[str, object]) -> Agreed | None:
+    """Return what a row says; None if it was not written by us, for anybody may insert there."""
+    text = str(row["rrule"])
+    try:
+        selector = msgspec.json.decode(str(row["selector"]), type=_Selector)
+        again = repeat(text) if text else None
+        check_matchers(selector.matchers)
+    except (msgspec.MsgspecError, ObjectiveError):
+        return None
     return Agreed(
         id=selector.id,
         matchers=selector.matchers,
         start_s=_s(row["at_unix_ms"]) or 0,
         end_s=_s(row["end_unix_ms"]) or 0,
-        repeat=repeat(text) if text else None,
+        repeat=again,
         excluded_percent=round(float(str(row["percent_excluded"]))),
         reason=str(row["reason"]),
         author=str(row["author"]),

@@ -148,4 +148,8 @@ def _state(agreed: Agreed, at_s: int) -> str:
 
 
 def _thing(text: str) -> dict[str, Any] | None:
-    return msgspec.json.decode(text, type=dict[str, Any]) if text else None
+    """Return a state; what somebody else wrote may be any text."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any]) if text else None
+    except msgspec.MsgspecError:
+        return {"text": text}

@@ -21,6 +21,7 @@ from slo.shelf import Shelf
 from slo.silence import Matcher, MatchOp, Silence
 from slo.view import EngineView
 from telemetry.clock import wall_ms
+from telemetry.schema.details import ADJUSTMENTS
 from telemetry.store import Store
 
 BY = By(who="ann", at_s=NOW_S, address="10.0.0.1")
@@ -250,6 +251,17 @@ def test_replicas_share_adjustments_and_what_one_withdraws_none_restores(
     assert [other.refresh(CALM, now_s), one.refresh(CALM, now_s), other.refresh(CALM, now_s)] == [""] * 3
     assert {desk.adjustments()["shared-time"].excluded_percent for desk in (one, other)} == {0}
     assert "shared-time" not in {time.id for time in one.agreed()}
+
+
+def test_adjustments_that_others_wrote_are_told_and_stop_nothing(tmp_path: Path, reader: Store, writer: Store) -> None:
+    now_s = wall_ms() // 1000 + 900 * 86_400  # where no other desk looks
+    desk = Desk(Ledger(tmp_path / "a"), DeskStore(reader, writer))
+    row = (now_s * 1000, now_s * 1000 + 1, "slo = chat", "", 100.0, "", "ann")
+    writer.insert_rows(ADJUSTMENTS, [row], "strange-desk")
+    desk.agree(agreed("own", now_s), replace(BY, at_s=now_s))
+
+    assert desk.refresh(CALM, now_s).endswith("adjustments in the store were not made here and take nothing out")
+    assert "own" in desk.adjustments()
 
 
 def test_every_change_leaves_an_act_that_follows_the_one_before(desk: Desk, ledger: Ledger) -> None:

@@ -12,6 +12,7 @@ from slo.desk_store import DeskStore
 from slo.recurrence import repeat
 from slo.silence import Matcher, MatchOp
 from telemetry.clock import wall_ms
+from telemetry.schema.details import ADJUSTMENTS, MARKERS
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 - 3_600
@@ -72,7 +73,9 @@ def test_a_marker_is_there_until_it_is_withdrawn(shared: DeskStore) -> None:
 
 
 def test_an_adjustment_comes_back_as_it_was_and_stays_withdrawn(shared: DeskStore) -> None:
-    matchers = tuple(Matcher(name=f"l{n}", op=op, value=HOSTILE) for n, op in enumerate(MatchOp))
+    plain, patterns = (MatchOp.EQUAL, MatchOp.NOT_EQUAL), (MatchOp.MATCHES, MatchOp.MATCHES_NOT)
+    matchers = tuple(Matcher(name=f"{HOSTILE}{op}", op=op, value=HOSTILE) for op in plain)
+    matchers += tuple(Matcher(name=op, op=op, value="'; DROP.* x--") for op in patterns)
     daily = repeat("FREQ=WEEKLY;BYDAY=MO,SU;UNTIL=20361231T000000Z;TZID=Europe/Berlin")
     once = Agreed(
         id="desk-once", matchers=matchers, start_s=NOW_S, end_s=NOW_S + 60, excluded_percent=40, reason=HOSTILE,
@@ -87,6 +90,26 @@ def test_an_adjustment_comes_back_as_it_was_and_stays_withdrawn(shared: DeskStor
 
     assert found == {"desk-once": once, "desk-again": again, "desk-gone": replace(gone, excluded_percent=0)}
     assert "desk-once" not in shared.adjustments(NOW_S + 1, NOW_S + 2)
+
+
+def test_what_others_wrote_into_our_tables_is_told_from_ours(shared: DeskStore, writer: Store) -> None:
+    """Anybody may insert there: what cannot be read is left out, and stops nothing."""
+    at_ms = (NOW_S + 1_000 * 86_400) * 1000  # where no desk looks
+    selectors = ("slo = chat", '{"id": "x", "made_at_unix_s": 1, "matchers": []}', '{"id": "y"}')
+    rows = [(at_ms, at_ms + 60_000, text, "", 100.0, "", "") for text in selectors]
+    rows.append((at_ms, at_ms, '{"id":"z","made_at_unix_s":1,"matchers":[]}', "FREQ=HOURLY", 100.0, "", ""))
+    writer.insert_rows(ADJUSTMENTS, rows, "strange-adjustments")
+    strange = Marker(at_s=at_ms // 1000, kind=MarkerKind.DEPLOY, service="strange", actor="x")
+    values: dict[str, object] = {
+        "at": at_ms, "end": None, "kind": "party", "service": "strange", "endpoint": "", "version": "", "actor": "x",
+        "automated": 0, "text": "",
+    }  # fmt: skip
+    writer.insert_rows(MARKERS, [tuple(values[column.name] for column in MARKERS.insert_columns)], "strange-marker")
+    shared.put_markers({"s": strange}, NOW_S)
+    found = shared.adjustments(at_ms // 1000, at_ms // 1000 + 1)
+
+    assert list(found.values()) == [None] * 4
+    assert shared.markers(at_ms // 1000, at_ms // 1000 + 1) == [strange]
 
 
 def test_an_act_comes_back_with_its_hash(shared: DeskStore) -> None:

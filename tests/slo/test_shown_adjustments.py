@@ -32,5 +32,9 @@ def test_an_act_is_told_with_its_reason_wherever_that_stands() -> None:
     ]
     one = act_shown(act(Deed.SILENCE_ENDED, "q", by, ({"a": 1}, {"a": 2}), FIRST_HASH))
 
+    told = act(Deed.SILENCE_ENDED, "q", by, (None, None), FIRST_HASH)
+    foreign = act_shown(replace(told, before="no JSON", after="[1]"))
+
+    assert (foreign.before, foreign.after) == ({"text": "no JSON"}, {"text": "[1]"})
     assert reasons == ["c", "r", "t", "", ""]
     assert (one.before, one.after, one.actor) == ({"a": 1}, {"a": 2}, "ann")
