@@ -158,11 +158,11 @@ class Worker:
         return Client(where, found[0], headers=headers, deadlines=limits, tap=self._compare if run.truth else None)
 
     def _begin(self, arrival: Arrival, t_sched_ns: int) -> None:
+        self._open += 1  # here, not where it runs: the drain must not miss one that has not begun to run
         self._hands.spawn(lambda: self._serve(arrival, t_sched_ns))
 
     def _serve(self, arrival: Arrival, t_sched_ns: int) -> None:
         """Carry out an arrival, and the conversation that it opens."""
-        self._open += 1
         try:
             turns = self._plan.follow_ups(arrival.j)
             said = [self._asker.prompt(arrival)]

@@ -97,6 +97,13 @@ def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> Non
     assert abs(report.in_flight_s - report.elapsed_s) / report.in_flight_s < 0.2
 
 
+def test_the_last_arrival_is_waited_for_though_nothing_else_is_in_flight(tmp_path: Path) -> None:
+    with null_server("ttft_s=0.02", "itl_s=0.005") as url:
+        report, rows = carried_out(a_run(tmp_path, url, count=1), tmp_path)
+
+    assert (1, 1, [0]) == (report.sent, report.ended, [row.j for row in rows])
+
+
 def test_what_may_not_be_loaded_is_not(tmp_path: Path) -> None:
     hands = Hands(spawn=_never, sleep=_never, apart=_never)
     run = a_run(tmp_path, "http://10.0.0.1:80", count=1)

@@ -147,6 +147,21 @@ def test_a_target_that_dies_has_failed_and_the_report_is_partial(tmp_path: Path)
     assert len(rows) == ending.whole.sent
 
 
+def test_a_server_that_freezes_is_felt_by_all_who_arrive_meanwhile(tmp_path: Path) -> None:
+    with null_server("ttft_s=0.02", "itl_s=0.005") as server:
+        stop, go = (send(number, to=lambda: server.process.pid) for number in (signal.SIGSTOP, signal.SIGCONT))
+        run = a_run(tmp_path, server.url, rate=20.0, seconds=6.0)
+        ending, rows = carried_out(run, 1, (0.5, stop), (2.5, go))
+
+    plan = build(run.plan)
+    waited_us = sorted(row.record.ttft_us or 0 for row in rows)
+    slow = sum(us > 200_000 for us in waited_us)
+    print(f"{slow} of {len(rows)} felt a freeze of 2 s; TTFT p99 {waited_us[int(len(rows) * 0.99)] / 1e6:.2f} s")
+    assert (len(plan), {"ok": len(plan)}) == (ending.whole.sent, ending.whole.outcomes)
+    assert slow >= 20  # at 20 a second about 40 arrive meanwhile; a closed loop would show one
+    assert waited_us[-1] > 1_000_000
+
+
 def test_an_arrival_above_the_cap_is_shed_and_never_delayed(tmp_path: Path) -> None:
     with null_server("ttft_s=3", "itl_s=0.01", "tokens=2") as server:
         ending, rows = carried_out(a_run(tmp_path, server.url, seconds=1.0, in_flight_max=10), 1)
