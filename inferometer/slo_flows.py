@@ -17,7 +17,7 @@ from inferometer.listing import show
 from inferometer.reading import source
 from inferometer.since import instant_ms
 from slo.asking import counted_flows
-from slo.stages import UPPER_BOUND, Times, slowest, times, upper_bound_s
+from slo.stages import UPPER_BOUND, Times, slowest, times, unusual, upper_bound_s
 from slo.wholes import Flow
 from telemetry.clock import wall_ms
 from telemetry.queries.flow_times import flow_times
@@ -86,6 +86,7 @@ def flow_rows(slo: str, found: Sequence[Times]) -> list[dict[str, object]]:
 def _notes(one: Times, *, is_most: bool) -> Iterator[str]:
     if is_most:
         yield "most time over budget"
+    yield from unusual(one)
     if one.p99_s is None:
         yield f"{one.n - one.done} not done: no P99"
 

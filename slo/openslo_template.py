@@ -5,8 +5,8 @@
     stages: [{name: voiceover, match: "endpoint == 'tts'", budget_s: 5}]      # of a flow, in their order
 
 `template`, `parameters` and `stages` are ours; OpenSLO has no such keys. A number that is set wins over the preset, and
-the preset over the template. The last step of a flow is the last stage that is not optional, or what the parameter
-`last` says.
+the preset over the template. The last step of a flow is the last stage that no flow goes without (it is neither
+`optional` nor `cached_ok`), or what the parameter `last` says.
 
 Source: spec/slo.md 2 (every number can be overridden; stages).
 """

@@ -43,13 +43,13 @@ def missing(template: Template) -> str:
 
 _MISSING = {
     Counts.FLOWS: "nothing says which step is the last of a flow (`last` in parameters, or stages)",
-    Counts.STAGES: "every stage is optional, so nothing says which step is the last of the flow (`last` in parameters)",
+    Counts.STAGES: "a flow may go without every stage, so nothing says which step is its last (`last` in parameters)",
     Counts.SLICES: "nothing says how many items a job has (`items` in parameters)",
 }
 
 
 def _flow(template: Template, budget_s: float, parameters: Section | None, stages: Sequence[Stage]) -> Flow | None:
-    required = [one.match for one in stages if not one.optional]
+    required = [one.match for one in stages if not one.optional and not one.cached_ok]
     said = parameters.text("last") if parameters else ""
     last = said or (required[-1] if required else "")
     if parameters and not 0 < budget_s <= BUDGET_S_MAX:

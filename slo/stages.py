@@ -26,10 +26,10 @@ class Stage:
         name: Of the stage.
         match: Expression that its requests fulfil.
         budget_s: Longest time that keeps the flow within its budget.
-        p50_s: What is usual.
-        p95_s: What is still usual.
+        p50_s: Longest that half of the flows take.
+        p95_s: Longest that 95 % of them take.
         optional: Whether a flow may go without it.
-        cached_ok: Whether an answer from a cache counts.
+        cached_ok: Whether its answer may come from a cache, so that no request of it is seen.
     """
 
     name: str
@@ -63,6 +63,8 @@ class Times:
         mean_s: Of what was done; None if nothing was.
         budget_s: How long it may take.
         over_s: Summed time beyond that.
+        p50_most_s: Longest that its P50 may be; None if nothing is said.
+        p95_most_s: The same of its P95.
     """
 
     name: str
@@ -74,14 +76,35 @@ class Times:
     mean_s: float | None
     budget_s: float
     over_s: float
+    p50_most_s: float | None = None
+    p95_most_s: float | None = None
 
 
 def times(rows: Sequence[Mapping[str, Any]], stages: Sequence[Stage], budget_s: float) -> list[Times]:
     """Return what the rows of `telemetry.queries.flow_times` say, the flow first and then stages as they are listed."""
-    budgets = [("", budget_s), *((one.name, one.budget_s) for one in stages)]
+    of = [Stage(name="", match="", budget_s=budget_s), *stages]
     columns = ("n", "done", "p50_s", "p95_s", "p99_s", "mean_s", "over_s")
-    named = [(*budgets[int(row["stage"])], {column: row[column] for column in columns}) for row in rows]
-    return [Times(name=name, budget_s=allowed_s, **told) for name, allowed_s, told in named]
+    return [
+        Times(
+            name=stage.name,
+            budget_s=stage.budget_s,
+            p50_most_s=stage.p50_s,
+            p95_most_s=stage.p95_s,
+            **{column: row[column] for column in columns},
+        )
+        for row in rows
+        for stage in (of[int(row["stage"])],)
+    ]
+
+
+def unusual(one: Times) -> tuple[str, ...]:
+    """Return what of a stage takes longer than was said to be usual; what is endless does."""
+    told = ((50, one.p50_s, one.p50_most_s), (95, one.p95_s, one.p95_most_s))
+    return tuple(
+        f"P{percent} above {most_s:g} s"
+        for percent, took_s, most_s in told
+        if most_s is not None and (took_s is None or took_s > most_s)
+    )
 
 
 def upper_bound_s(found: Sequence[Times]) -> float | None:

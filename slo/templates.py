@@ -199,6 +199,7 @@ TEMPLATES: Mapping[str, Template] = {
         meaning="each stage within its budget, and the flow within its own; stages are named by their filter",
         good="ok and e2e_s <= {budget_s}",
         numbers={"budget_s": 50.0},
+        presets={"near_real_time": {"budget_s": 20.0}},
         counts=Counts.STAGES,
     ),
 }

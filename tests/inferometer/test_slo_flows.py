@@ -24,7 +24,7 @@ spec:
   timeWindow: [{duration: 30d, isRolling: true}]
   template: media_pipeline
   stages:
-  - {name: image, match: "model == 'image'", budget_s: 4}
+  - {name: image, match: "model == 'image'", budget_s: 4, p50_s: 2}
   - {name: video, match: "model == 'video'", budget_s: 40}
 """
 LASTED_S = {"image": 5, "video": 36}
@@ -73,7 +73,7 @@ def test_flows_and_their_stages_are_printed(
     ]
     assert [row["p99_s"] for row in rows] == [41.0, 5.0, 36.0, 41.0]
     assert [row["over_ratio"] for row in rows] == [None, 1.0, 0.0, None]
-    assert [row["note"] for row in rows] == ["", "most time over budget", "", UPPER_BOUND]
+    assert [row["note"] for row in rows] == ["", "most time over budget, P50 above 2 s", "", UPPER_BOUND]
     assert (brief[0], "film" in brief[1]) == (0, True)
 
 

@@ -101,6 +101,18 @@ def test_a_workflow_says_by_an_expression_or_by_stages_which_step_is_the_last() 
     assert (said.name, said.indicator.good, said.template) == ("chat", None, "workflow_latency")
 
 
+def test_a_stage_that_may_come_from_a_cache_is_not_waited_for() -> None:
+    cached = "{name: b, match: stream, budget_s: 1, cached_ok: true}"
+    flow = of("media_pipeline", stages=f"[{{name: a, match: ok, budget_s: 1}}, {cached}]").objectives[-1]
+    quick = of("media_pipeline", parameters="{preset: near_real_time}")
+
+    assert isinstance(flow.whole, Flow)
+    assert written(flow.whole.last) == "ok"
+    assert isinstance(quick.objectives[-1].whole, Flow)
+    assert quick.objectives[-1].whole.budget_s == 20.0
+    assert "add up to 49 s, more than the 20 s of the flow" in quick.lints[0]
+
+
 def test_a_flow_without_a_last_step_leaves_its_stages() -> None:
     found = of("media_pipeline", stages="[{name: a, match: ok, budget_s: 1, optional: true}]")
 

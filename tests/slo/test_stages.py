@@ -9,6 +9,7 @@ from slo.stages import (
     notes,
     slowest,
     times,
+    unusual,
     upper_bound_s,
 )
 
@@ -33,6 +34,19 @@ def test_the_sum_of_percentiles_is_an_upper_bound() -> None:
     assert (41.0, 49.0) == (found[0].p99_s, upper_bound_s(found))  # A18: 49 s is the bound, never the P99 of the flow
     assert [50.0, 4.0, 40.0, 5.0] == [one.budget_s for one in found]
     assert "only if all stages are slow together" in UPPER_BOUND
+
+
+def test_what_takes_longer_than_is_usual_is_told() -> None:
+    stage = Stage(name="a", match="ok", budget_s=9, p50_s=0.9, p95_s=2.0)
+    late, silent = (
+        times([row(1, 4.0)], [stage], 50.0),
+        times([row(1, 4.0)], [Stage(name="a", match="ok", budget_s=9)], 50.0),
+    )
+    (endless,) = times([row(1, None) | {"p50_s": None, "p95_s": None}], [stage], 50.0)
+
+    assert unusual(late[0]) == ("P50 above 0.9 s",), "two seconds at the P95 are usual"
+    assert unusual(silent[0]) == ()
+    assert unusual(endless) == ("P50 above 0.9 s", "P95 above 2 s")
 
 
 def test_a_stage_that_is_not_done_has_no_upper_bound() -> None:
