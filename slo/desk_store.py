@@ -76,9 +76,9 @@ class DeskStore:
         self._put(AUDIT, [_act_row(one) for one in acts.values()], acts)
 
     def silences(self, since_s: int, now_s: int) -> dict[str, Silence]:
-        """Return the silences that were made or changed since, by id."""
+        """Return the silences that were made or changed since, by id; what no matcher of ours could be is left out."""
         rows = self._reader.query(told.last_silences(since_s * 1000, (now_s + _SOON_S) * 1000))
-        return {str(row["silence_id"]): _silence(row) for row in rows}
+        return {one.id: one for one in map(_silence, rows) if one is not None}
 
     def acks(self, since_s: int, now_s: int) -> dict[str, Ack]:
         """Return the last acknowledgement of each alert since, by fingerprint."""
@@ -110,13 +110,18 @@ def _silence_row(one: Silence, now_s: int) -> tuple[object, ...]:
     return (now_s * 1000, one.id, matchers, *times, one.author, one.comment, state_of(one, now_s))
 
 
-def _silence(row: Mapping[str, object]) -> Silence:
+def _silence(row: Mapping[str, object]) -> Silence | None:
     columns = (msgspec.convert(row[name], list[str]) for name in ("names", "ops", "values"))
+    try:
+        matchers = tuple(
+            Matcher(name=name, op=MatchOp(op), value=value) for name, op, value in zip(*columns, strict=True)
+        )
+        check_matchers(matchers)
+    except (ValueError, ObjectiveError):
+        return None
     return Silence(
         id=str(row["silence_id"]),
-        matchers=tuple(
-            Matcher(name=name, op=MatchOp(op), value=value) for name, op, value in zip(*columns, strict=True)
-        ),
+        matchers=matchers,
         starts_at_s=_s(row["starts_at_unix_ms"]) or 0,
         ends_at_s=_s(row["ends_at_unix_ms"]) or 0,
         author=str(row["author"]),

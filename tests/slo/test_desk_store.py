@@ -13,6 +13,7 @@ from slo.recurrence import repeat
 from slo.silence import Matcher, MatchOp
 from telemetry.clock import wall_ms
 from telemetry.schema.details import ADJUSTMENTS, MARKERS
+from telemetry.schema.objectives import SILENCES
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 - 3_600
@@ -25,7 +26,9 @@ def shared(reader: Store, writer: Store) -> DeskStore:
 
 
 def test_the_last_state_of_a_silence_holds(shared: DeskStore) -> None:
-    matchers = tuple(Matcher(name=f"l{n}", op=op, value=HOSTILE) for n, op in enumerate(MatchOp))
+    plain = (MatchOp.EQUAL, MatchOp.NOT_EQUAL)
+    matchers = tuple(Matcher(name=f"{HOSTILE}{op}", op=op, value=HOSTILE) for op in plain)
+    matchers += (Matcher(name="l", op=MatchOp.MATCHES, value="'; DROP.* x--"),)
     first, other = silence("desk-1", matchers, since_s=NOW_S), silence("desk-2", matchers[:1], since_s=NOW_S)
     shared.put_silences({"desk-1": first, "desk-2": other}, NOW_S)
     shorter = silence("desk-1", matchers, since_s=NOW_S, length_s=60)
@@ -106,7 +109,14 @@ def test_what_others_wrote_into_our_tables_is_told_from_ours(shared: DeskStore, 
     }  # fmt: skip
     writer.insert_rows(MARKERS, [tuple(values[column.name] for column in MARKERS.insert_columns)], "strange-marker")
     shared.put_markers({"s": strange}, NOW_S)
+    slow = [("a", "=~", "(a+)+"), ("a", "~", "x"), ("a", "=~", "("), ("a", "=~", ".*")]
+    silences = [
+        (at_ms, f"strange-{op}{at}", [(n, op, v)], at_ms, at_ms + 1, "", "", "") for at, (n, op, v) in enumerate(slow)
+    ]
+    writer.insert_rows(SILENCES, silences, "strange-silences")
     found = shared.adjustments(at_ms // 1000, at_ms // 1000 + 1)
+
+    assert shared.silences(at_ms // 1000, at_ms // 1000) == {}
 
     assert list(found.values()) == [None] * 4
     assert shared.markers(at_ms // 1000, at_ms // 1000 + 1) == [strange]
