@@ -13,7 +13,7 @@ procedure, 1979.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -120,7 +120,14 @@ class Gated:
         return EXIT_CODES[self.verdict]
 
 
-def gate(baseline: Sequence[Run], candidate: Sequence[Run], seed: int, *, paired: bool = False) -> Gated:
+def gate(
+    baseline: Sequence[Run],
+    candidate: Sequence[Run],
+    seed: int,
+    *,
+    paired: bool = False,
+    metrics: Collection[Metric] = tuple(Metric),
+) -> Gated:
     """Judge a candidate.
 
     Args:
@@ -128,14 +135,19 @@ def gate(baseline: Sequence[Run], candidate: Sequence[Run], seed: int, *, paired
         candidate: Its runs, at least one.
         seed: Of the resamples.
         paired: Whether both come from one plan over two targets.
+        metrics: What is judged. Leave out what the workload cannot have: a metric without a value is inconclusive.
     """
-    changes = _changes(baseline, candidate, seed, paired=paired)
+    changes = {
+        metric: change
+        for metric, change in _changes(baseline, candidate, seed, paired=paired).items()
+        if metric in metrics
+    }
     proven = holm([change.p for change in changes.values()])
-    metrics = tuple(
+    judged = tuple(
         _judged(metric, change, is_proven=is_proven)
         for (metric, change), is_proven in zip(changes.items(), proven, strict=True)
     )
-    return Gated(metrics=metrics, verdict=overall(one.verdict for one in metrics))
+    return Gated(metrics=judged, verdict=overall(one.verdict for one in judged))
 
 
 def judge(change: Change, margin: float, *, is_proven: bool) -> Verdict:

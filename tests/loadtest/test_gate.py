@@ -172,3 +172,10 @@ def test_pairs_of_one_plan() -> None:
 
     assert Verdict.FAILED not in {found.verdict for found in gate([one], [other], seed=1, paired=True).metrics}
     assert not any(found.change.widened for found in gate([one], [other], seed=1, paired=True).metrics)
+
+
+def test_only_what_is_asked_for_is_judged() -> None:
+    found = gate(runs(0), runs(10, bad=0.5), seed=1, metrics={Metric.TOKENS_PER_S})
+
+    assert ([Metric.TOKENS_PER_S], Verdict.PASSED) == ([one.metric for one in found.metrics], found.verdict)
+    assert Verdict.INCONCLUSIVE is gate(runs(0), runs(10), seed=1, metrics=()).verdict
