@@ -19,6 +19,7 @@ class About:
         misleads: What the plain threshold says, and where that is wrong.
         threshold: What the setting `threshold` is, with its default; empty if the rule has none.
         options: More numbers that may be set: name to meaning, with its default.
+        without: Which of `window_s` and `min_events` the rule has no use for.
     """
 
     seed: str
@@ -26,6 +27,7 @@ class About:
     misleads: str
     threshold: str = ""
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    without: tuple[str, ...] = ()
 
 
 _CLASS = "HTTP status share >= 0.5 % and 5 times the day before; errors in a stream and time-outs ride on 200"
@@ -102,6 +104,7 @@ ABOUT: Mapping[str, About] = {
         default="any request that ended for want of memory within 10 m (ticket), 3 at one endpoint (page)",
         misleads="the same; it is told beside the error rates, which it explains",
         threshold="requests that are a page, 3",
+        without=("min_events",),
     ),
     "abandonment": _class(
         "slo.md 14", "requests left before any output, of all", "ticket", "gateways count them as success"
@@ -154,24 +157,28 @@ ABOUT: Mapping[str, About] = {
         misleads="75 waiting (50 to 100 are safe); a count is no time: at 3.24 requests/s it is 23 s",
         threshold="requests waiting of the naive reading, 75",
         options={"tau_q_s": "longest time that the queue may take, seconds, 1.887"},
+        without=("min_events",),
     ),
     "stalled_engine": About(
         seed="slo.md 14",
         default="requests run and no token came for 30 s over 2 scrapes; page",
         misleads="/health stays 200, and nothing is logged",
         threshold="seconds without a token, 30",
+        without=("window_s", "min_events"),
     ),
     "kv_thrash": About(
         seed="slo.md 14",
         default="more than 10 % of tokens are computed again after preemptions, for 10 m; ticket",
         misleads="use of the KV cache >= 90 %; a full one is well, and one that thrashes looks fine",
         threshold="share of tokens, 0.1",
+        without=("min_events",),
     ),
     "prefix_cache_collapse": About(
         seed="slo.md 14",
         default="hit ratio halved within 60 m of a change, in equal prompts; ticket",
         misleads="hit ratio over all prompts; other lengths hit otherwise",
         threshold="relative fall, 0.5",
+        without=("window_s",),
     ),
     "length_mix_shift": About(
         seed="slo.md 14",
@@ -187,7 +194,7 @@ ABOUT: Mapping[str, About] = {
     ),
     "replica_outlier": About(
         seed="slo.md 14",
-        default="speed or error rate of a replica beyond 3 robust deviations of its peers, 4 replicas or more; ticket",
+        default="a replica proven slower, or worse, and beyond 3 robust deviations of its peers, from 4 on; ticket",
         misleads="3 standard deviations of the mean; a bad one is in both, and of ten or fewer none is ever so far",
         threshold="robust deviations, 3",
     ),
@@ -208,6 +215,7 @@ ABOUT: Mapping[str, About] = {
         default="6 robust deviations and 30 % from the weekday hours of 4 weeks, 3 times on end; ticket, from 7 d on",
         misleads="mean and standard deviation of the last hour; a daily rhythm fires it every morning",
         threshold="robust deviations, 6",
+        without=("window_s",),
     ),
     "misfit_batch_on_serverless": About(
         seed="S0",

@@ -1,17 +1,21 @@
 """Knows when one replica is slower, or fails more often, than its peers; refuses to judge them all together.
 
 The middle of the replicas is their median, the width 1.4826 times the median distance from it (which is the standard
-deviation of a normal distribution, and which one bad replica of four cannot move). A replica is an outlier beyond three
-such widths, towards slow or towards bad. With fewer than four replicas there is no majority to go by: they cannot be
-compared. The naive reading takes mean and standard deviation of all replicas. The outlier is in both: of m replicas
-none is further from the mean than (m - 1) / sqrt(m) standard deviations, so of ten or fewer none is ever beyond three.
+deviation of a normal distribution, and which one bad replica of four cannot move). A replica is an outlier if it is
+beyond three such widths, towards slow or towards bad, and its requests prove that it is: of four replicas the width is
+small by chance ever so often (simulated: 65 of 2,000 healthy ones are beyond three, of a normal distribution 3 would).
 
-    speed       logarithm of the median time per output token; at least `SLOWER_RATIO` slower than the middle as well
-    bad share   bad of good and bad requests; at least `BAD` of them, and the width is never taken smaller than chance
-                makes it with that many requests, of the share that the peers have
+    speed       the logarithm of the median time per output token is beyond; and more of its requests took over 1.1
+                times the middle than half of them would by chance, p < 1e-4 (a sign test of its median)
+    bad share   bad of good and bad requests is beyond; and it is proven more than twice that of all others, p < 1e-4,
+                with at least three of them and 0.5 % (the test of `slo.jump`)
 
-Error: a filter at about three standard deviations for each replica and instant, which `for_s` makes rarer; replicas
-that are sent other requests on purpose are not peers.
+With fewer than four replicas there is no majority to go by: they cannot be compared. The naive reading takes mean and
+standard deviation of all replicas. The outlier is in both: of m replicas none is further from the mean than
+(m - 1) / sqrt(m) standard deviations, so of ten or fewer none is ever beyond three.
+
+Error: a chance of 1e-4 for each replica and instant if requests are independent, which `for_s` makes rarer; the windows
+of instants overlap. Replicas that are sent other requests on purpose are not peers.
 
 Source: spec/slo.md 14 (`replica_outlier`); the bound: P. A. Samuelson, How deviant can you be?, 1968.
 """
@@ -22,11 +26,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from slo.counts import Counts
 from slo.inhibit import Kind
-from slo.jump import Verdict
+from slo.jump import Verdict, error_rate_jump
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.queries.question import Question
 from telemetry.queries.replicas import replicas
+from telemetry.special import betainc
 
 WINDOW_S = 900
 """Time over which replicas are compared."""
@@ -38,10 +44,9 @@ WIDTHS = 3.0
 """Robust standard deviations beyond which a replica is an outlier."""
 SLOWER_RATIO = 1.1
 """A replica that is not slower than the middle by this factor is no outlier, however alike the others are."""
-BAD = 3
-"""Fewer bad requests are chance."""
 
 _MAD_TO_SD = 1.4826
+_P_BELOW = 1e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,8 @@ class ReplicaOutlierRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        return {"replicas": replicas((at_s - (self.settings.window_s or WINDOW_S)) * 1000, at_s * 1000)}
+        since_s = at_s - (self.settings.window_s or WINDOW_S)
+        return {"replicas": replicas(since_s * 1000, at_s * 1000, SLOWER_RATIO)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows are of the instant
         """Return what the answers say of every replica of every endpoint and model."""
@@ -96,25 +102,25 @@ class ReplicaOutlierRule:
         limit = WIDTHS if self.settings.threshold is None else self.settings.threshold
         share = _share(row, peers)
         pace = _pace(row, [one for one in peers if self._has_enough(one, "paced")])
-        is_bad = int(row["bad"]) >= BAD and share.widths > limit
-        slower = 1.0 if pace is None else math.exp(math.log(float(row["tpot_us"])) - pace.middle)
-        is_slow = pace is not None and slower >= SLOWER_RATIO and pace.widths > limit
+        is_bad = share.widths > limit and _is_worse(row, peers)
+        is_slow = pace is not None and pace.widths > limit and _is_slower(row)
         said = f"{int(row['bad']) / int(row['n']):.1%} of {row['n']} requests bad, {share.middle:.1%} in the middle"
-        said += "" if pace is None else f"; an output token takes {slower:.2f} times as long as in the middle"
+        if pace is not None:
+            slower = float(row["tpot_us"]) / math.exp(pace.middle)
+            said += f"; an output token takes {slower:.2f} times as long as in the middle"
         sound = Verdict.TICKET if is_bad or is_slow else Verdict.SILENT
         return _found(row, said, _is_far(row, peers), sound, bad=int(row["bad"]) if is_bad else None)
 
 
-def away(mine: float, of: Sequence[float], least: float = 0.0) -> Away:
+def away(mine: float, of: Sequence[float]) -> Away:
     """Return how far a value is above those of all, its own among them.
 
     Args:
         mine: The value.
         of: At least one.
-        least: The robust width is never taken smaller.
     """
     middle = statistics.median(of)
-    width = max(least, _MAD_TO_SD * statistics.median(abs(one - middle) for one in of))
+    width = _MAD_TO_SD * statistics.median(abs(one - middle) for one in of)
     sd = statistics.stdev(of) if len(of) > 1 else 0.0
     return Away(widths=_times(mine - middle, width), deviations=_times(mine - statistics.fmean(of), sd), middle=middle)
 
@@ -127,10 +133,23 @@ def _times(distance: float, width: float) -> float:
 
 def _share(row: Row, peers: Sequence[Row]) -> Away:
     """Return how far a replica's share of bad requests is above those of all."""
-    n, others = int(row["n"]), [one for one in peers if one is not row]
-    usual = (sum(int(one["bad"]) for one in others) + 0.5) / (sum(int(one["n"]) for one in others) + 1)
-    chance = math.sqrt(usual * (1 - usual) / n)
-    return away(int(row["bad"]) / n, [int(one["bad"]) / int(one["n"]) for one in peers], chance)
+    return away(int(row["bad"]) / int(row["n"]), [int(one["bad"]) / int(one["n"]) for one in peers])
+
+
+def _is_worse(row: Row, peers: Sequence[Row]) -> bool:
+    """Return whether more of its requests are proven bad than of all others together."""
+    others = sum((_counts(one) for one in peers if one is not row), Counts())
+    return error_rate_jump(_counts(row), others).sound is not Verdict.SILENT
+
+
+def _counts(row: Row) -> Counts:
+    return Counts(eligible=int(row["n"]), bad=int(row["bad"]))
+
+
+def _is_slower(row: Row) -> bool:
+    """Return whether its median is proven above `SLOWER_RATIO` times the middle."""
+    slower, paced = int(row["slower"]), int(row["paced"])
+    return slower > 0 and betainc(slower, paced - slower + 1, 1 / 2) < _P_BELOW
 
 
 def _pace(row: Row, peers: Sequence[Row]) -> Away | None:

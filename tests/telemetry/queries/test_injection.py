@@ -195,7 +195,7 @@ OTHERS = {
     "paces": speeds.paces(0, 1),
     "load points": speeds.load_points(0, 1),
     "rates": speeds.rates(0, 60_000),
-    "replicas": replicas(0, 1),
+    "replicas": replicas(0, 1, 1.1),
     "collectors": collectors(0, 1),
     "unobserved": unobserved(0, 60_000),
     "answers now": answers_now(0, 60_000),
