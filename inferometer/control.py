@@ -201,8 +201,12 @@ class Control:
         return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
 
     def _run(self) -> None:
-        while not self._stop.wait(0 if self._engine.has_more else self._settings.look_s):
+        wait_s = self._settings.look_s
+        while not self._stop.wait(wait_s):
+            begun_s, wait_s = _monotonic_s(), self._settings.look_s
             self._guarded(self._step)
+            if self._engine.has_more:  # while the past is counted, half of the time is left to others that ask
+                wait_s = min(wait_s, _monotonic_s() - begun_s)
 
     def _step(self) -> None:
         if self._reload.is_set():

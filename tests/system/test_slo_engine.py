@@ -1,14 +1,16 @@
 """The SLO engine over a real store through what befalls it: silence, outage of the store, late rows, two of it."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from engine_rig import DAY_S, Rig
 
 from slo.alert_moves import AlertState
-from slo.counting import LATE_EVERY_S
+from slo.counting import LATE_EVERY_S, Counting
 from slo.engine import Engine
 from slo.evaluation import Evaluated
 from slo.ledger import Ledger
@@ -300,6 +302,30 @@ def test_models_of_few_requests_each_page_together(rig: Made) -> None:
     assert (page.labels["endpoint"], page.labels.get("model")) == (one.name, None)
     assert sum(judged.is_wider for judged in one.engine.view.judged) == 1
     assert len(one.engine.view.judged) == 31
+
+
+def test_two_that_count_the_same_past_at_once_count_it_once(rig: Made, process: StoreProcess) -> None:
+    one = rig()
+    for hours in range(1, 25):
+        one.requests(5, 2, at_s=NOW_S - hours * 3_600)
+    new = watched(replace(one.watched[0].objective, name=f"{one.name}-new", window=Rolling(length_s=30 * DAY_S)))
+    together = Barrier(2)
+
+    def count(replica: str) -> None:
+        reader, writer, ledger = process.store("reader"), process.store("writer"), Ledger(one.path.with_name(replica))
+        counting = Counting([new], Reader(reader, writer, [new], replica), ledger)
+        counting.reach(NOW_S, NOW_S * 1000)
+        together.wait(30)
+        while counting.more(NOW_S, NOW_S * 1000):
+            pass
+        for opened in (reader, writer, ledger):
+            opened.close()
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(count, ("one", "other")))
+    windows = Reader(one.reader, one.writer, [new], "r").windows(NOW_S, (2 * DAY_S,))
+
+    assert [of[2 * DAY_S].eligible for of in windows.values()] == [24 * 7]
 
 
 def test_a_service_that_fails_pages_and_resolves_once_it_is_well(rig: Made, reader: Store) -> None:
