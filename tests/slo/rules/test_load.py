@@ -42,6 +42,8 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         "load-prompts": [*quiet(*[short] * 119, long), *busy(long)],
         "load-triples": [*quiet(short), *busy((400, 0.9))],
         "load-hidden": [*quiet(short, short, short, long, n=160), *busy((400, 1.2))],
+        "load-chance": [*quiet(short), *busy(short, n=178), *busy((400, 3.0), n=2)],
+        "load-level": [*quiet(short), *busy((400, 0.9), n=150)],
         "load-few": [*quiet(short, n=20), *busy((400, 0.9), n=60)],
         "load-flat": [*quiet(short), *busy((400, 0.9), n=120)],
         "load-over": [*quiet(short), *busy((400, 0.9), back_min=120)],
@@ -58,6 +60,8 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
     [
         ("load-triples", Verdict.PAGE, Verdict.PAGE, True),
         ("load-hidden", Verdict.PAGE, Verdict.SILENT, True),
+        ("load-chance", Verdict.SILENT, Verdict.PAGE, True),
+        ("load-level", Verdict.SILENT, Verdict.PAGE, True),
         ("load-few", Verdict.SILENT, Verdict.PAGE, False),
         ("load-flat", Verdict.SILENT, Verdict.SILENT, True),
         ("load-over", Verdict.SILENT, Verdict.SILENT, True),
