@@ -8,7 +8,7 @@ Error: none of budgets of requests; those of slices are renewed every few minute
 Source: spec/slo.md 4 (adjustments leave numerator and denominator; with and without), 8 (late rows).
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from slo.adjustments import ALL_PERCENT, Agreed, Segment, segments, selects, spans
@@ -32,6 +32,7 @@ CHUNK_S = 6 * 3_600
 SLICED_EVERY_S = 300
 """How often budgets that are made of slices are made again."""
 _NOTHING = Counts()
+_NO_SUMS: Mapping[Key, Counts] = {}
 
 Span = tuple[int, int]
 
@@ -88,7 +89,7 @@ class Adjuster:
             since_s = period_start_s(objective, at_s)
             of = (tuple(one.id for one in own), since_s)
             if of not in made:
-                made[of] = segments(span for one in own for span in spans(one, since_s, at_s))
+                made[of] = _chunks(segments(span for one in own for span in spans(one, since_s, at_s)))
             if made[of]:
                 found[key] = made[of]
         return found
@@ -97,8 +98,8 @@ class Adjuster:
         """Have the counts of every chunk of time that is taken out of a budget of requests."""
         wanted: dict[Span, set[str]] = {}
         for (name, _), parts in out.items():
-            for span in (span for first_s, last_s, _percent in parts for span in _chunks(first_s, last_s)):
-                wanted.setdefault(span, set()).add(name)
+            for first_s, last_s, _percent in parts:
+                wanted.setdefault((first_s, last_s), set()).add(name)
         kept = {span for span in wanted if span[1] <= at_s - SETTLED_S}
         self._sums = {span: sums for span, sums in self._sums.items() if span in kept}
         self._asked = {span: names for span, names in self._asked.items() if span in kept}
@@ -114,18 +115,19 @@ class Adjuster:
         objective = self._objective(key)
         since_s = period_start_s(objective, sight.at_s)
         whole = sight.windows[key].get(sight.at_s - since_s, _NOTHING)
-        eligible, bad = Fraction(whole.eligible), Fraction(whole.bad)
+        eligible, bad = whole.eligible * ALL_PERCENT, whole.bad * ALL_PERCENT  # hundredths, for integers are fast
         for first_s, last_s, percent in parts:
-            for span in _chunks(first_s, last_s):
-                counts = self._sums.get(span, {}).get(key, _NOTHING)
-                eligible -= Fraction(counts.eligible * percent, ALL_PERCENT)
-                bad -= Fraction(counts.bad * percent, ALL_PERCENT)
-        eligible = max(Fraction(0), eligible)  # Subtle: a late row may be counted in between two questions
-        bad = min(max(Fraction(0), bad), eligible)
+            counts = self._sums.get((first_s, last_s), _NO_SUMS).get(key)
+            if counts is not None:
+                eligible -= counts.eligible * percent
+                bad -= counts.bad * percent
+        eligible = max(0, eligible)  # Subtle: a late row may be counted in between two questions
+        bad = min(max(0, bad), eligible)
         unseen = 0
         if objective.blind_policy is BlindPolicy.COUNT_BAD:
             unseen = _unseen(_blind(key, since_s, sight), parts, sight.expected.get(key, 0.0) / objective.period_s)
-        return occurrences(eligible + unseen, bad + unseen, objective.target)
+        left, lost = Fraction(eligible, ALL_PERCENT), Fraction(bad, ALL_PERCENT)
+        return occurrences(left + unseen, lost + unseen, objective.target)
 
     def _of_slices(self, sight: Sight, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
         found: dict[Key, Budget] = {}
@@ -187,10 +189,13 @@ def period_start_s(objective: Objective, at_s: int) -> int:
     return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)
 
 
-def _chunks(first_s: int, last_s: int) -> Iterator[Span]:
-    """Yield the parts of a span between whole multiples of `CHUNK_S`."""
-    for start_s in range(first_s // CHUNK_S * CHUNK_S, last_s, CHUNK_S):
-        yield max(first_s, start_s), min(last_s, start_s + CHUNK_S)
+def _chunks(parts: Iterable[Segment]) -> tuple[Segment, ...]:
+    """Return segments, cut at whole multiples of `CHUNK_S`."""
+    return tuple(
+        (max(first_s, start_s), min(last_s, start_s + CHUNK_S), percent)
+        for first_s, last_s, percent in parts
+        for start_s in range(first_s // CHUNK_S * CHUNK_S, last_s, CHUNK_S)
+    )
 
 
 def _blind(key: Key, since_s: int, sight: Sight) -> tuple[Blind, ...]:
