@@ -9,6 +9,7 @@ from engine_rig import Rig, objective
 from slo.counts import Counts
 from slo.objective import DAY_S, Budgeting, counted
 from slo.reader import CHUNK_S, EXPECTED_OBJECTIVES, Reader, chunk_s
+from slo.telemetry_state import Blind, BlindCause
 from slo.watched import watched
 from telemetry.clock import wall_ms
 from telemetry.queries.counted import OBJECTIVES_MAX, counts
@@ -111,6 +112,9 @@ def test_slices_of_an_objective_make_its_budget(rig: Rig, reader: Store, writer:
     rig.requests(1, 3, at_s=NOW_S + 10)
     rig.requests(5, 0, at_s=NOW_S + 70)
     asks.count([rig.name], NOW_S, NOW_S + 240, wall_ms())
+    unseen = {f'{{"endpoint":"{rig.name}"}}': [Blind(start_s=NOW_S + 120, end_s=NOW_S + 150, cause=BlindCause.STORE)]}
     (found,) = asks.sliced(one, NOW_S, NOW_S + 240).values()
+    (blind,) = asks.sliced(one, NOW_S, NOW_S + 240, unseen.__getitem__).values()
 
+    assert (blind.judged, blind.bad, blind.blind) == (3, 1, 1), "of the third a part was seen by nobody"
     assert (found.judged, found.bad, found.sli) == (4, 1, 0.75), "two slices had no requests, and count as good"
