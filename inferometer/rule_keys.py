@@ -48,7 +48,8 @@ def _of_rule(name: str, of: About) -> type[Section]:
         options: dict[str, Any] = {option: _number(meaning) for option, meaning in of.options.items()}
         section = create_model(f"{name}_options", __base__=Section, **options)
         fields["options"] = (section, section())
-    return create_model(name, __base__=Section, **fields)
+    had = {key: of_key for key, of_key in fields.items() if key not in of.without}
+    return create_model(name, __base__=Section, **had)
 
 
 def _number(meaning: str) -> tuple[Any, Any]:

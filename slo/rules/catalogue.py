@@ -87,7 +87,7 @@ it as `naive_verdict`. Settings stand in the configuration under `slo.rules.<nam
 | `min_events` | fewer requests say nothing |
 | `options.<name>` | more numbers, below |
 
-| rule | asked every | from | true if | the naive reading, and where it misleads | `threshold` | `options` |
+| rule | asked every | from | true if | the naive reading, and where it misleads | `threshold` | `options`, no use for |
 |---|---|---|---|---|---|---|
 """
 
@@ -115,5 +115,7 @@ def page() -> str:
 
 def _cells(rule: Rule) -> tuple[str, ...]:
     of = about(rule.id)
-    options = "; ".join(f"`{name}`: {meaning}" for name, meaning in of.options.items())
+    options = "; ".join(
+        (*(f"`{name}`: {meaning}" for name, meaning in of.options.items()), *(f"no `{name}`" for name in of.without))
+    )
     return (f"`{rule.id}`", span(rule.every_s), of.seed, of.default, of.misleads, of.threshold, options)

@@ -20,7 +20,7 @@ from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.words import span
 from telemetry.queries.peaks import DAY_S, peaks
 from telemetry.queries.question import Question
-from telemetry.queries.spans import MINUTE_S
+from telemetry.queries.spans import MINUTE_S, whole
 
 WINDOW_S = 3_600
 MINUTES_MIN = 1_440
@@ -50,7 +50,7 @@ class ErrorPeakRule:
 
     @property
     def _window_s(self) -> int:
-        return max(MINUTE_S, (self.settings.window_s or WINDOW_S) // MINUTE_S * MINUTE_S)
+        return whole(self.settings.window_s or WINDOW_S)
 
     def _found(self, row: Row) -> Found:
         limit = PEAK_RATIO if self.settings.threshold is None else self.settings.threshold

@@ -30,7 +30,7 @@ from slo.words import span
 from telemetry.outcome import Outcome
 from telemetry.queries.failures import failures
 from telemetry.queries.question import Question
-from telemetry.queries.spans import MINUTE_S
+from telemetry.queries.spans import MINUTE_S, whole
 
 EVERY_S = 60
 OOM_S = 600
@@ -84,10 +84,10 @@ _WITH_OUTCOMES = [one for one, kin in KINDS.items() if kin.outcomes is not None]
 _OUTCOMES = [kin.outcomes for kin in KINDS.values() if kin.outcomes is not None]
 
 
-def _asked(at_s: int, long_s: int = LONG_S) -> Mapping[str, Question]:
+def _asked(at_s: int, long_s: int = LONG_S, oom_s: int = OOM_S) -> Mapping[str, Question]:
     """Return the one question: last, short, long, that of `oom`, and the days before short and long."""
     short_s = _short_s(long_s)
-    spans = [(at_s - length_s, at_s) for length_s in (LAST_S, short_s, long_s, OOM_S)]
+    spans = [(at_s - length_s, at_s) for length_s in (LAST_S, short_s, long_s, oom_s)]
     spans += [(at_s - length_s - REFERENCE_S, at_s - length_s) for length_s in (short_s, long_s)]
     return {"failures": failures(spans, _OUTCOMES)}
 
@@ -97,7 +97,7 @@ _LAST, _SHORT, _LONG, _OOM, _BEFORE_SHORT, _BEFORE_LONG = range(6)
 
 def _short_s(long_s: int) -> int:
     """Return the length of the short window, a twelfth of the long one, in whole minutes."""
-    return max(MINUTE_S, long_s * SHORT_S // LONG_S // MINUTE_S * MINUTE_S)
+    return whole(long_s * SHORT_S // LONG_S)
 
 
 def _place(rule: RuleId) -> int:
@@ -135,7 +135,7 @@ class ErrorRateRule:
 
     @property
     def _long_s(self) -> int:
-        return max(MINUTE_S, (self.settings.window_s or LONG_S) // MINUTE_S * MINUTE_S)
+        return whole(self.settings.window_s or LONG_S)
 
     def _found(self, row: Row) -> Found:
         kin, place = KINDS[self.id], _place(self.id)
@@ -174,7 +174,7 @@ class ErrorRateRule:
 class OomRule:
     """Requests that ended for want of memory.
 
-    Settings: `threshold` is the number that is a page; `window_s` is fixed.
+    Settings: `threshold` is the number that is a page, `window_s` the time in which they are counted.
     """
 
     settings: Settings
@@ -185,7 +185,7 @@ class OomRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole minute."""
-        return _asked(at_s)
+        return _asked(at_s, oom_s=self._window_s)
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the windows are in the answer
         """Return how often it happened at every endpoint that had requests within a day."""
@@ -195,10 +195,14 @@ class OomRule:
             n[row["endpoint"]] = n.get(row["endpoint"], 0) + row["failed"][_OOM][place]
         return [self._found(endpoint, times) for endpoint, times in n.items()]
 
+    @property
+    def _window_s(self) -> int:
+        return whole(self.settings.window_s or OOM_S)
+
     def _found(self, endpoint: str, times: int) -> Found:
         page = times >= (self.settings.threshold or OOM_PAGE)
         verdict = Verdict.PAGE if page else Verdict.TICKET if times else Verdict.SILENT
-        summary = f"{endpoint}: {times} requests ended for want of memory over {span(OOM_S)}"
+        summary = f"{endpoint}: {times} requests ended for want of memory over {span(self._window_s)}"
         labels = {"endpoint": endpoint}
         return Found(labels=labels, sound=verdict, naive=verdict, words={"summary": summary}, bad=times)
 

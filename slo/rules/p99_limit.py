@@ -29,6 +29,7 @@ from slo.words import span
 from telemetry.histogram import index
 from telemetry.queries.question import Question
 from telemetry.queries.slowness import slowness
+from telemetry.queries.spans import whole
 
 TOLERANCE = 1.1
 """Multiple of the limit from which a request is slow."""
@@ -36,7 +37,6 @@ SLA_S = 0.8
 """Longest request of the naive reading, where nobody set a limit."""
 
 _LAST, _SHORT, _LONG = range(3)
-_SPANS_S = (LAST_S, SHORT_S, LONG_S)
 _FIGURES = {"ttft": "the first token", "e2e": "the whole request"}
 
 
@@ -44,8 +44,9 @@ _FIGURES = {"ttft": "the first token", "e2e": "the whole request"}
 class P99LimitRule:
     """A P99 above what a request may take.
 
-    Settings: `threshold` is the multiple of the limit; below `min_events` requests in the long window nothing is
-    proven. Options: `sla_s`, `ttft_s`, the limits.
+    Settings: `threshold` is the multiple of the limit; `window_s` the long window, of whole minutes, whose twelfth is
+    the short one; below `min_events` requests in the long window nothing is proven. Options: `sla_s` and `ttft_s`, the
+    limits.
 
     Attributes:
         objectives: Whose limits hold where none is configured.
@@ -63,7 +64,7 @@ class P99LimitRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole minute."""
-        return {"slowness": slowness([(at_s - length_s, at_s) for length_s in _SPANS_S])}
+        return {"slowness": slowness([(at_s - length_s, at_s) for length_s in (LAST_S, self._short_s, self._long_s)])}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the windows are in the answer
         """Return what is too slow of every endpoint and model that had requests within the long window."""
@@ -74,6 +75,14 @@ class P99LimitRule:
             if not known:
                 found.append(_without_limit(self._found(row, "e2e", SLA_S * 1e6)))
         return found
+
+    @property
+    def _long_s(self) -> int:
+        return whole(self.settings.window_s or LONG_S)
+
+    @property
+    def _short_s(self) -> int:
+        return whole(self._long_s * SHORT_S // LONG_S)
 
     def _limits(self, row: Row) -> dict[str, float]:
         """Return how long a request may take, by figure."""
@@ -100,8 +109,8 @@ class P99LimitRule:
         where = " ".join(filter(None, (row["endpoint"], row["model"])))
         words = {
             "summary": f"{where}: {_share(short)} took more than {slow_us / 1e6:.3g} s to {_FIGURES[figure]} or failed"
-            f" over {span(SHORT_S)}, {_share(long)} over {span(LONG_S)}; allowed is 1 %",
-            "naive": f"the P99 of {short.eligible} requests over {span(SHORT_S)} is"
+            f" over {span(self._short_s)}, {_share(long)} over {span(self._long_s)}; allowed is 1 %",
+            "naive": f"the P99 of {short.eligible} requests over {span(self._short_s)} is"
             f" {'not ' if naive is Verdict.SILENT else ''}slower",
             LIMIT: f"{slow_us / 1e6:g}",
         }

@@ -37,6 +37,11 @@ def values(spans: Sequence[Span]) -> dict[str, object]:
     return found
 
 
+def whole(length_s: int) -> int:
+    """Return a length in whole minutes, at least one."""
+    return max(MINUTE_S, length_s // MINUTE_S * MINUTE_S)
+
+
 def within(n: int) -> list[str]:
     """Return the condition of each of n spans, over the minute `t`."""
     return [f"t >= toDateTime({{since_{at}:Int64}}) AND t < toDateTime({{until_{at}:Int64}})" for at in range(n)]

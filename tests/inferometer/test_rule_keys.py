@@ -23,14 +23,13 @@ def configured(folder: Path, rules: str, **environ: str) -> dict[RuleId, Setting
 def test_what_is_configured_becomes_the_settings_of_a_rule(tmp_path: Path) -> None:
     found = configured(
         tmp_path,
-        "{oom: {threshold: 4, severity: ticket, mode: both, min_events: 0, window_s: 60},"
-        " p99_drift: {options: {page_ratio: 12}}}",
+        "{oom: {threshold: 4, severity: ticket, mode: both, window_s: 60}, p99_drift: {options: {page_ratio: 12}}}",
         ANOMALY__ENABLED="false",
         P99_DRIFT__OPTIONS__ANCHOR_S="2",
     )
 
     assert found == {
-        RuleId.OOM: Settings(threshold=4.0, severity=Severity.TICKET, mode=Mode.BOTH, min_events=0, window_s=60),
+        RuleId.OOM: Settings(threshold=4.0, severity=Severity.TICKET, mode=Mode.BOTH, window_s=60),
         RuleId.P99_DRIFT: Settings(options={"page_ratio": 12.0, "anchor_s": 2.0}),
         RuleId.ANOMALY: Settings(enabled=False),
     }
@@ -52,6 +51,8 @@ def test_what_is_not_configured_is_not_told() -> None:
         ("{oom: {mode: naiv}}", "slo.rules.oom.mode: found 'naiv'; allowed: sound, naive or both"),
         ("{oom: {severity: info}}", "slo.rules.oom.severity: found 'info'; allowed: page or ticket"),
         ("{oom: {window_s: 59}}", "slo.rules.oom.window_s: found 59; allowed: whole seconds from 60 to 2592000"),
+        ("{oom: {min_events: 1}}", "slo.rules.oom.min_events: unknown key"),
+        ("{stalled_engine: {window_s: 60}}", "slo.rules.stalled_engine.window_s: unknown key"),
         ("{gpu_band: {threshold: 1}}", "slo.rules.gpu_band.threshold: unknown key"),
         ("{p99_drift: {options: {page: 1}}}", "slo.rules.p99_drift.options.page: unknown key, nearest is "),
     ],

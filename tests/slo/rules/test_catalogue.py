@@ -25,6 +25,14 @@ def test_settings_reach_the_rule_that_they_name() -> None:
     assert [one for one, rule in made.items() if rule.settings == naive] == [RuleId.OOM]
 
 
+@pytest.mark.parametrize("rule", list(RuleId))
+def test_a_window_that_may_be_set_changes_what_is_asked(rule: RuleId) -> None:
+    usual, other = (CATALOGUE[rule](settings=Settings(window_s=window_s)) for window_s in (None, 7_200))
+    changes = usual.questions(AT_S) != other.questions(AT_S)
+
+    assert changes is ("window_s" not in about(rule).without)
+
+
 @pytest.mark.parametrize("rule", rules({}), ids=lambda rule: rule.id)
 def test_a_rule_is_asked_at_instants_of_the_engine_and_the_store_answers(rule: Rule, reader: Store) -> None:
     assert rule.every_s % 30 == 0

@@ -141,6 +141,14 @@ def test_out_of_memory_is_told_at_once(n: int, verdict: Verdict) -> None:
     assert (one.sound, one.labels, one.bad) == (verdict, {"endpoint": "chat"}, n)
 
 
+def test_the_time_in_which_out_of_memory_is_counted_may_be_set() -> None:
+    rule = OomRule(settings=Settings(window_s=3_600))
+    (one,) = rule.judge(AT_S, {"failures": [made((1, 9), (0, 9), places=(5,))]})
+
+    assert rule.questions(AT_S)["failures"].parameters["since_3"] == AT_S - 3_600
+    assert one.words["summary"] == "chat: 1 requests ended for want of memory over 1h"
+
+
 def test_out_of_memory_is_counted_over_the_models_of_an_endpoint() -> None:
     row = made((2, 9), (0, 9), places=(5,))
     (one,) = OomRule(settings=Settings(threshold=4)).judge(AT_S, {"failures": [row, {**row, "model": "other"}]})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telemetry.queries.spans import SPANS_MAX, by_span, values, within
+from telemetry.queries.spans import SPANS_MAX, by_span, values, whole, within
 
 
 @pytest.mark.parametrize(
@@ -11,6 +11,10 @@ from telemetry.queries.spans import SPANS_MAX, by_span, values, within
 def test_spans_that_are_none_are_refused(spans: tuple[tuple[int, int], ...]) -> None:
     with pytest.raises(ValueError, match="span"):
         values(spans)
+
+
+def test_a_length_is_made_of_whole_minutes() -> None:
+    assert [whole(length_s) for length_s in (0, 59, 60, 119, 3_600)] == [60, 60, 60, 60, 3_600]
 
 
 def test_the_text_knows_only_how_many_there_are() -> None:
