@@ -13,10 +13,12 @@ from inferometer import channel_file, slo_files, slo_notify
 from inferometer.errors import ConfigurationError
 from inferometer.slo_history import History
 from slo.api_parts import Beyond
+from slo.api_reply import ProblemError
 from slo.errors import ObjectiveError
 from slo.objective import Objective
 from slo.openslo import load
 from slo.past import Past
+from slo.problem import ProblemCode
 from slo.watched import Watched
 from telemetry.clock import wall_ms
 from telemetry.queries import Question
@@ -67,6 +69,9 @@ def _policies(text: str) -> Sequence[Objective]:
 
 
 def _tested(channels: str, name: str) -> Sequence[Mapping[str, object]] | None:
-    known = channel_file.channels(Path(channels)) if channels else ()
+    try:
+        known = channel_file.channels(Path(channels)) if channels else ()
+    except ConfigurationError as error:
+        raise ProblemError(ProblemCode.CONFLICT, f"the file of channels is not what it was: {error}") from None
     chosen = [channel for channel in known if channel.name == name]
     return slo_notify.tested(chosen, wall_ms() // 1000) if chosen else None

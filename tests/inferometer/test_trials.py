@@ -9,6 +9,7 @@ from slo_samples import CHAT, QUICK
 
 from inferometer import slo_history
 from inferometer.trials import beyond
+from slo.api_reply import ProblemError
 from slo.errors import ObjectiveError
 from slo.past import lead_s
 from slo.watched import Watched, watched
@@ -82,3 +83,6 @@ def test_a_channel_is_told_that_it_is_a_test(reader: Store, tmp_path: Path) -> N
         assert beyond(reader, str(file)).test("no") is None
     assert [one.body["alerts"][0]["labels"]["alertname"] for one in heard.got] == ["InferometerTest"]
     assert beyond(reader, "").test("hook") is None
+    file.write_text("channels: 7")
+    with pytest.raises(ProblemError, match="the file of channels is not what it was"):
+        beyond(reader, str(file)).test("hook")
