@@ -7,16 +7,18 @@
                  drifted, the writer is denied, or so many rows were refused that the shipper has stopped. The records
                  wait in the spool meanwhile, and this page is the only one about it.
     clock        the wall clock stepped between two heartbeats: a ticket
-    unobserved   more than 1 % of an endpoint's requests have an ending that nobody saw, as frames were lost: a ticket
+    unobserved   more than 1 % of an endpoint's requests are proven to have an ending that nobody saw, as frames were
+                 lost: a ticket; naively it is one above 1 %, which is 2 of 100
 
-The naive reading sees figures, and figures look calm while rows are missing: it is silent. A collector that was not
-heard for two minutes is not known; `TelemetryGap` and `SLOBlind` speak of it.
+The naive reading of a collector sees figures, and figures look calm while rows are missing: it is silent. A collector
+that was not heard for two minutes is not known; `TelemetryGap` and `SLOBlind` speak of it.
 
 Not told by any table, and therefore not looked at: errors of a type that no rule of the taxonomy knows (they end as
 `server_error` and are counted at the collector's own `/metrics`), and the store's own drift check, which `inferometer
 doctor` runs.
 
-Error: a heartbeat is a second old, and the watermark is up to a second behind by design.
+Error: a heartbeat is a second old, and the watermark is up to a second behind by design; the share of unseen endings is
+a filter at 5 %, as `slo.special.proven_above`.
 
 Source: spec/slo.md 14 (`telemetry_self`); spec/store.md 10.4 (drift: spool on, a human must act), 10.10 (watermark).
 """
@@ -27,6 +29,7 @@ from dataclasses import dataclass, field
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.special import proven_above
 from slo.telemetry_state import STALE_S
 from telemetry.clock import STEP_MS_MAX
 from telemetry.queries.pipeline import collectors, unobserved
@@ -94,7 +97,8 @@ class TelemetrySelfRule:
         limit = self.settings.options.get("unobserved_ratio", UNOBSERVED_RATIO)
         return Found(
             labels={"endpoint": str(row["endpoint"])},
-            sound=Verdict.TICKET if is_known and lost > limit * n else Verdict.SILENT,
+            sound=Verdict.TICKET if is_known and proven_above(lost, n, limit) else Verdict.SILENT,
+            naive=Verdict.TICKET if lost > limit * n else Verdict.SILENT,
             words={"summary": f"{row['endpoint']}: the ending of {lost} of {n} requests was not seen"},
             is_known=is_known,
         )
