@@ -14,7 +14,7 @@ from slo import expression_sql
 from slo.expression import parse
 from slo.objective import Objective, counted
 from slo.terms import Both, Macro, figures, written
-from slo.wholes import Call, Flow, Job, events, words
+from slo.wholes import Flow, Job, events, words
 from telemetry.queries.busy import busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.counted import counts
@@ -87,5 +87,5 @@ def _own(objective: Objective) -> Ask | None:
         case Job():
             jobs = CountedJobs(rows=rows, deadline_s=whole.deadline_s, items=whole.items)
             return partial(slices_counted if whole.by_slice else items_counted, jobs)
-        case Call():
+        case _:
             return partial(call_counts, CountedCalls(rows=rows, wait_s=whole.retry_s))

@@ -10,6 +10,7 @@ from slo.errors import ObjectiveError
 from slo.expression import parse
 from slo.stages import Stage
 from slo.templates import Counts, Template
+from slo.terms import Condition
 from slo.wholes import Call, Flow, Job, Whole
 from telemetry.queries.calls import WAIT_S_MAX
 from telemetry.queries.flows import BUDGET_S_MAX
@@ -49,21 +50,25 @@ _MISSING = {
 
 
 def _flow(template: Template, budget_s: float, parameters: Section | None, stages: Sequence[Stage]) -> Flow | None:
-    required = [one.match for one in stages if not one.optional and not one.cached_ok]
-    said = parameters.text("last") if parameters else ""
-    last = said or (required[-1] if required else "")
+    last = _last(parameters, stages)
     if parameters and not 0 < budget_s <= BUDGET_S_MAX:
         parameters.wrong("budget_s", f"seconds, above 0, at most {BUDGET_S_MAX}")
         return None
-    try:
-        if not last:
-            return None
-        done = parse(last)
-    except ObjectiveError as error:
-        if parameters:
-            parameters.wrong("last", error.allowed, error.found)
+    if last is None:
         return None
-    return Flow(last=done, budget_s=budget_s, may_resume=template.may_resume, stages=tuple(stages))
+    return Flow(last=last, budget_s=budget_s, may_resume=template.may_resume, stages=tuple(stages))
+
+
+def _last(parameters: Section | None, stages: Sequence[Stage]) -> Condition | None:
+    """Return what the last step of a flow fulfils; None if nothing says it, or it is a mistake."""
+    if parameters and (said := parameters.text("last")):
+        try:
+            return parse(said)
+        except ObjectiveError as error:
+            parameters.wrong("last", error.allowed, error.found)
+            return None
+    required = [one.match for one in stages if not one.optional and not one.cached_ok]
+    return parse(required[-1]) if required else None
 
 
 def _job(deadline_s: float, parameters: Section | None, *, by_slice: bool) -> Job | None:

@@ -90,7 +90,7 @@ def events(whole: Whole | None) -> str:
             return "flows"
         case Job():
             return "slices" if whole.by_slice else "items"
-        case Call():
+        case _:
             return "calls"
 
 
@@ -103,7 +103,7 @@ def known_after_s(whole: Whole | None) -> float:
             return whole.budget_s
         case Job():
             return float(SLICE_S)
-        case Call():
+        case _:
             return whole.retry_s
 
 

@@ -10,10 +10,10 @@ import pytest
 from engine_rig import Rig, objective
 from slo_texts import loaded
 
-from slo.asking import asks, counted_flows, own_questions
+from slo.asking import asks, counted_flows, how, own_questions, unit
 from slo.counts import Counts
 from slo.expression import parse
-from slo.objective import Objective, counted, definition_hash
+from slo.objective import Indicator, Objective, counted, definition_hash
 from slo.reader import Reader
 from slo.stages import Stage, times
 from slo.watched import watched
@@ -222,6 +222,11 @@ def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
 
     call = replace(plain, name="asking-call", whole=Call(retry_s=60))
 
+    assert [unit(one) for one in (plain, flow, peak)] == ["requests", "flows", "requests at peak"]
+    assert [how(one) for one in (replace(plain, indicator=Indicator()), plain, peak)] == [
+        "outcome is good", "ok", "ok; in minutes as busy as the busiest tenth of 7 d",
+    ]  # fmt: skip
+    assert how(flow).startswith("flows, done by (model == 'last') within 60 s")
     assert asks(plain)(0, 30_000) == counts(counted([plain]), 0, 30_000)
     assert asks(flow)(0, 30_000) == flow_counts(counted_flows(flow), 0, 30_000)
     assert asks(job)(0, 30_000) is None, "no slice ends there"
