@@ -45,6 +45,8 @@ THRASH_RATIO = 0.1
 """Share of the tokens made that may be made again."""
 THRASH_S = 600
 """Time over which that is looked at; in both halves of it."""
+PREEMPTIONS = 3
+"""Fewer in half of that time are no thrash, however little else is done."""
 FULL_RATIO = 0.9
 """Use of the KV cache that the naive reading takes for trouble."""
 
@@ -124,7 +126,8 @@ class KvThrashRule:
         naive = Verdict.TICKET if used is not None and float(used) >= FULL_RATIO else Verdict.SILENT
         fresh = is_fresh(at_s, row)
         covered = min(float(row["seconds_old"]), float(row["seconds_new"])) >= _COVERED_RATIO * self._window_s / 2
-        shares = [_again_ratio(row, half) for half in ("old", "new")] if fresh and covered else [None]
+        least = self.settings.min_events or PREEMPTIONS
+        shares = [_again_ratio(row, half, least) for half in ("old", "new")] if fresh and covered else [None]
         known = [one for one in shares if one is not None]
         if len(known) < len(shares):
             shows_use = fresh and used is not None and self.settings.mode is Mode.NAIVE
@@ -135,12 +138,12 @@ class KvThrashRule:
         return engine_found(row, summary, naive, Verdict.TICKET if min(known) > limit else Verdict.SILENT)
 
 
-def _again_ratio(row: Row, half: str) -> float | None:
+def _again_ratio(row: Row, half: str, least: int) -> float | None:
     """Return the tokens computed again in half of the window, as a share of those made; None if unknown."""
     preemptions, tokens = row[f"preemptions_{half}"], row[f"tokens_{half}"]
     if preemptions is None or tokens is None:
         return None
-    if not preemptions:
+    if int(preemptions) < least:
         return 0.0
     if not row["finished"] or row["prompt"] is None or row["output"] is None or not tokens:
         return None

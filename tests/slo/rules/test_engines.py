@@ -118,14 +118,16 @@ def test_patience_is_a_setting(reader: Store, writer: Store) -> None:
     assert (SILENT, SILENT, True) == judged(ask(reader, patient, NOW_S, "patient")["r0"])
 
 
-def busy(endpoint: str, preempted: Sequence[int], kv: float = 0.5, **known: object) -> list[EngineSample]:
-    """Minutes of an engine that reads 6,000 tokens and writes 1,200 in each, of 6 requests: 1,100 tokens are lost."""
+def busy(
+    endpoint: str, preempted: Sequence[int], kv: float = 0.5, requests: int = 6, **known: object
+) -> list[EngineSample]:
+    """Minutes of an engine that ends so many requests in each, which read 1,000 tokens and write 200."""
     counters: list[Known] = [
         {
-            "prompt_tokens_total": 6_000 * n,
-            "generation_tokens_total": 1_200 * n,
+            "prompt_tokens_total": 1_000 * requests * n,
+            "generation_tokens_total": 200 * requests * n,
             "preemptions_total": sum(preempted[: n + 1]),
-            "success_total": {"stop": 4 * n, "length": 2 * n},
+            "success_total": {"stop": requests * n - n, "length": n},
             "kv_used_ratio": kv,
         }
         | known
@@ -140,6 +142,8 @@ WORK: dict[str, tuple[list[EngineSample], Judged]] = {
     "loses one request a minute, and its cache looks fine": (busy("thrash", THRASHING), (TICKET, SILENT, True)),
     "has a full cache and loses nothing": (busy("full", CALM, 0.99), (SILENT, TICKET, True)),
     "lost some, and does no more": (busy("lost", [*[9] * 9, *[0] * 6]), (SILENT, SILENT, True)),
+    "loses two of five": (busy("two", [*[0] * 5, *[1, 0, 1, 0, 0] * 2], requests=1), (SILENT, SILENT, True)),
+    "loses three of five": (busy("three", [*[0] * 5, *[1, 0, 1, 0, 1] * 2], requests=1), (TICKET, SILENT, True)),
     "loses some since a minute": (busy("loses", [*[0] * 14, 9]), (SILENT, SILENT, True)),
     "tells no preemptions": (busy("untold", THRASHING, preemptions_total=None), (SILENT, SILENT, False)),
     "tells no endings": (busy("endless", THRASHING, success_total={}), (SILENT, SILENT, False)),
