@@ -7,8 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from one_slo import slo_file
+from receiver import receiver
 
 from inferometer import ask
 from inferometer.address import Address
@@ -60,16 +62,25 @@ def page(port: int, path: str, **headers: str) -> ask.Answer:
 
 
 def test_it_serves_what_it_evaluates_and_passes_metrics_on(
-    started: Callable[..., subprocess.Popen[str]], free_tcp_port_factory: Callable[[], int]
+    started: Callable[..., subprocess.Popen[str]], free_tcp_port_factory: Callable[[], int], tmp_path: Path
 ) -> None:
     port, nobody = free_tcp_port_factory(), free_tcp_port_factory()
-    running = started(port, metrics_url=f"http://127.0.0.1:{nobody}/metrics")
-    slos = json.loads(page(port, "/v1/slos").body)
-    metrics, foreign = page(port, "/metrics"), page(port, "/v1/slos", Host="evil")
-    running.send_signal(signal.SIGTERM)
+    file = tmp_path / "channels.yaml"
+    with receiver() as heard:
+        file.write_text(f"channels:\n- {{name: hook, kind: webhook, url: '{heard.url}', networks: [127.0.0.0/8]}}\n")
+        running = started(port, metrics_url=f"http://127.0.0.1:{nobody}/metrics", channels=str(file))
+        slos = json.loads(page(port, "/v1/slos").body)
+        metrics, foreign = page(port, "/metrics"), page(port, "/v1/slos", Host="evil")
+        here = f"http://127.0.0.1:{port}"
+        past = httpx.post(f"{here}/v1/backtest", json={}, timeout=30)
+        tested = httpx.post(f"{here}/v1/targets/hook/test", json={"who": "ann"}, timeout=30)
+        acts = httpx.get(f"{here}/v1/audit", timeout=30).json()["acts"]
+        running.send_signal(signal.SIGTERM)
 
     assert [one["name"] for one in slos["slos"]] == ["chat-good"]
-    assert (metrics.status, foreign.status) == (503, 421)
+    assert (metrics.status, foreign.status, past.status_code) == (503, 421, 200)
+    assert (tested.status_code, tested.json()["ok"], len(heard.got)) == (201, True, 1)
+    assert ("ann", "target.test", "hook") in {(one["actor"], one["action"], one["object"]) for one in acts}
     assert running.wait(30) == 0
 
 
