@@ -1,7 +1,8 @@
 """Knows the tickets that a policy asks for when budgets run low, one for each threshold; refuses to freeze anything.
 
 `BudgetLow` fires from the instant that a threshold with the action `notify` is crossed until what is left has risen
-above it by the policy's hysteresis. Which threshold that is stands in the label `below`.
+above it by the policy's hysteresis. Which threshold that is stands in the label `below`. While a page of the same
+objective and group fires it is held back, for the page says more.
 
 Source: spec/slo.md 16 (`notify`), 9 (identity labels).
 """
@@ -53,7 +54,7 @@ def of_budgets(low: Sequence[Low] | None, alerts: Mapping[int, Alert]) -> list[W
     spoken = {one.fingerprint for one in found}
     calm = AlertEvent.BLIND if low is None else AlertEvent.OK
     remembered = (alert for key, alert in alerts.items() if alert.labels.get("alertname") == NAME and key not in spoken)
-    return [*found, *(of_remembered(alert, calm, Kind.OTHER) for alert in remembered)]
+    return [*found, *(of_remembered(alert, calm, Kind.BURN) for alert in remembered)]
 
 
 def _watch(one: Low) -> Watch:
@@ -71,7 +72,7 @@ def _watch(one: Low) -> Watch:
         event=AlertEvent.BLIND if one.remaining is None else AlertEvent.BAD,
         timers=TIMERS,
         words=lambda: _words(one),
-        kind=Kind.OTHER,
+        kind=Kind.BURN,
     )
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from views import judged
+
 from slo.alarms import advance
 from slo.alert import Alert
 from slo.alert_moves import AlertState
@@ -55,6 +57,15 @@ def test_what_is_not_known_ends_nothing() -> None:
             alerts = advance(of_budgets(low, alerts), alerts, at_s).alerts
 
         assert states(alerts) == [("25%", AlertState.FIRING)]
+
+
+def test_a_page_of_the_same_objective_speaks_first() -> None:
+    low = replace(LOW, slo="chat", service="chat", group={"endpoint": "chat"}, remaining=-1.0)
+    paged = advance([judged(bad=1_000), *of_budgets([low], {})], {}, AT_S)
+    calm = advance([judged(), *of_budgets([low], {})], {}, AT_S)
+
+    assert [(one.labels["alertname"], one.severity) for one in paged.notices] == [("chat", "page")]
+    assert [(one.labels["alertname"], one.severity) for one in calm.notices] == [("BudgetLow", "ticket")]
 
 
 def test_nothing_is_remembered_of_other_alerts() -> None:
