@@ -27,29 +27,33 @@ def replicas(since_ms: int, until_ms: int, slower_ratio: float) -> Question:
     return Question(sql=_REPLICAS, parameters=values, seconds_max=PAGE_S)
 
 
-_PACED = f"r.tpot_us > 0 AND r.tokens_out >= {TPOT_TOKENS_MIN}"
-_WHERE = (*ENDED_WITHIN, "traffic = 'user'", "r.replica != ''")
+# A join whose left side is a table is refused where tables are spread over shards: both sides are made first.
+_PACED = f"tpot_us > 0 AND tokens_out >= {TPOT_TOKENS_MIN}"
+_SENT = Select(
+    columns=[
+        *("endpoint", "model", "replica", "eligible IN ('good', 'bad') AS counts", "eligible = 'bad' AS is_bad"),
+        f"if({_PACED}, tpot_us, NULL) AS pace_us",
+    ],
+    source="inferometer.requests",
+    where=[*ENDED_WITHIN, "traffic = 'user'", "replica != ''"],
+)
 _MIDDLES = Select(
     columns=["endpoint", "model", "quantileExactLow(0.5)(own_us) AS middle_us"],
     source=Select(
-        columns=["endpoint", "model", "replica", "quantileExactLow(0.5)(assumeNotNull(r.tpot_us)) AS own_us"],
-        source="inferometer.requests AS r",
-        where=[*_WHERE, _PACED],
+        columns=["endpoint", "model", "replica", "quantileExactLow(0.5)(assumeNotNull(pace_us)) AS own_us"],
+        source=Select(columns=["*"], source=_SENT, where=["isNotNull(pace_us)"]),
         group_by=["endpoint", "model", "replica"],
     ),
     group_by=["endpoint", "model"],
 )
 _REPLICAS = Select(
     columns=[
-        *("endpoint", "model", "replica"),
-        "countIf(r.eligible IN ('good', 'bad')) AS n",
-        "countIf(r.eligible = 'bad') AS bad",
-        f"countIf({_PACED}) AS paced",
-        f"if(paced = 0, NULL, quantileExactLowIf(0.5)(assumeNotNull(r.tpot_us), {_PACED})) AS tpot_us",
-        f"countIf({_PACED} AND r.tpot_us > {{ratio:Float64}} * m.middle_us) AS slower",
+        *("endpoint", "model", "replica", "countIf(r.counts) AS n", "countIf(r.is_bad) AS bad"),
+        "count(r.pace_us) AS paced",
+        "if(paced = 0, NULL, quantileExactLow(0.5)(r.pace_us)) AS tpot_us",
+        "countIf(r.pace_us > {ratio:Float64} * m.middle_us) AS slower",
     ],
-    source=f"inferometer.requests AS r\nLEFT JOIN (\n{_MIDDLES.text()}\n) AS m USING (endpoint, model)",
-    where=_WHERE,
+    source=f"(\n{_SENT.text()}\n) AS r\nLEFT JOIN (\n{_MIDDLES.text()}\n) AS m USING (endpoint, model)",
     group_by=["endpoint", "model", "replica"],
     order_by=["endpoint", "model", "replica"],
 ).text()
