@@ -13,7 +13,6 @@ spec/measurement.md 11 (least n of a percentile).
 
 from dataclasses import dataclass, replace
 
-from slo.alert_states import Timers
 from slo.counts import Counts, exact
 from slo.gates import DEFAULT_GATES
 from slo.jump import RATE_RATIO, Judgement, Verdict, error_rate_jump, in_both, p99_over_sla
@@ -23,8 +22,6 @@ LAST_S, SHORT_S, LONG_S, REFERENCE_S = 60, 300, 3_600, 86_400
 """Windows that end now, and the length of the reference before each."""
 FOR_S = 180
 """How long a rule must be true: longer than a hiccup stays in the last minute."""
-TIMERS = Timers(for_s=FOR_S, keep_firing_s=120)
-"""Of the pages of these rules."""
 
 _SLOW_RATIO = 0.01
 

@@ -17,10 +17,11 @@ from slo.counts import Counts
 from slo.inhibit import Kind
 from slo.jump import PEAK_RATIO, Verdict, error_rate_peak
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import deff, labels, share, where
 from slo.words import span
-from telemetry.queries.peaks import DAY_S, peaks
+from telemetry.queries.peaks import peaks
 from telemetry.queries.question import Question
-from telemetry.queries.spans import MINUTE_S, whole
+from telemetry.queries.spans import whole
 
 WINDOW_S = 3_600
 MINUTES_MIN = 1_440
@@ -55,25 +56,17 @@ class ErrorPeakRule:
     def _found(self, row: Row) -> Found:
         limit = PEAK_RATIO if self.settings.threshold is None else self.settings.threshold
         peak = Counts(eligible=int(row["eligible"]), bad=int(row["bad"]))
-        judged = error_rate_peak(peak, limit, _deff(row))
+        judged = error_rate_peak(peak, limit, deff(int(row["day_bad"]), int(row["day_squares"])))
         enough = peak.eligible >= (self.settings.min_events or 0)
-        ratio = f" ({peak.bad / peak.eligible:.2%})" if peak.eligible else ""
-        where = " ".join(filter(None, (row["endpoint"], row["model"])))
         summary = (
-            f"{where}: {peak.bad} of {peak.eligible}{ratio} requests ended badly in {row['minutes']} minutes of the"
+            f"{where(row)}: {share(peak)} requests ended badly in {row['minutes']} minutes of the"
             f" last {span(self._window_s)} with {row['busy']} requests or more; allowed are {limit:.2%}"
         )
         return Found(
-            labels={"endpoint": row["endpoint"], "model": row["model"]},
+            labels=labels(row),
             sound=judged.sound if enough else Verdict.SILENT,
             naive=judged.naive,
             words={"summary": summary},
             bad=peak.bad,
             is_known=int(row["minutes_known"]) >= MINUTES_MIN,
         )
-
-
-def _deff(row: Row) -> float:
-    minutes = DAY_S / MINUTE_S
-    mean = int(row["day_bad"]) / minutes
-    return max(1.0, (int(row["day_squares"]) / minutes - mean * mean) / mean) if mean else 1.0

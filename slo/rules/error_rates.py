@@ -26,11 +26,12 @@ from slo.inhibit import Kind
 from slo.jump import RATE_RATIO, Judgement, Verdict, error_rate_jump
 from slo.lasting import FOR_S, LAST_S, LONG_S, REFERENCE_S, SHORT_S, Looked, error_rate
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import deff, labels, share, where
 from slo.words import span
 from telemetry.outcome import Outcome
 from telemetry.queries.failures import failures
 from telemetry.queries.question import Question
-from telemetry.queries.spans import MINUTE_S, whole
+from telemetry.queries.spans import whole
 
 EVERY_S = 60
 OOM_S = 600
@@ -143,12 +144,14 @@ class ErrorRateRule:
         now = Looked(last=last, short=short, long=long)
         before = [_counts(row, span_at, place, kin) for span_at in (_BEFORE_SHORT, _BEFORE_LONG)]
         rate_ratio = RATE_RATIO if self.settings.threshold is None else self.settings.threshold
-        judged = error_rate(now, before[0], before[1], _deff(row, place), rate_ratio)
+        judged = error_rate(
+            now, before[0], before[1], deff(row["failed"][_BEFORE_LONG][place], row["squares"][place]), rate_ratio
+        )
         enough = now.short.eligible >= (self.settings.min_events or 0)
         shown = _counts(row, _SHORT, _naive_place(self.id), kin)
         naive = error_rate_jump(shown, _counts(row, _BEFORE_SHORT, _naive_place(self.id), kin), 1.0, rate_ratio).naive
         return Found(
-            labels={"endpoint": row["endpoint"], "model": row["model"]},
+            labels=labels(row),
             sound=_capped(judged.sound, kin.most) if enough else Verdict.SILENT,
             naive=_capped(naive, kin.most),
             words=self._words(row, now, before[1], judged, shown),
@@ -159,14 +162,13 @@ class ErrorRateRule:
     def _words(self, row: Row, now: Looked, before: Counts, judged: Judgement, shown: Counts) -> Mapping[str, str]:
         kin, short = KINDS[self.id], span(_short_s(self._long_s))
         usual = f"{before.bad / before.eligible:.2%} in the 24 h before" if before.eligible else "nothing known before"
-        where = " ".join(filter(None, (row["endpoint"], row["model"])))
         words = {
-            "summary": f"{where}: {_share(now.short)} {kin.words} over {short}, {_share(now.long)} over"
+            "summary": f"{where(row)}: {share(now.short)} {kin.words} over {short}, {share(now.long)} over"
             f" {span(self._long_s)}, {usual}",
-            "naive": f"{'HTTP shows ' if _naive_place(self.id) == _SHOWN else ''}{_share(shown)} over {short}",
+            "naive": f"{'HTTP shows ' if _naive_place(self.id) == _SHOWN else ''}{share(shown)} over {short}",
         }
         if judged.p is not None:
-            words["sound"] = f"p = {judged.p:.2g} that nothing happened; the last minute has {_share(now.last)}"
+            words["sound"] = f"p = {judged.p:.2g} that nothing happened; the last minute has {share(now.last)}"
         return words
 
 
@@ -203,8 +205,7 @@ class OomRule:
         page = times >= (self.settings.threshold or OOM_PAGE)
         verdict = Verdict.PAGE if page else Verdict.TICKET if times else Verdict.SILENT
         summary = f"{endpoint}: {times} requests ended for want of memory over {span(self._window_s)}"
-        labels = {"endpoint": endpoint}
-        return Found(labels=labels, sound=verdict, naive=verdict, words={"summary": summary}, bad=times)
+        return Found(labels={"endpoint": endpoint}, sound=verdict, naive=verdict, words={"summary": summary}, bad=times)
 
 
 def _naive_place(rule: RuleId) -> int:
@@ -217,16 +218,5 @@ def _counts(row: Row, at: int, place: int, kin: Kin) -> Counts:
     return Counts(eligible=max(bad, int(row["n" if kin.of_all else "eligible"][at])), bad=bad)
 
 
-def _deff(row: Row, place: int) -> float:
-    minutes = REFERENCE_S / MINUTE_S
-    mean = row["failed"][_BEFORE_LONG][place] / minutes
-    return max(1.0, (row["squares"][place] / minutes - mean * mean) / mean) if mean else 1.0
-
-
 def _capped(verdict: Verdict, most: Verdict) -> Verdict:
     return most if verdict is Verdict.PAGE else verdict
-
-
-def _share(counts: Counts) -> str:
-    ratio = f" ({counts.bad / counts.eligible:.2%})" if counts.eligible else ""
-    return f"{counts.bad} of {counts.eligible}{ratio}"

@@ -25,6 +25,7 @@ from slo.limits import Limits, limits
 from slo.objective import Objective
 from slo.rules.explained import LIMIT
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import labels, share, where
 from slo.words import span
 from telemetry.histogram import index
 from telemetry.queries.question import Question
@@ -106,16 +107,15 @@ class P99LimitRule:
         judged = p99(Looked(last=last, short=short, long=long))
         naive = p99_over_sla(short.bad, short.eligible).naive
         enough = long.eligible >= (self.settings.min_events or 0)
-        where = " ".join(filter(None, (row["endpoint"], row["model"])))
         words = {
-            "summary": f"{where}: {_share(short)} took more than {slow_us / 1e6:.3g} s to {_FIGURES[figure]} or failed"
-            f" over {span(self._short_s)}, {_share(long)} over {span(self._long_s)}; allowed is 1 %",
+            "summary": f"{where(row)}: {share(short)} took more than {slow_us / 1e6:.3g} s to {_FIGURES[figure]} or"
+            f" failed over {span(self._short_s)}, {share(long)} over {span(self._long_s)}; allowed is 1 %",
             "naive": f"the P99 of {short.eligible} requests over {span(self._short_s)} is"
             f" {'not ' if naive is Verdict.SILENT else ''}slower",
             LIMIT: f"{slow_us / 1e6:g}",
         }
         return Found(
-            labels={"endpoint": row["endpoint"], "model": row["model"], "figure": figure},
+            labels={**labels(row), "figure": figure},
             sound=judged.sound if enough else Verdict.SILENT,
             naive=naive,
             words=words,
@@ -138,8 +138,3 @@ def _counts(row: Row, figure: str, at: int, slow_us: float) -> Counts:
 
 def _above(histogram: Mapping[int, int], limit_us: float) -> int:
     return sum(n for bucket, n in histogram.items() if bucket > index(int(limit_us)))
-
-
-def _share(counts: Counts) -> str:
-    ratio = f" ({counts.bad / counts.eligible:.2%})" if counts.eligible else ""
-    return f"{counts.bad} of {counts.eligible}{ratio}"

@@ -4,7 +4,7 @@ import pytest
 
 from slo.counts import Counts
 from slo.jump import Verdict
-from slo.lasting import FOR_S, LAST_S, TIMERS, Looked, error_rate, p99
+from slo.lasting import FOR_S, LAST_S, Looked, error_rate, p99
 
 DAY = Counts(eligible=1_728_000, bad=1_728)
 """0.1 % of 20 requests a second."""
@@ -58,4 +58,3 @@ def test_the_naive_verdict_stands_beside_it() -> None:
 
 def test_a_hiccup_of_a_minute_and_a_half_is_over_before_it_counts() -> None:
     assert FOR_S >= 90 + LAST_S
-    assert (TIMERS.for_s, TIMERS.keep_firing_s) == (FOR_S, 120)
