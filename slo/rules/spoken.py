@@ -8,10 +8,12 @@ heard, its alerts stand as they were.
 | judged, collectors heard | bad | ok | no_traffic |
 | judged, too few collectors heard | bad | blind | blind |
 | judged by requests, no collector heard | blind | blind | blind |
+| judged, none heard for a day, others are | blind | blind | no_traffic |
 | not judged | blind | blind | blind |
 | disabled, or in another mode | - | - | it ends |
 
-A rule that is not seen in requests alone, and whose subject no collector has, needs none to be heard.
+A rule that is not seen in requests alone, and whose subject no collector has, needs none to be heard. A collector that
+was not heard for a day is not expected any more (`telemetry.queries.coverage`): an endpoint that has no other is gone.
 
 Source: spec/slo.md 7 (missing data), 9 (identity), 13 (both verdicts, `mode`).
 """
@@ -142,8 +144,13 @@ def _unsaid(
         one = None if key in found or alert.labels.get("slo") else of.get(alert.labels["alertname"])
         if one is not None and ("method" in alert.labels) in _READINGS[one.rule.settings.mode]:
             seen = not one.trouble and not one.left_out
-            seen = seen and _coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO
+            seen = seen and (_coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO or _is_gone(alert.labels, heard))
             yield of_remembered(alert, AlertEvent.NO_TRAFFIC if seen else AlertEvent.BLIND, one.rule.kind)
+
+
+def _is_gone(labels: Mapping[str, str], heard: Mapping[str, Heard]) -> bool:
+    endpoint = labels.get("endpoint", "")
+    return bool(endpoint) and endpoint not in heard and any(one.fresh for one in heard.values())
 
 
 def _coverage(rule: Rule, labels: Mapping[str, str], heard: Mapping[str, Heard]) -> float:

@@ -103,6 +103,24 @@ def test_nobody_speaks_for_an_alert_of_what_is_not_asked(settings: Settings, of:
     assert events(last(rule=OneRule(settings=settings)), ALL, remembered(**of)) == {}
 
 
+@pytest.mark.parametrize(
+    ("heard", "event"),
+    [
+        pytest.param({"mail": ALL}, NOBODY, id="others are heard: it is gone"),
+        pytest.param({"mail": NONE}, BLIND, id="nobody is heard"),
+        pytest.param({}, BLIND, id="the store does not answer"),
+        pytest.param({"chat": NONE, "mail": ALL}, BLIND, id="it was heard within a day"),
+    ],
+)
+def test_an_endpoint_that_nobody_expects_any_more_does_not_fire_for_ever(
+    heard: Mapping[str, Heard], event: AlertEvent
+) -> None:
+    alert = remembered()
+    (watch,) = spoken([last()], heard, {alert.fingerprint: alert})
+
+    assert watch.event is event
+
+
 def test_one_beyond_those_that_have_alerts_does_not_end() -> None:
     assert events(last(left_out=1), ALL, remembered()) == {("page", ""): BLIND}
 
