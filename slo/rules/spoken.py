@@ -143,9 +143,10 @@ def _unsaid(
     for key, alert in before.items():
         one = None if key in found or alert.labels.get("slo") else of.get(alert.labels["alertname"])
         if one is not None and ("method" in alert.labels) in _READINGS[one.rule.settings.mode]:
-            seen = not one.trouble and not one.left_out
-            seen = seen and (_coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO or _is_gone(alert.labels, heard))
-            yield of_remembered(alert, AlertEvent.NO_TRAFFIC if seen else AlertEvent.BLIND, one.rule.kind)
+            judged = not one.trouble and not one.left_out
+            seen = _coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO or _is_gone(alert.labels, heard)
+            event = AlertEvent.NO_TRAFFIC if judged and seen else AlertEvent.BLIND
+            yield of_remembered(alert, event, one.rule.kind)
 
 
 def _is_gone(labels: Mapping[str, str], heard: Mapping[str, Heard]) -> bool:
