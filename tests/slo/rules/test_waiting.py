@@ -39,6 +39,10 @@ QUEUES: dict[str, tuple[list[EngineSample], tuple[Verdict, Verdict, bool]]] = {
     "6 are not": (queued("fewer", 6, 3.243), (SILENT, SILENT, True)),
     "80 of a fast replica are 1.6 s, and the plain count fires": (queued("fast", 80, 50), (SILENT, TICKET, True)),
     "3 before an engine that ends nothing": (queued("dead", 3, 0), (TICKET, SILENT, True)),
+    "one waits at every other scrape, where little ends": (
+        [msgspec.structs.replace(one, queued=n % 2) for n, one in enumerate(queued("half", 0, 0.05))],
+        (SILENT, SILENT, True),
+    ),
     "nothing waits, and nothing ends": (queued("calm", 0, 0), (SILENT, SILENT, True)),
     "endings are not told, nor seen": (queued("untold", 80, None), (SILENT, TICKET, False)),
     "waiting is not told": (queued("mute", None, 3), (SILENT, SILENT, False)),
