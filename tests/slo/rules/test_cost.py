@@ -53,6 +53,7 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "cost-quiet": [*nights(HOUR_OF_SIX), *night(0, HOUR_OF_SIX * 3 // 4)],
         "cost-idle": [*nights(HOUR_OF_SIX // 2), *night(0, HOUR_OF_SIX // 2)],
         "cost-same": [*nights(HOUR_OF_SIX), *night(0, HOUR_OF_SIX)],
+        "cost-busy-once": [*nights(HOUR_OF_SIX // 2), *night(3, HOUR_OF_SIX // 2), *night(0, HOUR_OF_SIX // 2)],
         "cost-few": [*nights(HOUR_OF_SIX), *night(0, HOUR_OF_SIX // 3, n=9)],
         "cost-unseen": [*nights(HOUR_OF_SIX), *night(0, HOUR_OF_SIX // 2)],
         "cost-new": [*night(1, HOUR_OF_SIX), *night(0, HOUR_OF_SIX // 2)],
@@ -61,10 +62,10 @@ def store(process: StoreProcess) -> Iterator[Store]:
     }
     insert(writer, past)
     scrapes = [
-        *(one for name in ("quiet", "same", "few", "unseen", "gone") for one in before(f"cost-{name}")),
+        *(one for name in ("quiet", "same", "few", "unseen", "gone", "busy-once") for one in before(f"cost-{name}")),
         *before("cost-idle", replicas=3),
         *scraped("cost-idle", 4, 0),
-        *(one for name in ("quiet", "same", "few", "new") for one in scraped(f"cost-{name}", 6, 0)),
+        *(one for name in ("quiet", "same", "few", "new", "busy-once") for one in scraped(f"cost-{name}", 6, 0)),
         *scraped("cost-unseen", 6, 0, minutes=50),
         *scraped("cost-new", 6, 1),
     ]
@@ -93,6 +94,7 @@ def found(store: Store) -> dict[str, Found]:
         ("cost-quiet", Verdict.SILENT, Verdict.TICKET, True),
         ("cost-idle", Verdict.TICKET, Verdict.TICKET, True),
         ("cost-same", Verdict.SILENT, Verdict.SILENT, True),
+        ("cost-busy-once", Verdict.SILENT, Verdict.SILENT, True),
         ("cost-few", Verdict.SILENT, Verdict.TICKET, False),
         ("cost-unseen", Verdict.SILENT, Verdict.SILENT, False),
         ("cost-new", Verdict.SILENT, Verdict.TICKET, False),

@@ -29,7 +29,7 @@ def of(
         slow = at % every == 0
         ttft_us = round(200_000 * RANDOM.lognormvariate(0, 0.3) * (ttft_tail if slow else 1))
         tpot_us = round(20_000 * RANDOM.lognormvariate(0, 0.1) * (tpot_tail if slow else 1))
-        e2e_us = ttft_us + RANDOM.randrange(*lengths) * tpot_us
+        e2e_us = ttft_us + round(lengths[0] * (lengths[1] / lengths[0]) ** RANDOM.random()) * tpot_us
         usual = {"ttft_us": ttft_us, "tpot_us": tpot_us, "e2e_us": e2e_us}
         yield NOW_S - back_s - at * span_s / n, {**usual, **change}
 
@@ -47,6 +47,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
             *(*of(60, 250, ttft_tail=8, span_s=5_000, every=4), *of(5_060, 750, span_s=15_000)),
         ],
         "tail-always": [*of(DAY_S + 60, 1_500, ttft_tail=4), *of(60, 1_000, ttft_tail=4)],
+        "tail-half": [*of(DAY_S + 60, 1_500, tpot_us=None), *of(60, 1_000)],
         "tail-few": [*of(DAY_S + 60, 1_500), *of(60, 90, ttft_tail=4)],
         "tail-new": [*of(60, 1_000, ttft_tail=4)],
         "tail-gone": [*of(DAY_S + 60, 1_500)],
@@ -66,6 +67,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         ("tail-tpot", Verdict.TICKET, Verdict.TICKET, True),
         ("tail-incident", Verdict.SILENT, Verdict.TICKET, True),
         ("tail-always", Verdict.SILENT, Verdict.TICKET, True),
+        ("tail-half", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-few", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-new", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-gone", Verdict.SILENT, Verdict.SILENT, False),
