@@ -74,7 +74,7 @@ class P99LimitRule:
             known = self._limits(row)
             found += [self._found(row, figure, limit_us) for figure, limit_us in known.items()]
             if not known:
-                found.append(_without_limit(self._found(row, "e2e", SLA_S * 1e6)))
+                found.append(_without_limit(row, self._found(row, "e2e", SLA_S * 1e6)))
         return found
 
     @property
@@ -123,10 +123,14 @@ class P99LimitRule:
         )
 
 
-def _without_limit(found: Found) -> Found:
-    """Return what is said where nobody set a limit: the naive reading, and how to set one."""
+def _without_limit(row: Row, found: Found) -> Found:
+    """Return what is said where nobody set a limit: the naive reading, and how to set one.
+
+    It is about no figure, so that an alert whose limit was taken away is found no more, and ends.
+    """
     summary = f"no limit is set (slo.rules.p99_over_sla.options.sla_s, or an objective); {found.words['summary']}"
-    return replace(found, sound=Verdict.SILENT, is_known=False, words={**found.words, "summary": summary})
+    words = {**found.words, "summary": summary}
+    return replace(found, labels=labels(row), sound=Verdict.SILENT, is_known=False, words=words)
 
 
 def _counts(row: Row, figure: str, at: int, slow_us: float) -> Counts:
