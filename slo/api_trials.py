@@ -19,6 +19,7 @@ from slo.api_slos import SloName
 from slo.audit import Deed
 from slo.backtest import backtest
 from slo.burn_catalogue import CATALOGUES
+from slo.instants import STEP_S
 from slo.problem import ProblemCode
 from slo.score import Incident
 from slo.shown import METHOD
@@ -30,6 +31,8 @@ from slo.windows import BUCKET_S
 
 BACKTEST_S_MAX = 31 * DAY_S
 """Longest time of one backtest here; `inferometer slo backtest` takes longer ones."""
+INSTANTS_MAX = 3_000_000
+"""Instants of one backtest, of all objectives and groups together: a month of 30, or a day of 1,000."""
 TargetName = Annotated[str, Path(max_length=256, description="Name of the notification channel.")]
 
 
@@ -148,6 +151,9 @@ class TrialRoutes:
             raise invalid("body.incidents", "must each end after they begin")
         with self._alone():
             pasts, notes = self._parts.beyond.history(watching, since_s, until_s)
+            if len(pasts) * (until_s - since_s) > INSTANTS_MAX * STEP_S:
+                said = f"{len(pasts)} groups of objectives are too many for that time; name some in `slos`"
+                raise invalid("body.from", said)
             found = backtest(pasts, since_s, until_s, incidents)
         return reply(request, backtest_shown(found, notes))
 

@@ -14,7 +14,7 @@ from slo.alertmanager_body import rfc3339
 from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Beyond
-from slo.api_trials import BACKTEST_S_MAX
+from slo.api_trials import BACKTEST_S_MAX, INSTANTS_MAX
 from slo.audit import Deed
 from slo.errors import ObjectiveError
 from slo.expression import parse
@@ -34,12 +34,14 @@ class Trials:
     def __init__(self) -> None:
         self.may_go, self.asked = Event(), Event()
         self.may_go.set()
+        self.groups = 1
 
     def history(self, watching: Sequence[Watched], _since_s: int, _until_s: int) -> tuple[Sequence[Past], list[str]]:
         self.asked.set()
         self.may_go.wait(10)
         counted = failing(AT_S, 1_200, AT_S + HOUR_S)
-        return [Past(watched=one, group={"endpoint": "a"}, counted=counted) for one in watching], ["odd"]
+        pasts = [Past(watched=one, group={"endpoint": "a"}, counted=counted) for one in watching]
+        return pasts * self.groups, ["odd"]
 
     def policies(self, text: str) -> Sequence[Objective]:
         if text == "wrong":
@@ -90,6 +92,13 @@ REFUSED: list[tuple[str, Json]] = [
 @pytest.mark.parametrize("body", [body for _, body in REFUSED], ids=[name for name, _ in REFUSED])
 async def test_what_cannot_be_run_is_refused(told: Told, body: Json) -> None:
     await told.said("POST", "/v1/backtest", body, status=400)
+
+
+async def test_a_backtest_has_room_for_so_much(told: Told, trials: Trials) -> None:
+    trials.groups = INSTANTS_MAX * 30 // (HOUR_S + 600) // 2 + 1
+    refused = await told.said("POST", "/v1/backtest", SPAN, status=400)
+
+    assert "too many for that time" in refused["detail"]
 
 
 async def test_one_trial_at_a_time(told: Told, trials: Trials) -> None:
