@@ -11,35 +11,32 @@ from collections.abc import Callable, Iterable
 
 from loadtest.plan import Arrival
 
-LEAD_NS = 1_500_000
-"""How long before its time an arrival is waited for by yielding."""
-SLEEP_NS_MAX = 200_000_000
-"""Longest single sleep: a run that is told to stop does so within it."""
-_NS = 1e9
+WAIT_NS_MAX = 200_000_000
+"""Longest single wait: a run that is told to stop does so within it."""
 
 
 class Pacer:
-    """Waits for instants of the monotonic clock.
+    """Waits for instants of the monotonic clock, and for the end of the run.
 
     Args:
         now_ns: The clock.
-        sleep: Waits for seconds, letting others run; 0 only lets them run.
+        wait_until: Waits until an instant of it, letting others run.
         stopped: Whether the run is to end.
     """
 
     def __init__(
-        self, now_ns: Callable[[], int], sleep: Callable[[float], object], stopped: Callable[[], bool]
+        self, now_ns: Callable[[], int], wait_until: Callable[[int], object], stopped: Callable[[], bool]
     ) -> None:
         """Begin."""
-        self._now_ns, self._sleep, self._stopped = now_ns, sleep, stopped
+        self._now_ns, self._wait_until, self._stopped = now_ns, wait_until, stopped
 
     def waited(self, at_ns: int) -> bool:
-        """Wait until an instant; returns False, at once, if the run is to end."""
+        """Wait until an instant; returns False, soon, if the run is to end."""
         while not self._stopped():
-            left_ns = at_ns - self._now_ns()
-            if left_ns <= 0:
+            now_ns = self._now_ns()
+            if now_ns >= at_ns:
                 return True
-            self._sleep(min(left_ns - LEAD_NS, SLEEP_NS_MAX) / _NS if left_ns > LEAD_NS else 0)
+            self._wait_until(min(at_ns, now_ns + WAIT_NS_MAX))
         return False
 
 

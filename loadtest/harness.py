@@ -19,9 +19,11 @@ import gevent
 import msgspec
 from gevent.event import Event
 from gevent.hub import get_hub
+from gevent.socket import wait_read
 from locust import events as locust_events
 from locust import stats
 
+from loadtest.alarm import Alarm
 from loadtest.conductor import EXIT_FAULT, Halt
 from loadtest.errors import LoadError
 from loadtest.leader import Leader
@@ -205,7 +207,12 @@ class Follower:
         """Build the plan and say so; None if nobody here can carry it out."""
         index = self._order["worker"]
         ack: Message = {"worker": index, "sha256": "", "users": self._post.users, "fault": ""}
-        hands = Hands(spawn=gevent.spawn, sleep=gevent.sleep, apart=cast("Any", get_hub()).threadpool.apply)
+        hands = Hands(
+            spawn=gevent.spawn,
+            sleep=gevent.sleep,
+            wait_until=Alarm(wait_read).wait,
+            apart=cast("Any", get_hub()).threadpool.apply,
+        )
         try:
             run = decoded(self._order["run"].encode())
             plan = _built(run)

@@ -51,11 +51,13 @@ class Hands:
     Attributes:
         spawn: Runs a function beside the caller.
         sleep: Waits for seconds, letting others run.
+        wait_until: Waits until an instant of the monotonic clock, letting others run.
         apart: Runs a function in a thread of the operating system and waits for it.
     """
 
     spawn: Callable[[Callable[[], None]], object]
     sleep: Callable[[float], object]
+    wait_until: Callable[[int], object]
     apart: Callable[[Callable[[], None]], object]
 
 
@@ -113,7 +115,7 @@ class Worker:
         try:
             self._watch = Watch(lambda: self._reads)
             self._hands.spawn(self._tick)
-            pacer = Pacer(monotonic_ns, self._hands.sleep, lambda: self._halted_ns is not None)
+            pacer = Pacer(monotonic_ns, self._hands.wait_until, lambda: self._halted_ns is not None)
             self._dispatcher.run(self._plan.mine(self._index, self._workers), start_ns, pacer)
             self._drain()
         finally:

@@ -105,7 +105,7 @@ def test_the_last_arrival_is_waited_for_though_nothing_else_is_in_flight(tmp_pat
 
 
 def test_what_may_not_be_loaded_is_not(tmp_path: Path) -> None:
-    hands = Hands(spawn=_never, sleep=_never, apart=_never)
+    hands = Hands(spawn=_never, sleep=_never, wait_until=_never, apart=_never)
     run = a_run(tmp_path, "http://10.0.0.1:80", count=1)
 
     with pytest.raises(TargetError, match=r"load\.allowed_targets"):
@@ -114,7 +114,7 @@ def test_what_may_not_be_loaded_is_not(tmp_path: Path) -> None:
 
 
 def test_a_name_that_nobody_knows_is_an_error(tmp_path: Path) -> None:
-    hands = Hands(spawn=_never, sleep=_never, apart=_never)
+    hands = Hands(spawn=_never, sleep=_never, wait_until=_never, apart=_never)
     run = a_run(tmp_path, "http://no-such-name.invalid:80", count=1)
 
     with pytest.raises(socket.gaierror):
