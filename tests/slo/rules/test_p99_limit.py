@@ -111,7 +111,7 @@ def test_what_may_be_fast_enough_is_not_slow() -> None:
         ),
         pytest.param(
             P99LimitRule(settings=Settings(), objectives=[objective("ttft_s <= 1", "endpoint == 'mail'")]),
-            {"e2e": SILENT},
+            {"": SILENT},
             id="what an objective of another endpoint says is not its",
         ),
         pytest.param(
