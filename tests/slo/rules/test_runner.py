@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from slo.alarms import advance
 from slo.alert import Alert
@@ -188,9 +190,10 @@ def half_heard(world: World) -> None:
     world.rows, world.fresh = [row(SILENT)], {"chat": (10, 8)}
 
 
-@pytest.mark.parametrize(
-    "happens", [unknown, gone, refused, garbage, garbage_labels, stale, stale_and_empty, half_heard]
-)
+BLIND = (unknown, gone, refused, garbage, garbage_labels, stale, stale_and_empty, half_heard)
+
+
+@pytest.mark.parametrize("happens", BLIND)
 def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None:
     """slo.md 7; the alert goes on as it was when the data return."""
     world = World(rows=[row(PAGE)])
@@ -203,6 +206,35 @@ def test_missing_data_resolves_nothing(happens: Callable[[World], None]) -> None
     world.rows, world.fresh, world.is_gone, world.refuses = [row(SILENT)], {"chat": (1, 1)}, False, False
     world.step(runner, times=6)
     assert world.said == [FIRED, OVER]
+
+
+def calm(world: World) -> None:
+    world.rows = [row(SILENT)]
+
+
+def bad(world: World) -> None:
+    world.rows = [row(PAGE)]
+
+
+def empty(world: World) -> None:
+    world.rows = []
+
+
+@given(st.lists(st.sampled_from((*(calm,) * 6, bad, bad, empty, *BLIND)), max_size=40), st.integers(0, 40))
+def test_whatever_happens_nothing_ends_while_nobody_looks(
+    events: Sequence[Callable[[World], None]], restart_at: int
+) -> None:
+    """The law of slo.md 7, also across a restart: an end is told only at an instant that was seen."""
+    world = World()
+    runner = world.runner(OneRule())
+    for n, happens in enumerate(events):
+        runner = world.runner(OneRule()) if n == restart_at else runner
+        world.fresh, world.is_gone, world.refuses, ended = {"chat": (1, 1)}, False, False, world.said.count(OVER)
+        happens(world)
+        world.step(runner)
+
+        assert happens not in BLIND or world.said.count(OVER) == ended
+    assert world.said.count(OVER) <= world.said.count(FIRED)
 
 
 def test_a_restart_while_the_store_is_gone_keeps_the_alert_and_its_kind() -> None:
