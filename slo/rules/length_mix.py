@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import labels, where
 from slo.stability import Moved, moved
 from telemetry.queries.lengths import length_mix
 from telemetry.queries.question import Question
@@ -57,13 +58,12 @@ class LengthMixShiftRule:
         shifted = {side: one for side, one in known.items() if one and one.index > limit + one.noise}
         plain = [moved(row[f"{side}_now"], row[f"{side}_all"]) for side in _SIDES]
         is_naive = any(one is not None and one.index > limit for one in plain)
-        where = f"{row['endpoint']} {row['model']}".strip()
         told = shifted or {side: one for side, one in known.items() if one}
         return Found(
-            labels={"endpoint": row["endpoint"], "model": row["model"]},
+            labels=labels(row),
             sound=Verdict.TICKET if shifted else Verdict.SILENT,
             naive=Verdict.TICKET if is_naive else Verdict.SILENT,
-            words={"summary": f"{where}: " + ("; ".join(map(_words, told, told.values())) or "too few requests")},
+            words={"summary": f"{where(row)}: " + ("; ".join(map(_words, told, told.values())) or "too few requests")},
             is_known=bool(shifted) or all(known.values()),
         )
 

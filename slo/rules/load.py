@@ -22,6 +22,7 @@ from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.quantile_ratio import Bounds, Sample, pooled, quantile, ratio
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import labels, where
 from telemetry.percentile import P99, n_min
 from telemetry.queries.question import Question
 from telemetry.queries.tails import waits_by_load
@@ -67,11 +68,11 @@ class TtftP99LoadTripleRule:
         proven = within.low > self.settings.options.get("proven_ratio", PROVEN_RATIO)
         is_sound = is_high and is_known and proven and within.point is not None and within.point >= limit
         return Found(
-            labels={"endpoint": first["endpoint"], "model": first["model"]},
+            labels=labels(first),
             sound=Verdict.PAGE if is_sound else Verdict.SILENT,
             naive=Verdict.PAGE if plain is not None and plain >= limit else Verdict.SILENT,
             words={
-                "summary": f"{first['endpoint']} {first['model']}: {_words(first, within, is_high=is_high)}",
+                "summary": f"{where(first)}: {_words(first, within, is_high=is_high)}",
                 "naive": "unknown" if plain is None else f"{plain:.3g} times as long, whatever the prompts",
             },
             is_known=is_known or not is_high,

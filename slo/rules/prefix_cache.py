@@ -22,6 +22,7 @@ from itertools import groupby
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
+from slo.rules.subject import labels, where
 from telemetry.queries.prefix_cache import hits_around_marks
 from telemetry.queries.question import Question
 
@@ -68,9 +69,8 @@ class PrefixCacheCollapseRule:
         is_used = _ratio(compared, "before") >= RATIO_MIN
         limit = 1 - (self.settings.threshold or DROP_RATIO)
         is_broken = enough and is_used and all(one is not None and one < limit for one in kept.values())
-        first = bands[0]
         return Found(
-            labels={"endpoint": first["endpoint"], "model": first["model"]},
+            labels=labels(bands[0]),
             sound=Verdict.TICKET if is_broken else Verdict.SILENT,
             naive=Verdict.TICKET if plain is not None and plain < limit else Verdict.SILENT,
             words=_words(at_s, bands, compared, kept["last"]),
@@ -109,7 +109,7 @@ def _words(at_s: int, bands: Sequence[Row], compared: Sequence[Row], kept: float
     untold = sum(row["untold"] for row in bands)
     told = f"the prefix cache reads {kept:.0%} of what it read of such inputs before" if kept is not None else ""
     return {
-        "summary": f"{first['endpoint']} {first['model']}: {minutes} min after {change} "
+        "summary": f"{where(first)}: {minutes} min after {change} "
         + (told or f"it is unknown what the prefix cache reads; {untold} requests do not say it"),
         "sound": _shares(compared),
         "naive": f"{_shares(bands)}, of any length",

@@ -17,6 +17,7 @@ Source: spec/slo.md 13 (`tail_spread`, seed S1); spec/scaling.md 8.2.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
@@ -83,10 +84,7 @@ class TailSpreadRule:
 
 
 def _by_subject(rows: Sequence[Row]) -> dict[_Subject, list[Row]]:
-    found: dict[_Subject, list[Row]] = {}
-    for row in rows:
-        found.setdefault((row["endpoint"], row["model"]), []).append(row)
-    return found
+    return {subject: list(of) for subject, of in groupby(rows, key=lambda row: (row["endpoint"], row["model"]))}
 
 
 def _lasts(strata: Sequence[Row], limit: float) -> bool:
