@@ -202,7 +202,7 @@ def definition_hash(objective: Objective) -> int:
 
 
 def class_of(indicator: Indicator, record: RequestRecord) -> Eligibility:
-    """Return how a request counts before it is judged."""
+    """Return how a request counts before it is judged, as far as one request shows: markers of deployments do not."""
     if record.outcome in indicator.also_bad:
         return Eligibility.BAD
     if record.outcome in indicator.also_excluded:

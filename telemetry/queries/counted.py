@@ -24,6 +24,10 @@ BUCKET_S = 30
 """Length of a bucket of counts (spec/store.md 4.5)."""
 SELECTED_BY = (Dim.ENDPOINT, Dim.MODEL, Dim.REGION, Dim.WORKLOAD_CLASS, Dim.VARIANT, Dim.REPLICA)
 """Dimensions that an objective may select and group by."""
+DEPLOY_S = 1_800
+"""For how long after a deployment a model that is not found is its fault, and counts."""
+REFERENCE_DAYS = 8
+"""Requests that are judged may be of so many days before the window: of the same hours of a week."""
 STATEMENT_CHARACTERS_MAX = 200_000
 """Longest statement; the embedded store takes 256 KiB (spec/store.md 8)."""
 FALSE, UNKNOWN, TRUE = 0, 1, 2
@@ -63,7 +67,8 @@ class Counted:
         traffic: `user`, `probe` or `loadtest`; never mixed.
         group_by: Dimensions of `SELECTED_BY` of which each value is counted by itself.
         only: Which requests it speaks of, over `<figure>_raw`; None is all.
-        eligible: Which of them count, over `<figure>_raw`; None leaves that to the classes of outcomes.
+        eligible: Which of them count, over `<figure>_raw`; None leaves that to the classes of outcomes, of which
+            `not_found` is bad for `DEPLOY_S` after a marker of a deployment of its endpoint, or of all.
         good: What a request must be, over `<figure>_lo` and `<figure>_hi`; None asks for the class alone.
         figures: Figures that the clauses name.
         needed: Those of them that `good` names.
@@ -235,7 +240,8 @@ class _Form:
         if any(one.left for one in self.objectives):
             left = self._array("left", "UInt8")
             cases.append(f"toUInt8(eligible) = {CENSORED} AND {left} > 0, if({left} = 1, {EXCLUDED}, {BAD})")
-        return f"toUInt8(multiIf({', '.join(cases)}, toUInt8(eligible)))" if cases else "toUInt8(eligible)"
+        cases.append("toUInt8(eligible)" if first.eligible else f"{_AFTER_DEPLOY}, {BAD}, toUInt8(eligible)")
+        return f"toUInt8(multiIf({', '.join(cases)}))"
 
     def _verdict(self, first: Counted) -> str:
         truth = self._clause("good", first.good) if first.good else BY_CLASS
@@ -276,6 +282,19 @@ class _Form:
 
 BY_CLASS = f"multiIf(class = {GOOD}, {TRUE}, class = {BAD}, {FALSE}, {UNKNOWN})"
 """The class of a request as a clause: what `ok` means of a request that failed or was left."""
+_DEPLOYS = Select(
+    columns=["groupArray((toString(endpoint), at))"],
+    source="inferometer.markers",
+    where=[
+        "kind = 'deploy'",
+        f"at > fromUnixTimestamp64Milli({{since:Int64}}) - INTERVAL {REFERENCE_DAYS} DAY - INTERVAL {DEPLOY_S} SECOND",
+        "at < fromUnixTimestamp64Milli({until:Int64})",
+    ],
+).text()
+_AFTER_DEPLOY = (
+    "outcome = 'not_found' AND arrayExists(deploy -> deploy.1 IN ('', toString(endpoint)) AND deploy.2 <= ended_at"
+    f" AND deploy.2 + INTERVAL {DEPLOY_S} SECOND > ended_at, ({_DEPLOYS}))"
+)
 _PLACE = "transform(toString(outcome), {outcomes:Array(String)}, range(length({outcomes:Array(String)})), 31)"
 _NO_NULLS = "CAST(map(), 'Map(String, UInt64)')"
 

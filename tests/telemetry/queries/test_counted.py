@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
+from uuid import UUID
 
+import msgspec
 import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
-from telemetry.outcome import Outcome
+from telemetry.outcome import Eligibility, Outcome
 from telemetry.queries.asked import Dim
 from telemetry.queries.bounds import Figure
 from telemetry.queries.counted import (
     BUCKET_S,
+    DEPLOY_S,
     FALSE,
     OBJECTIVES_MAX,
     STATEMENT_CHARACTERS_MAX,
@@ -50,6 +54,48 @@ def test_without_a_condition_the_class_is_the_verdict(stored: Stored) -> None:
             seen.setdefault((one.model, one.ended_at // 1000 // BUCKET_S * BUCKET_S), []).append(str(one.eligible))
 
     assert {key: (of.count("good"), of.count("good") + of.count("bad")) for key, of in seen.items()} == told
+
+
+def test_what_is_not_found_after_a_deployment_is_bad_for_half_an_hour(stored: Stored) -> None:
+    at_ms = SINCE_MS - 200 * 3_600_000
+    deploys = [("", 0), ("other", 3_600)]
+    stored.insert_rows(
+        "markers",
+        [
+            {"at": (at_ms // 1000) + at_s, "kind": kind, "endpoint": endpoint}
+            for endpoint, at_s in deploys
+            for kind in ("deploy", "incident")
+        ],
+    )
+    seconds = (-1, 0, DEPLOY_S - 1, DEPLOY_S, 3_600, 3_601)
+    rows = [
+        msgspec.structs.replace(
+            stored.records[0], ended_at=at_ms + at_s * 1000, endpoint=endpoint, outcome=Outcome.NOT_FOUND,
+            eligible=Eligibility.EXCLUDED, record_id=UUID(int=n + 1),
+        )
+        for n, (at_s, endpoint) in enumerate([(at_s, name) for at_s in seconds for name in ("here", "other")])
+    ]  # fmt: skip
+    stored.insert("deploys", rows)
+    until_ms = at_ms + 2 * 3_600_000
+
+    def bad(one: Counted) -> list[tuple[str, int]]:
+        found = stored.rows(counts([replace(one, group_by=(Dim.ENDPOINT,))], at_ms - 60_000, until_ms))
+        counted = [(row["group_key"], row["t_unix_s"], row["eligible"]) for row in found]
+        return sorted((json.loads(str(key))["endpoint"], int(str(t)) - at_ms // 1000) for key, t, n in counted if n)
+
+    late = DEPLOY_S - 30
+    assert bad(Counted(name="x")) == [("here", 0), ("here", late), ("other", 0), ("other", late), ("other", 3_600)]
+    assert bad(Counted(name="x", also_excluded=(Outcome.NOT_FOUND,))) == [], "what is said wins"
+    assert (
+        bad(
+            Counted(
+                name="x",
+                eligible=Clause(sql=f"if(http_status_raw = 1, {TRUE}, {FALSE})"),
+                figures=(Figure.HTTP_STATUS,),
+            )
+        )
+        == []
+    )
 
 
 def test_each_part_of_an_objective_is_heard(stored: Stored) -> None:
