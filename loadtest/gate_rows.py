@@ -27,21 +27,26 @@ def gated_run(rows: Iterable[Row], window_ns: tuple[int, int], limits: Mapping[s
         window_ns: Beginning and end of the measured part, nanoseconds after the start of the plan.
         limits: Objectives of each workload class; one without an entry has none.
     """
-    last: dict[int, Row] = {}
+    kept = list(rows)
     tokens: Counter[int] = Counter()
-    for row in rows:
+    for row in kept:
         tokens.update(_tokens(row))
-        before = last.get(row.j)
-        if row.run_phase is Phase.MEASURED and row.turn == 1 and _is_later(row, before):
-            last[row.j] = row
-    counted = (last[j] for j in sorted(last) if not last[j].record.flags & Flag.ABORTED_BY_PLAN)
     since_s, until_s = (edge_ns / 1e9 for edge_ns in window_ns)
     return Run(
         since_s=since_s,
         until_s=until_s,
-        requests=[_request(row, limits.get(row.record.workload_class)) for row in counted],
+        requests=[_request(row, limits.get(row.record.workload_class)) for row in population(kept)],
         tokens=[(float(second), n) for second, n in sorted(tokens.items())],
     )
+
+
+def population(rows: Iterable[Row]) -> list[Row]:
+    """Return the requests that count, in the order of the plan."""
+    last: dict[int, Row] = {}
+    for row in rows:
+        if row.run_phase is Phase.MEASURED and row.turn == 1 and _is_later(row, last.get(row.j)):
+            last[row.j] = row
+    return [last[j] for j in sorted(last) if not last[j].record.flags & Flag.ABORTED_BY_PLAN]
 
 
 def _is_later(row: Row, before: Row | None) -> bool:

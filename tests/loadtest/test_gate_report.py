@@ -1,13 +1,12 @@
 """How a gate is told: every number with its interval, every gap in words, and nothing that breaks a pipeline's line."""
 
 import math
-from xml.etree import ElementTree as ET
 
 import pytest
 
 from loadtest.compare import Change
 from loadtest.gate import LATENCY_MARGIN, SHARE_MARGIN, Gated, Judged, Metric
-from loadtest.gate_report import ERRORS_MAX, escaped, github, junit, line, markdown
+from loadtest.gate_report import cases, line, markdown
 from loadtest.verdict import Verdict
 
 
@@ -47,14 +46,11 @@ def test_a_table_for_people() -> None:
     ]
 
 
-def test_a_suite_for_pipelines() -> None:
-    suite = ET.fromstring(junit(GATED))  # noqa: S314 -- our own text
-    cases = {case.get("name"): [(part.tag, part.get("message")) for part in case] for case in suite}
+def test_a_case_for_each_metric() -> None:
+    found = cases(GATED)
 
-    assert ("5", "2", "0", "2") == tuple(suite.get(name) for name in ("tests", "failures", "errors", "skipped"))
-    assert [("failure", line(FAILED))] == cases["ttft_p99"]
-    assert [("skipped", line(OPEN))] == cases["ttft_p95"]
-    assert [] == cases["bad_ratio"]
+    assert [one.verdict for one in GATED.metrics] == [one.verdict for one in found]
+    assert ("ttft_p99", line(FAILED)) == (found[0].name, found[0].message)
 
 
 @pytest.mark.parametrize(
@@ -70,23 +66,3 @@ def test_a_suite_for_pipelines() -> None:
 )
 def test_a_metric_in_a_line(one: Judged, expected: str) -> None:
     assert expected == line(one)
-
-
-def test_workflow_commands() -> None:
-    assert github(GATED).splitlines() == [
-        "::error title=load gate ttft_p99::ttft_p99: worse by +7.00 %25 [+3.00 %25, +11.00 %25], why",
-        "::error title=load gate tpot_p50::tpot_p50: worse by fails, why",
-    ]
-    assert "" == github(Gated(metrics=(PASSED,), verdict=Verdict.PASSED))
-    untold = Gated(metrics=(PASSED, OPEN), verdict=Verdict.INCONCLUSIVE)
-    assert github(untold).startswith("::warning title=load gate ttft_p95::")
-    assert "a%25b%0D%0Ac" == escaped("a%b\r\nc")
-
-
-def test_no_more_workflow_commands_than_github_shows() -> None:
-    many = Gated(metrics=(FAILED,) * (ERRORS_MAX + 1), verdict=Verdict.FAILED)
-
-    assert ERRORS_MAX == len(github(many).splitlines())
-    assert ERRORS_MAX - 1 == len(
-        github(Gated(metrics=(FAILED,) * (ERRORS_MAX - 1), verdict=Verdict.FAILED)).splitlines()
-    )
