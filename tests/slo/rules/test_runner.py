@@ -220,14 +220,17 @@ def empty(world: World) -> None:
     world.rows = []
 
 
-@given(st.lists(st.sampled_from((*(calm,) * 6, bad, bad, empty, *BLIND)), max_size=40), st.integers(0, 40))
+@given(
+    st.lists(st.tuples(st.sampled_from((bad, bad, calm, empty, *BLIND)), st.integers(1, 8)), max_size=12),
+    st.integers(0, 40),
+)
 def test_whatever_happens_nothing_ends_while_nobody_looks(
-    events: Sequence[Callable[[World], None]], restart_at: int
+    spans: Sequence[tuple[Callable[[World], None], int]], restart_at: int
 ) -> None:
     """The law of slo.md 7, also across a restart: an end is told only at an instant that was seen."""
     world = World()
     runner = world.runner(OneRule())
-    for n, happens in enumerate(events):
+    for n, happens in enumerate(happens for happens, steps in spans for _ in range(steps)):
         runner = world.runner(OneRule()) if n == restart_at else runner
         world.fresh, world.is_gone, world.refuses, ended = {"chat": (1, 1)}, False, False, world.said.count(OVER)
         happens(world)
