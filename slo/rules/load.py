@@ -89,7 +89,7 @@ def _sample(row: Row, name: str) -> Sample:
 
 def _plain(low: Sample, high: Sample) -> float | None:
     below, above = quantile(low, P99).point, quantile(high, P99).point
-    return above / below if above is not None and below else None
+    return above / below if above is not None and below and math.isfinite(below) else None
 
 
 def _words(first: Row, within: Bounds, *, is_high: bool) -> str:

@@ -146,7 +146,7 @@ def _sample(row: Row, name: str) -> Sample:
 
 def _plain(pairs: Sequence[tuple[Sample, Sample]]) -> float | None:
     before, now = (quantile(pooled(pair[side] for pair in pairs), P99).point for side in (0, 1))
-    return now / before if now is not None and before else None
+    return now / before if now is not None and before and math.isfinite(before) else None
 
 
 def _words(within: Bounds, cost: _Cost) -> str:

@@ -24,9 +24,9 @@ def minute(back_min: int, n: int, *kinds: tuple[int, float], **change: object) -
         yield NOW_S - back_min * 60 + at * 60 / n, {"ttft_us": us, "tokens_in": tokens_in, **change}
 
 
-def quiet(*kinds: tuple[int, float], n: int = 120) -> Iterator[Change]:
+def quiet(*kinds: tuple[int, float], n: int = 120, **change: object) -> Iterator[Change]:
     for back in range(10):
-        yield from minute(300 + back, n, *kinds)
+        yield from minute(300 + back, n, *kinds, **change)
 
 
 def busy(*kinds: tuple[int, float], n: int = 240, back_min: int = 1) -> Iterator[Change]:
@@ -44,6 +44,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         "load-hidden": [*quiet(short, short, short, long, n=160), *busy((400, 1.2))],
         "load-chance": [*quiet(short), *busy(short, n=178), *busy((400, 3.0), n=2)],
         "load-level": [*quiet(short), *busy((400, 0.9), n=150)],
+        "load-failing": [*quiet(short, n=118), *quiet(short, n=2, **FAILED), *busy(short)],
         "load-few": [*quiet(short, n=20), *busy((400, 0.9), n=60)],
         "load-flat": [*quiet(short), *busy((400, 0.9), n=120)],
         "load-over": [*quiet(short), *busy((400, 0.9), back_min=120)],
@@ -62,6 +63,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         ("load-hidden", Verdict.PAGE, Verdict.SILENT, True),
         ("load-chance", Verdict.SILENT, Verdict.PAGE, True),
         ("load-level", Verdict.SILENT, Verdict.PAGE, True),
+        ("load-failing", Verdict.SILENT, Verdict.SILENT, False),
         ("load-few", Verdict.SILENT, Verdict.PAGE, False),
         ("load-flat", Verdict.SILENT, Verdict.SILENT, True),
         ("load-over", Verdict.SILENT, Verdict.SILENT, True),
@@ -96,3 +98,4 @@ def test_the_words_have_the_figures(found: dict[str, Found]) -> None:
     assert found["load-refused"].words["summary"] == (
         "load-refused m: at 240 requests a minute and more the P99 of first outputs falls on failures"
     )
+    assert "unknown" == found["load-failing"].words["naive"], "over what fails nothing can be said"

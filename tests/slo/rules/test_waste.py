@@ -51,6 +51,7 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "waste-all": [*before(SHORT), *of(60, 1_200, SHORT, slower=20)],
         "waste-always": [*of(DAY_S + 60, 1_200, SHORT, slower=20), *of(60, 1_200, SHORT, slower=40)],
         "waste-failed": [*before(SHORT), *of(60, 1_150, SHORT), *of(60, 60, SHORT, **FAILED)],
+        "waste-failing": [*(*before(SHORT), *of(DAY_S + 60, 60, SHORT, **FAILED)), *of(60, 600, SHORT, **FAILED)],
         "waste-few": [*before(SHORT), *of(60, 90, SHORT, slower=3, tokens_out=1_333)],
         "waste-unseen": [*before(SHORT), *of(60, 1_200, SHORT, slower=3)],
     }
@@ -76,6 +77,7 @@ def found(store: Store) -> dict[str, Found]:
         ("waste-in-time", Verdict.SILENT, Verdict.TICKET, True),
         ("waste-all", Verdict.TICKET, Verdict.TICKET, True),
         ("waste-always", Verdict.SILENT, Verdict.TICKET, False),
+        ("waste-failing", Verdict.SILENT, Verdict.SILENT, False),
         ("waste-few", Verdict.SILENT, Verdict.TICKET, False),
         ("waste-unseen", Verdict.SILENT, Verdict.SILENT, False),
     ],
@@ -94,6 +96,7 @@ def test_the_words_have_the_figures(found: dict[str, Found]) -> None:
     assert "P99 of first outputs falls on failures" in found["waste-failed"].words["summary"]
     assert "P99 of first outputs unknown" in found["waste-inputs"].words["summary"]
     assert ", those in time 1.0" in found["waste-in-time"].words["summary"]
+    assert "unknown" == found["waste-failing"].words["naive"], "infinite over infinite"
     assert found["waste-unseen"].words["summary"] == "waste-unseen: what a token costs is unknown"
 
 
