@@ -126,9 +126,12 @@ def _until(values: dict[str, str]) -> int | None:
     if "UNTIL" not in values:
         return None
     try:
-        return int(datetime.strptime(values["UNTIL"], _UNTIL_FORM).replace(tzinfo=UTC).timestamp())
+        until_s = int(datetime.strptime(values["UNTIL"], _UNTIL_FORM).replace(tzinfo=UTC).timestamp())
     except ValueError:
-        raise _wrong(f"UNTIL={values['UNTIL']}", "a time in UTC such as 20261231T230000Z") from None
+        until_s = -1
+    if until_s < 0:
+        raise _wrong(f"UNTIL={values['UNTIL']}", "a time in UTC from 1970 on such as 20261231T230000Z")
+    return until_s
 
 
 def _wrong(found: str, allowed: str) -> ObjectiveError:

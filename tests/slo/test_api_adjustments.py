@@ -1,10 +1,6 @@
 """Routes of times that count less; over a real engine and store: tests/system/test_slo_adjustments.py."""
 
-import asyncio
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from views import NOW_S, Told, judged, seen
 
 from slo.alertmanager_body import rfc3339
@@ -31,15 +27,3 @@ async def test_a_withdrawn_time_stays_listed(told: Told) -> None:
     assert gone in listed["adjustments"]
     deeds = [one.action for one in told.desk.acts(NOW_S, NOW_S + 1) if one.object == made["id"]]
     assert deeds == ["adjustment.withdraw", "adjustment.create"]
-
-
-@given(st.text(max_size=60))
-def test_no_rule_of_repetition_is_our_fault(told: Told, text: str) -> None:
-    """Whatever stands there, it is taken or refused: never 500."""
-    body = {
-        "selector": [{"name": "slo", "value": "chat"}], "start": rfc3339(NOW_S), "duration_s": 60,
-        "rrule": "FREQ=DAILY;" + text, "reason": "r", "author": "a",
-    }  # fmt: skip
-    answer = asyncio.run(told.ask("POST", "/v1/adjustments", body))
-
-    assert answer.status_code in {201, 400, 409}

@@ -1,6 +1,7 @@
 """When something comes again; hand-worked days, and the laws of any rule."""
 
 import itertools
+from contextlib import suppress
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slo.errors import ObjectiveError
-from slo.recurrence import DAYS, REPEATED_S_MAX, RULE_CHARS_MAX, Frequency, Repeat, occurrences, repeat
+from slo.recurrence import DAYS, REPEATED_S_MAX, RULE_CHARS_MAX, Frequency, Repeat, occurrences, repeat, rule
 
 DAY_S = 86_400
 YEAR_S = 2 * REPEATED_S_MAX
@@ -48,6 +49,7 @@ REFUSED = {
     "the first Monday": "FREQ=WEEKLY;BYDAY=1MO",
     "a day twice": "FREQ=WEEKLY;BYDAY=MO,MO",
     "no days": "FREQ=WEEKLY;BYDAY=",
+    "an end before all clocks": "FREQ=DAILY;UNTIL=00010101T000000Z",
     "a day as the end": "FREQ=DAILY;UNTIL=20260101",
     "no zone": "FREQ=DAILY;TZID=",
     "a zone that there is not": "FREQ=DAILY;TZID=Mars/North",
@@ -79,6 +81,22 @@ def test_what_is_no_rule_of_ours_is_refused(text: str) -> None:
         repeat(text)
 
     assert refused.value.key == "rrule"
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.text(max_size=60).map("FREQ=DAILY;".__add__),
+        st.text(max_size=60).map("FREQ=WEEKLY;UNTIL=".__add__),
+        st.text(max_size=60).map("FREQ=DAILY;TZID=".__add__),
+    )
+)
+def test_any_text_is_a_rule_that_is_written_back_or_is_refused(text: str) -> None:
+    found: Repeat | None = None
+    with suppress(ObjectiveError):
+        found = repeat(text)
+
+    assert found is None or repeat(rule(found)) == found
 
 
 def test_a_rule_may_be_so_long() -> None:
