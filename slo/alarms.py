@@ -26,6 +26,8 @@ from slo.words import burn_words, with_state
 
 RENOTIFY_S = {Severity.PAGE: 3_600, Severity.TICKET: 86_400}
 """How long after it was told an alert that still fires is told again."""
+TOLD_S = 300
+"""What has fired for this long has been told by whoever found it, or is told again soon."""
 _GAP_S = 120
 
 
@@ -144,6 +146,18 @@ def restored(alerts: Mapping[int, Alert], now_s: int, hashes: Mapping[str, int])
         key: replace(alert, record=resumed(alert.record, now_s, hashes.get(alert.labels.get("slo", ""), 0)))
         for key, alert in alerts.items()
     }
+
+
+def as_told(alert: Alert, now_s: int) -> Alert:
+    """Return an alert of which only the store remembers, so that nobody knows when it was told.
+
+    A page that has fired for five minutes has been told: it is not told again before its time, and its end is. One that
+    began since may not have been, and a ticket may have been held back by a page: they are told, under their own key.
+    """
+    record, is_page = alert.record, alert.labels["severity"] == Severity.PAGE
+    if not is_page or record.fired_at_s is None or now_s - record.fired_at_s < TOLD_S:
+        return alert
+    return replace(alert, record=replace(record, last_sent_at_s=record.fired_at_s))
 
 
 def explained(moved: Moved, words: Mapping[int, Mapping[str, str]]) -> Moved:

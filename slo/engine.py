@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from slo import sight
-from slo.alarms import Judged, Moved, Quiet, advance, explained, restored
+from slo.alarms import Judged, Moved, Quiet, advance, as_told, explained, restored
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
@@ -49,6 +49,8 @@ RECENT_S = max(LONG_S, LOOK_BACK_S)
 """Single buckets that rules look at."""
 ASKED_AGAIN_N = 4
 """Instants that were blind and are asked about once more at an instant."""
+KNOWN_S = 30 * 86_400
+"""How far back an engine without a memory of its own looks for alerts."""
 NOTED_S = 3_600.0
 """How long it is said what happened to the clock."""
 _CLOCK_HOLD_S = 300
@@ -101,9 +103,11 @@ class Engine:
     ) -> None:
         self._watched, self._reader, self._ledger, self._reach = watched, reader, ledger, reach
         self._clocks = Clocks(wall_unix_s=clocks[0], monotonic_s=clocks[1])
-        hashes = {one.objective.name: one.definition_hash for one in watched}
-        alerts = restored(ledger.alerts(), int(clocks[0]), hashes)
+        self._hashes = {one.objective.name: one.definition_hash for one in watched}
+        alerts = restored(ledger.alerts(), int(clocks[0]), self._hashes)
         self.view = EngineView(watched=watched, at_s=ledger.instant_s(), alerts=alerts)
+        self._is_new = self.view.at_s is None
+        self._learnt: tuple[Alert, ...] = ()
         self.has_more = False
         self._notes: dict[str, float] = {}
         self._unkept: tuple[Change, ...] = ()
@@ -197,6 +201,7 @@ class Engine:
     def _judged(self, at_s: int, wall_s: float) -> tuple[list[Judged], str]:
         """Return every objective and group as it is at an instant, and why nothing is seen; empty if something is."""
         try:
+            self._learn(at_s)
             if self._counting.reach(at_s, int(wall_s * 1000)):
                 self._recent, self._recent_s = {}, 0
             seen = widened(self._seen(at_s), self._watched)
@@ -211,6 +216,19 @@ class Engine:
             for one in self._watched
             for group in groups.get(one.objective.name, (NO_GROUP,))
         ], ""
+
+    def _learn(self, at_s: int) -> None:
+        """Take over what the store knows of the alerts of our objectives, if the ledger is new.
+
+        So times and occurrences go on alike, whoever lost his disk. What others watch is theirs to end.
+        """
+        if self._is_new:
+            told = self._reader.alerts(at_s - KNOWN_S)
+            own = {key: as_told(one, at_s) for key, one in told.items() if one.labels.get("slo") in self._hashes}
+            known = restored(own, at_s, self._hashes)
+            self._learnt = tuple(known.values())
+            self.view = replace(self.view, alerts={**known, **self.view.alerts})
+            self._is_new = False
 
     def _found(self, one: Watched, key: Key, seen: Sight, known: Mapping[Key, Judged]) -> Judged:
         """Return one objective and group as it is now; who it is does not change from instant to instant."""
@@ -306,7 +324,8 @@ class Engine:
         moved = advance(found, before, at_s, may_start=starts, complete=not cause, quiet=quiet)
         moved = self._explained(moved, judged)
         self._blindness.note(at_s, _causes(judged))
-        self._ledger.save(at_s, moved.changed, self._reach.channels(moved.notices))
+        self._ledger.save(at_s, (*self._learnt, *moved.changed), self._reach.channels(moved.notices))
+        self._learnt = ()
         transitions = remembered(self.view.transitions, moved.transitions)
         self.view = replace(
             self.view,

@@ -28,6 +28,7 @@ from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
 from telemetry import queries
 from telemetry.queries import Question
+from telemetry.queries.alert_states import last_alert_states
 from telemetry.queries.burn import WINDOWS_MAX
 from telemetry.queries.counted import OBJECTIVES_MAX, Counted, counts
 from telemetry.schema.objectives import ALERT_EVENTS, SLO_MINUTES
@@ -226,6 +227,11 @@ class Reader:
             rows = [self._event(alert, transition) for alert, transition in transitions]
             told = ":".join(f"{a.fingerprint:x}-{t.at_s}-{t.after}" for a, t in transitions)
             self._writer.insert_rows(ALERT_EVENTS, rows, "alerts-" + hashlib.sha256(told.encode()).hexdigest()[:32])
+
+    def alerts(self, since_s: int) -> dict[int, Alert]:
+        """Return how alerts stood that changed since a time, by fingerprint, as whoever changed them told the store."""
+        found = map(sight.alert_of, self._store.query(last_alert_states(since_s * 1000)))
+        return {alert.fingerprint: alert for alert in found}
 
     def _of_all(self, question: Callable[[Sequence[str]], Question]) -> list[Row]:
         """Ask of every objective, of no more at once than one question takes."""

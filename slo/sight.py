@@ -10,6 +10,9 @@ from functools import lru_cache
 from math import inf
 from typing import Any, cast
 
+from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.alert_states import Record
 from slo.buckets import Bucket, between
 from slo.budget import Budget
 from slo.counts import Counts
@@ -187,6 +190,27 @@ def buckets_of(rows: Iterable[Row], hashes: Mapping[str, int], invalid: set[Key]
             else:
                 found.setdefault(key, []).append(Bucket(start_s=int(row["t_unix_s"]), counts=counts))
     return found
+
+
+def alert_of(row: Row) -> Alert:
+    """Read a row of the answer to `last_alert_states`; what nobody wrote down of it is unknown."""
+
+    def second(name: str) -> int | None:
+        at_ms = row[f"{name}_unix_ms"]
+        return None if at_ms is None else int(at_ms) // 1000
+
+    record = Record(
+        fingerprint=int(row["fingerprint"]),
+        definition_hash=int(row["definition_hash"]),
+        state=AlertState(row["to_state"]),
+        at_s=second("at"),
+        active_at_s=second("active_at"),
+        fired_at_s=second("fired_at"),
+        clear_since_s=second("clear_since"),
+        resolved_at_s=second("resolved_at"),
+        occurrence=int(row["occurrence"]),
+    )
+    return Alert(record=record, labels=dict(row["labels"]), annotations=dict(row["annotations"]))
 
 
 def heard_of(coverage: Iterable[Row], in_flight: Iterable[Row]) -> dict[str, Heard]:

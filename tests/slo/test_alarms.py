@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 from histories import failing, objective
 
-from slo.alarms import RENOTIFY_S, Judged, Moved, Quiet, advance, restored
+from slo.alarms import RENOTIFY_S, TOLD_S, Judged, Moved, Quiet, advance, as_told, restored
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.burn_catalogue import Severity
@@ -270,6 +270,24 @@ def test_two_replicas_say_the_same() -> None:
     real = failing(ONE, 600, 0.5, 600)
 
     assert one.step(real).notices == other.step(real).notices
+
+
+@pytest.mark.parametrize(
+    ("severity", "fired_s", "told"),
+    [
+        pytest.param("page", TOLD_S, True, id="a page, for five minutes"),
+        pytest.param("page", TOLD_S - 30, False, id="a page, for less"),
+        pytest.param("page", None, False, id="it does not fire"),
+        pytest.param("ticket", TOLD_S, False, id="a ticket, that a page may have held back"),
+    ],
+)
+def test_what_the_store_knows_to_fire_for_long_was_told(severity: str, fired_s: int | None, told: bool) -> None:
+    engine = Engine()
+    (fires,) = (one for one in engine.step(facts(BAD)).alerts.values() if one.labels["severity"] == severity)
+    fired_at_s = None if fired_s is None else AT_S - fired_s
+    known = replace(fires, record=replace(fires.record, fired_at_s=fired_at_s, last_sent_at_s=None))
+
+    assert as_told(known, AT_S).record.last_sent_at_s == (fired_at_s if told else None)
 
 
 def test_an_alert_of_another_definition_is_unknown_again() -> None:

@@ -6,6 +6,8 @@ from math import inf
 import pytest
 from engine_rig import objective
 
+from slo.alert_moves import AlertState
+from slo.alert_states import Record
 from slo.buckets import Bucket
 from slo.counts import Counts
 from slo.evaluation import evaluate
@@ -14,6 +16,7 @@ from slo.sight import (
     Heard,
     Key,
     Sight,
+    alert_of,
     as_seen_last,
     blind,
     buckets_of,
@@ -53,6 +56,21 @@ def test_buckets_of_another_definition_are_left_out() -> None:
     assert buckets_of([row, row | {"definition_hash": 8}], HASHES, set()) == {
         ("chat", GROUP): [Bucket(start_s=30, counts=Counts(eligible=5, bad=2))]
     }
+
+
+def test_a_change_of_an_alert_is_read_as_its_record() -> None:
+    row = {
+        "fingerprint": 7, "definition_hash": 8, "to_state": "resolved", "occurrence": 3, "at_unix_ms": 90_000,
+        "active_at_unix_ms": None, "fired_at_unix_ms": 30_000, "clear_since_unix_ms": None,
+        "resolved_at_unix_ms": 90_000, "labels": {"slo": "chat"}, "annotations": {"summary": "over"},
+    }  # fmt: skip
+    alert = alert_of(row)
+
+    assert alert.record == Record(
+        fingerprint=7, definition_hash=8, state=AlertState.RESOLVED, at_s=90, fired_at_s=30, resolved_at_s=90,
+        occurrence=3,
+    )  # fmt: skip
+    assert (alert.labels, alert.annotations) == ({"slo": "chat"}, {"summary": "over"})
 
 
 def test_what_is_still_being_counted_is_not_seen_whoever_is_heard() -> None:

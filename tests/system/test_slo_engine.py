@@ -304,6 +304,24 @@ def test_models_of_few_requests_each_page_together(rig: Made) -> None:
     assert len(one.engine.view.judged) == 31
 
 
+def test_who_lost_its_ledger_goes_on_as_the_others_do(rig: Made, reader: Store, writer: Store, tmp_path: Path) -> None:
+    """One fires for eight minutes; another begins with an empty ledger, and knows since when, and how many times."""
+    one = rig()
+    one.live(20, 0, steps=2)
+    one.live(0, 20, steps=16)
+    other = Rig(reader, writer, tmp_path / "other.sqlite", one.name, int(one.now_s) - 30)
+    other.go(30)
+    said = len(one.said)
+    for _ in range(15):
+        one.live(200, 0)
+        other.go(30)
+
+    both = [{key: alert.record.occurrence for key, alert in each.engine.view.alerts.items()} for each in (one, other)]
+    assert both[0] == both[1]
+    assert other.said == one.said[said:]
+    assert (one.name, "page", "resolved") in other.said
+
+
 def test_two_that_count_the_same_past_at_once_count_it_once(rig: Made, process: StoreProcess) -> None:
     one = rig()
     for hours in range(1, 25):

@@ -14,6 +14,7 @@ from telemetry import queries
 from telemetry.ids import uuid7
 from telemetry.outcome import Outcome
 from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around, bad_events, engine_life, speeds, told
+from telemetry.queries.alert_states import last_alert_states
 from telemetry.queries.answers import answers_now, answers_usual, corrupted
 from telemetry.queries.bad_events import Scope
 from telemetry.queries.busy import busy_counts
@@ -179,6 +180,7 @@ OTHERS = {
     "last probes": queries.last_probes(0, 1),
     "in flight": queries.in_flight(0),
     "oldest request": queries.oldest_request(0),
+    "last alert states": last_alert_states(0),
     "late buckets": queries.late_buckets(0, 0, 30_000),
     "contexts of flows": flow_contexts(0, 1),
     "shares of queues": queue_shares(0, 1),
