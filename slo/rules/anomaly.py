@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from slo.anomaly import DEVIATIONS, INSTANTS, Usual, is_naively_off, is_off, usual, with_chance
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import least_events
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.queries.question import Question
 from telemetry.queries.usual import STEP_S, queue_steps, request_steps
@@ -75,11 +76,11 @@ class AnomalyRule:
 
     def _values(self, series: _Series, rows: Sequence[Row]) -> dict[int, _Steps]:
         """Return the values of a series that are known: of each week, by the start of the step."""
-        least = EVENTS_MIN if self.settings.min_events is None else self.settings.min_events
+        least = least_events(self.settings, EVENTS_MIN)
         found: dict[int, _Steps] = {}
         for row in rows:
             n = row[series.n] if series.n else 0
-            if row[series.column] is not None and (not series.n or n >= max(1, least)):
+            if row[series.column] is not None and (not series.n or n >= least):
                 found.setdefault(row["weeks_ago"], {})[row["t_unix_s"]] = row[series.column], n
         return found
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from slo.cost import HEADROOM, RHO_MAX, Capacity, Change, Span, change
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import HOUR_S, least_events, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.queries.question import Question
 from telemetry.queries.spending import spending
@@ -65,7 +66,7 @@ class Night:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostJumpRule:
-    """A cost per token that jumps; `window_s` is whole hours of one day.
+    """A cost per token that jumps; `window_s` is rounded up to whole hours.
 
     Options: `gpu_usd_per_hour`; `gpus_per_replica`; `prefill_tokens_per_s` and `decode_tokens_per_s` of one replica;
     `headroom`, `rho_max`, `replicas_min` (`slo.cost.Capacity`).
@@ -118,7 +119,7 @@ class CostJumpRule:
         missing = [name for name in ("gpu_usd_per_hour", *_SPEEDS) if not options.get(name)]
         if missing:
             return f"{', '.join(missing)} not set"
-        if now is None or now.requests < (self.settings.min_events or REQUESTS_MIN):
+        if now is None or now.requests < least_events(self.settings, REQUESTS_MIN):
             return "too few requests, or replicas not seen"
         if any(one and one.gpus_per_replica is None for one in of.values()):
             return "gpus_per_replica not set, and no GPU sampled"
@@ -146,7 +147,7 @@ class CostJumpRule:
 
     @property
     def _span_s(self) -> int:
-        return self.settings.window_s or WINDOW_S
+        return window_s(self.settings, WINDOW_S, HOUR_S)
 
 
 def nights(rows: Sequence[Row], span_s: int, gpus_per_replica: float | None) -> dict[str, dict[int, Night | None]]:

@@ -27,6 +27,7 @@ from slo.drift import PAGE_RATIO, TICKET_RATIO, Drift, p99_drift
 from slo.inhibit import Kind
 from slo.limits import limits
 from slo.objective import Objective
+from slo.rules.chosen import DAY_S, HOUR_S, least_events, window_s
 from slo.rules.explained import LIMIT
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.histogram import index
@@ -37,7 +38,6 @@ from telemetry.queries.drift import Anchor, slow_by_hour, waits_by_hour
 from telemetry.queries.latency import percentiles
 from telemetry.queries.question import Question
 
-HOUR_S, DAY_S = 3_600, 86_400
 TREND_S = 7 * DAY_S
 
 _AT_P99 = PERCENTILES_PPM.index(P99)
@@ -71,7 +71,7 @@ class _Judged:
 class P99DriftRule:
     """A P99 of the time to first output that drifts away from its limit.
 
-    Settings: `threshold` is the multiple that makes a ticket, `window_s` whole hours. Options: `page_ratio`, the
+    Settings: `threshold` is the multiple that makes a ticket, `window_s` a day at most. Options: `page_ratio`, the
     multiple that makes a page; `anchor_s` and `anchor_s_per_token`, the limit.
 
     Attributes:
@@ -125,7 +125,7 @@ class P99DriftRule:
         self, at_s: int, subject: _Subject, limit_us: int | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Found:
         n = sum(hour.n for hour in hours)
-        enough = n >= (self.settings.min_events or n_min(P99)) and hours[-1].t_unix_s == at_s - HOUR_S
+        enough = n >= least_events(self.settings, n_min(P99)) and hours[-1].t_unix_s == at_s - HOUR_S
         return Found(
             labels={"endpoint": subject[0], "model": subject[1], "figure": Metric.TTFT.value},
             sound=drift.found.judgement.sound,
@@ -159,7 +159,7 @@ class P99DriftRule:
 
     @property
     def _window_s(self) -> int:
-        return self.settings.window_s or DAY_S
+        return window_s(self.settings, DAY_S, HOUR_S)
 
     @property
     def _ratios(self) -> tuple[float, float]:
@@ -206,10 +206,10 @@ def _above(histogram: Mapping[int, int], limit_us: float) -> int:
 
 
 def _drift(
-    hours: Sequence[_Hour], day_over_day: float | None, series: Sequence[tuple[float, float]], window_s: int
+    hours: Sequence[_Hour], day_over_day: float | None, series: Sequence[tuple[float, float]], length_s: int
 ) -> _Judged:
     first, second = (_lasting(hours, at) for at in (0, 1))
-    deff = max(_deff(hours, at, window_s) for at in (0, 1))
+    deff = max(_deff(hours, at, length_s) for at in (0, 1))
     return _Judged(found=p99_drift(first, second, day_over_day, series, deff), day_over_day=day_over_day)
 
 
@@ -221,9 +221,9 @@ def _lasting(hours: Sequence[_Hour], at: int) -> Counts:
     return counts if lasts else Counts(eligible=counts.eligible)
 
 
-def _deff(hours: Sequence[_Hour], at: int, window_s: int) -> float:
+def _deff(hours: Sequence[_Hour], at: int, length_s: int) -> float:
     """Return the variance of the slow requests of a minute over their mean: slow ones that come together prove less."""
-    minutes = window_s / _MINUTE_S
+    minutes = length_s / _MINUTE_S
     mean = sum(hour.over[at] for hour in hours) / minutes
     squares = sum(hour.squares[at] for hour in hours) / minutes
     return max(1.0, (squares - mean * mean) / mean) if mean else 1.0

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import least_events, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.rules.subject import labels, where
 from slo.stability import Moved, moved
@@ -45,7 +46,7 @@ class LengthMixShiftRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        since_s = at_s - (self.settings.window_s or WINDOW_S)
+        since_s = at_s - window_s(self.settings, WINDOW_S)
         return {"lengths": length_mix(since_s * 1_000, at_s * 1_000)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
@@ -71,7 +72,7 @@ class LengthMixShiftRule:
         """Return how far one side moved; None if too little is known of it."""
         now, same = row[f"{side}_now"], row[f"{side}_same"]
         fewest = min(sum(now.values()), sum(same.values()))
-        enough = fewest >= (self.settings.min_events or EVENTS_MIN) and row["days"] >= DAYS_MIN
+        enough = fewest >= least_events(self.settings, EVENTS_MIN) and row["days"] >= DAYS_MIN
         return moved(now, same) if enough else None
 
     @property

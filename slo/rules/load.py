@@ -21,6 +21,7 @@ from itertools import groupby
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.quantile_ratio import Bounds, Sample, pooled, quantile, ratio
+from slo.rules.chosen import least_events, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.rules.subject import labels, where
 from telemetry.percentile import P99, n_min
@@ -49,8 +50,8 @@ class TtftP99LoadTripleRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        since_s = at_s - (self.settings.window_s or WINDOW_S)
-        return {"waits": waits_by_load(since_s * _MS, at_s * _MS, min(since_s, at_s - LOW_S) * _MS)}
+        since_s = at_s - window_s(self.settings, WINDOW_S)
+        return {"waits": waits_by_load(since_s * _MS, at_s * _MS, (at_s - LOW_S) * _MS)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
         """Return what load does to every endpoint and model that had any."""
@@ -64,7 +65,7 @@ class TtftP99LoadTripleRule:
         limit = self.settings.threshold or RATIO
         varies = first["high_load"] >= LOAD_RATIO * first["low_load"]
         is_high = varies and any(one.n for one in high)
-        is_known = within.n >= (self.settings.min_events or n_min(P99)) and within.n >= within.left_out
+        is_known = within.n >= least_events(self.settings, n_min(P99)) and within.n >= within.left_out
         proven = within.low > self.settings.options.get("proven_ratio", PROVEN_RATIO)
         is_sound = is_high and is_known and proven and within.point is not None and within.point >= limit
         return Found(

@@ -21,6 +21,7 @@ from itertools import groupby
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import least_events
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.rules.subject import labels, where
 from telemetry.queries.prefix_cache import hits_around_marks
@@ -65,7 +66,7 @@ class PrefixCacheCollapseRule:
         compared = [row for row in bands if row["tokens_before"]]
         n = {span: sum(row[f"n_{span}"] for row in compared) for span in ("before", "first", "last")}
         kept, plain = {span: _kept(compared, span) for span in ("first", "last")}, _plainly_kept(bands)
-        enough = min(n.values()) >= (self.settings.min_events or EVENTS_MIN)
+        enough = min(n.values()) >= least_events(self.settings, EVENTS_MIN)
         is_used = _ratio(compared, "before") >= RATIO_MIN
         limit = 1 - (self.settings.threshold or DROP_RATIO)
         is_broken = enough and is_used and all(one is not None and one < limit for one in kept.values())

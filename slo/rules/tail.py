@@ -22,6 +22,7 @@ from itertools import groupby
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.quantile_ratio import ALPHA, Bounds, Sample, divided, inverse, pooled, quantile, times
+from slo.rules.chosen import least_events, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.percentile import P50, P99, n_min
 from telemetry.queries.asked import Metric
@@ -49,7 +50,7 @@ class TailSpreadRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        since_s = at_s - (self.settings.window_s or WINDOW_S)
+        since_s = at_s - window_s(self.settings, WINDOW_S)
         return {metric: spreads(metric, since_s * 1_000, at_s * 1_000) for metric in (*_SOUND, Metric.E2E)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
@@ -80,7 +81,7 @@ class TailSpreadRule:
         )
 
     def _is_known(self, spread: Bounds) -> bool:
-        return spread.n >= (self.settings.min_events or n_min(P99)) and spread.n >= spread.left_out
+        return spread.n >= least_events(self.settings, n_min(P99)) and spread.n >= spread.left_out
 
 
 def _by_subject(rows: Sequence[Row]) -> dict[_Subject, list[Row]]:

@@ -21,6 +21,7 @@ from slo.cost import usd_per_mtok
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.quantile_ratio import Bounds, Sample, pooled, quantile, ratio
+from slo.rules.chosen import HOUR_S, least_events, window_s
 from slo.rules.cost import Night, nights
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.percentile import P99, n_min
@@ -55,9 +56,9 @@ class _Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WastingComputeRule:
-    """A P99 that rises at flat cost; `threshold` is the share by which it rises, `window_s` whole hours of one day.
+    """A P99 that rises at flat cost.
 
-    Options: `gpu_usd_per_hour`, `gpus_per_replica`, `anchor_s`, `anchor_s_per_token`.
+    Settings: `threshold` is the share by which it rises, `window_s` is rounded up to whole hours. Options: `gpu_usd_per_hour`, `gpus_per_replica`, `anchor_s`, `anchor_s_per_token`.
     """
 
     settings: Settings
@@ -95,7 +96,7 @@ class WastingComputeRule:
         pairs = [(_sample(row, "before"), pooled(_sample(row, half) for half in ("early", "late"))) for row in strata]
         within, plain = ratio(pairs, P99), _plain(pairs)
         limit = 1 + (SLOWER_RATIO if self.settings.threshold is None else self.settings.threshold)
-        is_compared = within.n >= (self.settings.min_events or n_min(P99)) and within.n >= within.left_out
+        is_compared = within.n >= least_events(self.settings, n_min(P99)) and within.n >= within.left_out
         is_known = is_compared and cost.usd_per_mtok is not None and cost.in_time_ratio is not None
         is_dear = cost.in_time_ratio is not None and cost.in_time_ratio > 1 + DEARER_RATIO
         is_waste = is_known and within.low > limit and cost.is_flat and is_dear
@@ -128,7 +129,7 @@ class WastingComputeRule:
 
     @property
     def _span_s(self) -> int:
-        return self.settings.window_s or WINDOW_S
+        return window_s(self.settings, WINDOW_S, HOUR_S)
 
 
 def _in_time_ratio(dearer: float, row: Row | None) -> float | None:
