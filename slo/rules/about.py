@@ -179,7 +179,6 @@ ABOUT: Mapping[str, About] = {
         misleads="hit ratio over all prompts; other lengths hit otherwise",
         threshold="relative fall, 0.5",
         without=("window_s",),
-        without=("window_s",),
     ),
     "length_mix_shift": About(
         seed="slo.md 14",
@@ -216,7 +215,6 @@ ABOUT: Mapping[str, About] = {
         default="6 robust deviations and 30 % from the weekday hours of 4 weeks, 3 times on end; ticket, from 7 d on",
         misleads="mean and standard deviation of the last hour; a daily rhythm fires it every morning",
         threshold="robust deviations, 6",
-        without=("window_s",),
         without=("window_s",),
     ),
     "misfit_batch_on_serverless": About(

@@ -58,7 +58,8 @@ class _Cost:
 class WastingComputeRule:
     """A P99 that rises at flat cost.
 
-    Settings: `threshold` is the share by which it rises, `window_s` is rounded up to whole hours. Options: `gpu_usd_per_hour`, `gpus_per_replica`, `anchor_s`, `anchor_s_per_token`.
+    Settings: `threshold` is the share by which it rises, `window_s` is rounded up to whole hours. Options:
+    `gpu_usd_per_hour`, `gpus_per_replica`, `anchor_s`, `anchor_s_per_token`.
     """
 
     settings: Settings
