@@ -147,6 +147,7 @@ WORK: dict[str, tuple[list[EngineSample], Judged]] = {
     "loses some since a minute": (busy("loses", [*[0] * 14, 9]), (SILENT, SILENT, True)),
     "tells no preemptions": (busy("untold", THRASHING, preemptions_total=None), (SILENT, SILENT, False)),
     "tells no endings": (busy("endless", THRASHING, success_total={}), (SILENT, SILENT, False)),
+    "was scraped for seven minutes of ten": (busy("brief", [3] * 8), (SILENT, SILENT, False)),
     "has just begun": (busy("begun", [1] * 4), (SILENT, SILENT, False)),
 }
 
@@ -184,7 +185,10 @@ def test_no_rate_goes_across_a_restart(told: int, reader: Store, writer: Store) 
 def test_an_engine_that_thrashes_and_is_not_scraped_any_more_is_not_known(reader: Store, writer: Store) -> None:
     insert(writer, busy("gone", THRASHING))
 
-    assert (SILENT, SILENT, False) == judged(ask(reader, THRASH, NOW_S + FRESH_S + 60, "gone")["r0"])
+    last_s = NOW_S - 30
+
+    assert (TICKET, SILENT, True) == judged(ask(reader, THRASH, last_s + FRESH_S, "gone")["r0"])
+    assert (SILENT, SILENT, False) == judged(ask(reader, THRASH, last_s + FRESH_S + 1, "gone")["r0"])
 
 
 def test_the_use_of_a_cache_alone_needs_no_counters(reader: Store, thrashes: Mapping[str, Found]) -> None:

@@ -35,6 +35,9 @@ FLEETS: dict[str, tuple[Sequence[tuple[int | None, int]], int, tuple[Verdict, Ve
     ),
     "eight, one with two bad": ([*[CALM] * 7, (20_000, 2)], REQUESTS, (SILENT, SILENT, True)),
     "eight, all failing alike": ([(20_000, 5)] * 7 + [(20_000, 9)], REQUESTS, (SILENT, SILENT, True)),
+    "eight, all failing, each as it likes": (
+        [(20_000, bad) for bad in (0, 0, 5, 10, 15, 20, 25, 50)], 100, (SILENT, SILENT, True),
+    ),
     "eight with few requests": ([*[CALM] * 7, (40_000, 9)], REQUESTS - 1, (SILENT, SILENT, False)),
 }  # fmt: skip
 

@@ -16,6 +16,7 @@ RULE: Rule = ThroughputBelowExpectedRule(settings=Settings())
 SILENT, TICKET, PAGE = Verdict.SILENT, Verdict.TICKET, Verdict.PAGE
 STEP = {"step_alpha_us": 21_400, "step_beta_us": 484, "step_gamma_us": 0}
 """T(32) = 36.888 ms, T(64) = 52.376 ms: spec/loadtest.md 19."""
+HELD = {"step_alpha_us": 0, "step_beta_us": 0, "step_gamma_us": 1}
 T32_US, T64_US = 36_888, 52_376
 
 
@@ -57,6 +58,10 @@ SERVED: dict[str, tuple[Served, tuple[Verdict, Verdict, bool]]] = {
     "as fast, and hardly asked: the preset fires": (replace(PLAIN, tokens_out=20), (SILENT, TICKET, True)),
     "as slow as twice the load makes it": (replace(PLAIN, tpot_us=T64_US, running=64), (SILENT, SILENT, True)),
     "as slow as that without the load": (replace(PLAIN, tpot_us=T64_US), (TICKET, SILENT, True)),
+    "as slow as 0.7 times its speed, of what requests hold": (
+        replace(PLAIN, told=HELD, tpot_us=round(32 * (100 + 8_000 / 2) / 0.7)),
+        (TICKET, SILENT, True),
+    ),
     "at 61 % of its speed": (replace(PLAIN, tpot_us=round(T32_US / 0.61)), (TICKET, SILENT, True)),
     "at 59 % of its speed: many tokens, and slow": (replace(PLAIN, tpot_us=round(T32_US / 0.59)), (PAGE, SILENT, True)),
     "without a load test": (replace(PLAIN, told=None), (SILENT, SILENT, False)),
