@@ -9,8 +9,8 @@ Over the window the share of requests slower than three times their limit must b
 An hour of slowness is an incident, which other rules tell; so at least half of the window's hours must show it, and the
 last one too, which ends the alert soon after the drift is undone.
 
-Naive: P99 of the last day over that of the day before, of successful requests, above 1.2. Beside it stands the trend of
-the hourly P99 of seven days, which decides nothing. Both read the hourly roll-up.
+Naive: P99 of the last day over that of the day before, of successful requests, above 1.2. Beside slow requests stands
+the trend of the hourly P99 of seven days, which decides nothing. Both read the hourly roll-up.
 
 Error: as `slo.drift`. Against `anchor_s` requests are counted one by one, and divided by how much slow ones come
 together; against objectives they are of histograms, and only what is slower for certain counts, which one up to 4.43 %
@@ -105,9 +105,11 @@ class P99DriftRule:
         for subject in sorted(slow.keys() | past.keys()):
             before = yesterday.get(subject)
             day_over_day = today[subject] / before if before and subject in today else None
-            series = [(row["t_unix_s"] / HOUR_S, p99_s) for row in past.get(subject, ()) if (p99_s := _p99_s(row))]
             limit_us = None if self._anchor else limits(self.objectives, *subject).ttft_us
             hours = [self._hour(row, limit_us) for row in slow.get(subject, ()) if self._anchor or limit_us]
+            # A trend looks at all pairs of hours; it is told beside slow requests only.
+            shown = past.get(subject, []) if any(hour.over[0] for hour in hours) else []
+            series = [(row["t_unix_s"] / HOUR_S, p99_s) for row in shown if (p99_s := _p99_s(row))]
             found.append(
                 self._found(at_s, subject, limit_us, hours, _drift(hours, day_over_day, series, self._window_s))
             )
