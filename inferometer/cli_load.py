@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from inferometer.cli_options import DataOption, FileOption, Output, OutputOption, configured, typed
+from inferometer.cli_options import (
+    DataOption,
+    FileOption,
+    Output,
+    OutputOption,
+    PipelineOption,
+    PipelineOutput,
+    configured,
+    typed,
+)
 from loadtest.plan_spec import Process
 from loadtest.run_spec import IN_FLIGHT_MAX, WORKERS_MAX, Api
 
@@ -43,19 +52,33 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
     ] = IN_FLIGHT_MAX,
     ignore_eos: Annotated[bool, typer.Option(help="Ask for answers of exactly the planned length.")] = True,
     key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="File with the API key.")] = None,
+    slo: Annotated[str | None, typer.Option(metavar="PRESET", help="Objectives of MLPerf, as llama3.1-8b.")] = None,
+    ttft_max: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Limit of each time to first token.")
+    ] = None,
+    tpot_max: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Limit of each time per output token.")
+    ] = None,
+    goodput: Annotated[
+        float, typer.Option(metavar="RATIO", help="Share of requests that must keep them.", min=0.01, max=0.9999)
+    ] = 0.99,
+    engine: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What the engine is: part of the key of a baseline (YAML).")
+    ] = None,
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the directory of the run is made; none: DATA/runs.")
     ] = None,
-    output: OutputOption = Output.TABLE,
+    output: PipelineOption = PipelineOutput.TABLE,
     data: DataOption = None,
     file: FileOption = None,
 ) -> int:
     """Send a plan of arrivals, whatever the answers do, and report latency from the planned time.
 
-    Exit code: 0 sent as planned; 1 rows were lost; 2 wrong usage; 3 the target went away; 4 the client was not fit, so
-    the run says nothing of the server; 5 the target does not answer at the start; 130 interrupted (drained, reported).
+    Exit code: 0 sent as planned; 1 rows were lost; 2 wrong usage; 3 the target went away or objectives were not kept;
+    4 the client was not fit, so the run says nothing of the server, or too few requests to tell; 5 the target does not
+    answer at the start; 130 interrupted (drained, reported).
     """
-    from inferometer import load_options, load_run  # noqa: PLC0415  # loads what builds plans
+    from inferometer import load_objectives, load_options, load_run  # noqa: PLC0415  # loads what builds plans
 
     options = load_options.Options(
         target=target,
@@ -77,6 +100,9 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
         in_flight_max=in_flight_max,
         ignore_eos=ignore_eos,
         key_file=None if key_file is None else str(key_file),
+        objectives=load_objectives.objectives(slo, ttft_max, tpot_max),
+        goodput_ratio=goodput,
+        engine_file=None if engine is None else str(engine),
     )
     return load_run.run(configured(file, typed(data=data)), options, output, runs)
 

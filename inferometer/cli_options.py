@@ -23,6 +23,17 @@ class Output(StrEnum):
     MARKDOWN = "markdown"
 
 
+class PipelineOutput(StrEnum):
+    """How data with a verdict is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    JUNIT = "junit"
+    GITHUB = "github"
+
+
 class Brief(StrEnum):
     """How a verb that prints no table says it."""
 
@@ -34,6 +45,7 @@ FileOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", hel
 DataOption = Annotated[str | None, typer.Option("--data", metavar="DIR", help="Data directory.")]
 StoreUrlOption = Annotated[str | None, typer.Option("--store-url", metavar="URL", help="ClickHouse server.")]
 OutputOption = Annotated[Output, typer.Option("--output", help="Format on stdout.")]
+PipelineOption = Annotated[PipelineOutput, typer.Option("--output", help="Format on stdout.")]
 BriefOption = Annotated[Brief, typer.Option("--output", help="json: one object on stdout when ready.")]
 
 

@@ -3,6 +3,8 @@
     run.json        the run, as it was carried out
     requests.jsonl  every attempt, in the order of the plan; no prompt and no answer
     report.json     what it came to
+    receipt.json    what it takes to repeat it: the run, versions, hashes, the command
+    junit.xml       its verdicts for a pipeline
     locust.log      what Locust said
 
 Rows also go to a spool of the data directory, if there is one: `inferometer up` finds it and ships it to the store.
@@ -30,6 +32,7 @@ from telemetry.errors import SpoolError
 from telemetry.spool import Spool
 
 RUN, REQUESTS, REPORT, LOG = "run.json", "requests.jsonl", "report.json", "locust.log"
+RECEIPT, JUNIT = "receipt.json", "junit.xml"
 GROUP_ROWS_MAX = 1000
 """Rows that go to the spool by one write."""
 _NODE = re.compile("[^A-Za-z0-9.-]+")
@@ -82,16 +85,22 @@ def named(row: Row) -> dict[str, Any]:
     return told | msgspec.structs.asdict(row.record) | {"trace_id": row.record.trace_id.hex()}
 
 
-def write_report(directory: Path, report: Mapping[str, Any]) -> None:
-    """Write the report.
+def write_report(directory: Path, report: Mapping[str, Any], junit: str) -> None:
+    """Write the report, its receipt and its verdicts.
 
     Raises:
         InferometerError: The disk takes no more.
     """
-    try:
-        (directory / REPORT).write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    except OSError as error:
-        raise InferometerError(f"{directory / REPORT}: {error.strerror}") from None
+    files = {RECEIPT: _json(report["receipt"]), JUNIT: junit.encode(), REPORT: _json(report)}
+    for name, data in files.items():  # the report last: a directory that has one has all
+        try:
+            (directory / name).write_bytes(data)
+        except OSError as error:
+            raise InferometerError(f"{directory / name}: {error.strerror}") from None
+
+
+def _json(value: object) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
 
 
 def spooled(data: DataDirectory, run_id: str, found: list[Row]) -> str:

@@ -13,14 +13,26 @@ import msgspec
 
 from inferometer.errors import ConfigurationError
 from inferometer.load_keys import LoadKeys
+from inferometer.load_objectives import GOODPUT_RATIO
 from loadtest.errors import LoadError
 from loadtest.plan import Plan
-from loadtest.plan_spec import Fixed, Length, Lognormal, PlanSpec, Process, RateCurve, Separate, WorkloadClass
+from loadtest.plan_spec import (
+    Fixed,
+    Length,
+    Lognormal,
+    Objectives,
+    PlanSpec,
+    Process,
+    RateCurve,
+    Separate,
+    WorkloadClass,
+)
 from loadtest.planner import build
 from loadtest.run_spec import WORKERS_MAX, Api, RunSpec
 
 CHUNKS_PER_S_AND_WORKER = 10_000.0
 """Chunks a second that one worker is planned for: a quarter of what one was seen to take (spec 4)."""
+_NO_LIMITS = Objectives()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +58,9 @@ class Options:
     in_flight_max: int
     ignore_eos: bool
     key_file: str | None
+    objectives: Objectives = _NO_LIMITS
+    goodput_ratio: float = GOODPUT_RATIO
+    engine_file: str | None = None
 
 
 def length(text: str, option: str) -> Length:
@@ -81,7 +96,7 @@ def plan_spec(options: Options) -> PlanSpec:
         "rate": RateCurve(points=((0.0, options.rate),)),
         "duration_s": options.seconds,
         "count": options.count,
-        "classes": (WorkloadClass(lengths=lengths),),
+        "classes": (WorkloadClass(lengths=lengths, objectives=options.objectives),),
     }
     try:
         return msgspec.convert(msgspec.to_builtins(told), PlanSpec)

@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
+from inferometer.load_objectives import code
 from inferometer.report_tables import Column, Table
+from loadtest.baseline import Key
 from loadtest.conductor import Ending
 from loadtest.digest import Digest, Figure
 from loadtest.planner import PlanReceipt
@@ -23,8 +25,15 @@ _MS = ("ttft", "ttfo", "tpot", "max_gap")
 _DIGITS = 4
 
 
-def document(
-    run: RunSpec, plan: PlanReceipt, ending: Ending, found: Digest, receipt: Mapping[str, Any]
+def document(  # noqa: PLR0913 -- all that is told of a run
+    run: RunSpec,
+    plan: PlanReceipt,
+    ending: Ending,
+    found: Digest,
+    *,
+    key: Key,
+    attained: Mapping[str, Any],
+    receipt: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return the report."""
     fitness = ending.fitness
@@ -35,6 +44,7 @@ def document(
         "target": run.targets[0],
         "model": run.model,
         "loop": "open",
+        "key": msgspec.to_builtins(key),
         "plan": {
             **{name: value for name, value in asdict(plan).items() if name != "planned"},
             "arrivals": plan.planned.n,
@@ -45,19 +55,24 @@ def document(
         "fit": None if fitness is None else {"state": fitness.fit, "checks": [asdict(one) for one in fitness.checks]},
         "population": {"n": found.offered, "excluded": found.planned_aborts, "attempts": found.attempts},
         "metrics": [msgspec.to_builtins(figure) for figure in found.figures],
-        "attainment": {"good": found.good, "wilson": [found.good_low, found.good_high]},
+        "attainment": dict(attained),
         "outcomes": found.outcomes,
         "throughput": {"offered_per_s": found.rate_per_s, "tokens_out_per_s": found.tokens_out_per_s},
         "tokens": {"in_p50": found.tokens_in, "out_p50": found.tokens_out},
         "client": msgspec.to_builtins(_client(ending)),
-        "verdict": {"code": ending.code, "halt": ending.halt, "message": ending.message},
+        "verdict": {
+            "code": code(ending.code, attained),
+            "ended": ending.code,
+            "halt": ending.halt,
+            "message": ending.message,
+        },
         "receipt": dict(receipt),
     }
 
 
 def tables(report: Mapping[str, Any]) -> list[Table]:
     """Return the tables of a report, what is wrong first."""
-    return [*_fit(report), _metrics(report), _counts(report)]
+    return [*_fit(report), *_objectives(report), _metrics(report), _counts(report)]
 
 
 def markdown_head(report: Mapping[str, Any]) -> str:
@@ -85,6 +100,21 @@ def _fit(report: Mapping[str, Any]) -> list[Table]:
     note = f"the client was {fit['state']}: {len(rows)} checks"
     columns = tuple(Column(name=name, figures=False) for name in ("check", "state", "found", "allowed"))
     return [Table(title="client", columns=columns, rows=shown, notes=(note,))]
+
+
+def _objectives(report: Mapping[str, Any]) -> list[Table]:
+    attained = report["attainment"]
+    if attained["goodput_ratio"] is None:
+        return []
+    rows = tuple(
+        (name, f"{one['good']} of {one['judged']}", _number(one["low"]), _number(one["high"]))
+        for name, one in attained["by_objective"].items()
+    )
+    columns = tuple(Column(name=name, figures=name != "objective") for name in ("objective", "kept", "low", "high"))
+    asked = f"asked of joint: {attained['goodput_ratio']:g}: {attained['verdict']}"
+    fit = report["fit"]
+    is_told = fit is not None and fit["state"] in {"fit", "unproven"}
+    return [Table(title="objectives", columns=columns, rows=rows, notes=(asked if is_told else "no verdict: unfit",))]
 
 
 def _metrics(report: Mapping[str, Any]) -> Table:

@@ -6,16 +6,18 @@ Source: spec/loadtest.md 1 (exit codes), 2 to 6, 18; issue: Ctrl-C drains and re
 import csv
 import json
 import resource
+import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from inferometer import data_directory, load_files, load_report
+from inferometer import data_directory, load_files, load_key, load_objectives, load_report
 from inferometer.address import Address
 from inferometer.ask import get
 from inferometer.config_schema import Config
@@ -24,10 +26,13 @@ from inferometer.load_calibration import ceiling
 from inferometer.load_options import Options, plan_spec, planned, run_spec, workers
 from inferometer.load_process import LoadProcess, locust, must_be_installed
 from inferometer.load_progress import Progress
+from inferometer.load_told import tell_pipeline
 from inferometer.report_tables import csv_cell, markdown
+from loadtest.cases import junit
 from loadtest.conductor import Ending
 from loadtest.digest import Figure, digest
 from loadtest.errors import TargetError
+from loadtest.goodput import goodput
 from loadtest.line import addresses
 from loadtest.plan import Plan
 from loadtest.planner import receipt
@@ -37,6 +42,8 @@ from telemetry.clock import monotonic_ns, wall_ms
 
 DESCRIPTORS_SPARE = 256
 """Descriptors beside those of requests in flight."""
+NAME = "load run"
+"""Of its test suite."""
 _OK = 200
 
 
@@ -67,12 +74,14 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
         runs: Where the directory of the run is made; None: below the data directory.
 
     Returns:
-        Exit code: 0 sent as planned; 3 the target went away; 4 the client was not fit; 130 interrupted.
+        Exit code: 0 sent as planned; 3 the target went away, or objectives were not kept; 4 the client was not fit, or
+        nobody can tell whether they were; 130 interrupted.
 
     Raises:
         InferometerError: It cannot be started (2, 5), or its rows cannot be kept (1).
     """
     must_be_installed()
+    engine = load_key.UNKNOWN if options.engine_file is None else load_key.engine(Path(options.engine_file))
     spec = plan_spec(options)
     plan = planned(spec, config.load)
     where = _reached(options.target, config.load.allowed_targets)
@@ -83,10 +92,10 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
     made = run_spec(options, spec, config.load, run_id=run_id, directory=str(directory), model=model)
     made = msgspec.structs.replace(made, ceiling_chunks_per_s=ceiling(data.root))
     carried = carry_out(made, plan, workers(options, plan, load_files.cores()), _on_terminal)
-    report = reported(carried, data)
+    report = reported(carried, data, options.goodput_ratio, engine)
     show(report, output)
     sys.stderr.write(f"{load_report.markdown_head(report)}\nfiles: {directory}\n")
-    return carried.ending.code
+    return int(report["verdict"]["code"])
 
 
 def carry_out(run: RunSpec, plan: Plan, count: int, shown: Callable[[str], object]) -> Carried:
@@ -123,8 +132,16 @@ def carry_out(run: RunSpec, plan: Plan, count: int, shown: Callable[[str], objec
     return Carried(run=run, plan=plan, ending=ending, directory=directory)
 
 
-def reported(carried: Carried, data: data_directory.DataDirectory) -> dict[str, Any]:
+def reported(
+    carried: Carried, data: data_directory.DataDirectory, goodput_ratio: float, engine: load_key.Engine
+) -> dict[str, Any]:
     """Read the rows of a run, write its files and return its report.
+
+    Args:
+        carried: The run.
+        data: Whose spool gets the rows.
+        goodput_ratio: Share of the requests that must keep the objectives, if there are any.
+        engine: What is known of the engine.
 
     Raises:
         InferometerError: The disk or the spool takes no more.
@@ -132,22 +149,36 @@ def reported(carried: Carried, data: data_directory.DataDirectory) -> dict[str, 
     found = list(load_files.rows(carried.directory))
     sums = load_files.written(carried.directory, found)
     spool = load_files.spooled(data, carried.run.run_id, found)
+    run, plan = carried.run, carried.plan
     told = {
+        "plan_sha256": plan.sha256,
         "rows_sha256": sums,
         "rows": len(found),
         "spool": spool,
-        "run": json.loads(msgspec.json.encode(carried.run)),
+        "versions": {name: version(name) for name in ("inferometer", "locust", "gevent")},
+        "rerun": shlex.join(["inferometer", *sys.argv[1:]]),
+        "run": json.loads(msgspec.json.encode(run)),
     }
-    window = Window(carried.run, carried.plan).measured_ns
-    plan = receipt(carried.plan)
-    report = load_report.document(carried.run, plan, carried.ending, digest(found, window), told)
+    ratio = goodput_ratio if load_objectives.are_asked(run.plan) else None
+    report = load_report.document(
+        run,
+        receipt(plan),
+        carried.ending,
+        digest(found, Window(run, plan).measured_ns),
+        key=load_key.key(run, plan, engine),
+        attained=load_objectives.attainment(goodput(found, load_objectives.limits(run.plan)), ratio),
+        receipt=told,
+    )
     plain: dict[str, Any] = json.loads(msgspec.json.encode(report))
-    load_files.write_report(carried.directory, plain)
+    load_files.write_report(carried.directory, plain, junit(load_objectives.cases(plain), NAME))
     return plain
 
 
 def show(report: dict[str, Any], output: str) -> None:
     """Print a report."""
+    summary = "\n".join(markdown(table) for table in load_report.tables(report))
+    if tell_pipeline(load_objectives.cases(report), NAME, summary, output):
+        return
     if output == "json":
         sys.stdout.write(json.dumps(report) + "\n")
     elif output == "csv":
@@ -155,7 +186,7 @@ def show(report: dict[str, Any], output: str) -> None:
         names = Figure.__struct_fields__
         writer.writerows([names, *([csv_cell(one[name]) for name in names] for one in report["metrics"])])
     elif output == "markdown":
-        sys.stdout.write("\n".join(markdown(table) for table in load_report.tables(report)))
+        sys.stdout.write(summary)
     else:
         from inferometer.screen import console, drawn  # noqa: PLC0415 -- rich costs 0.1 s that JSON need not pay
 

@@ -98,11 +98,13 @@ def test_a_full_disk_leaves_the_parts(tmp_path: Path) -> None:
 
 
 def test_a_report_is_written(tmp_path: Path) -> None:
-    load_files.write_report(tmp_path, {"a": [1, None]})
+    load_files.write_report(tmp_path, {"a": [1, None], "receipt": {"rerun": "x"}}, "<x/>")
 
-    assert {"a": [1, None]} == json.loads((tmp_path / "report.json").read_text())
-    with pytest.raises(InferometerError, match="report"):
-        load_files.write_report(tmp_path / "nowhere", {})
+    assert [1, None] == json.loads((tmp_path / "report.json").read_text())["a"]
+    assert {"rerun": "x"} == json.loads((tmp_path / "receipt.json").read_text())
+    assert "<x/>" == (tmp_path / "junit.xml").read_text()
+    with pytest.raises(InferometerError, match="receipt"):
+        load_files.write_report(tmp_path / "nowhere", {"receipt": {}}, "")
 
 
 def test_records_wait_in_a_spool_that_nobody_owns(tmp_path: Path) -> None:

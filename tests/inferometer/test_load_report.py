@@ -1,15 +1,20 @@
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import pytest
 
+from inferometer.load_key import UNKNOWN, key
+from inferometer.load_objectives import attainment, limits
 from inferometer.load_report import SCHEMA, document, markdown_head, tables
 from inferometer.report_tables import Table, markdown
 from loadtest.conductor import Conductor, Ending
 from loadtest.digest import Digest, digest
+from loadtest.goodput import goodput
 from loadtest.plan_spec import PlanSpec, RateCurve
 from loadtest.planner import build, receipt
+from loadtest.rows import Row
 from loadtest.run_spec import RunSpec
 from loadtest.sketch import Sketch, add
 from loadtest.worker_report import WorkerReport
@@ -45,9 +50,17 @@ def ending(lag_us: float = 100.0, sent: int = 20, reads_per_s: float | None = No
     return conductor.ending()
 
 
-def report(end: Ending | None = None, found: Digest | None = None) -> dict[str, Any]:
+def report(
+    end: Ending | None = None, found: Digest | None = None, rows: Sequence[Row] = (), ratio: float | None = None
+) -> dict[str, Any]:
     made = document(
-        RUN, receipt(PLAN), end or ending(), found or digest([], (0, 10**9)), {"rows": 0, "rows_sha256": "ff"}
+        RUN,
+        receipt(PLAN),
+        end or ending(),
+        found or digest([], (0, 10**9)),
+        key=key(RUN, PLAN, UNKNOWN),
+        attained=attainment(goodput(rows, limits(RUN.plan)), ratio),
+        receipt={"rows": 0, "rows_sha256": "ff"},
     )
     plain: dict[str, Any] = json.loads(msgspec.json.encode(made))
     return plain

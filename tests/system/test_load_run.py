@@ -199,7 +199,9 @@ def test_the_verb_prints_the_report_and_leaves_the_files(tmp_path: Path) -> None
     assert ["fails"] == [one["standing"] for one in fails]  # 10 % failures stand beyond the 95th percentile
     assert done.returncode == (EXIT_OK if report["fit"]["state"] == Fit.FIT else EXIT_INCONCLUSIVE)
     (directory,) = tmp_path.iterdir()
-    assert {"run.json", "requests.jsonl", "report.json", "locust.log"} == {path.name for path in directory.iterdir()}
+    assert {*("run.json", "requests.jsonl", "report.json", "locust.log", "receipt.json", "junit.xml")} == {
+        path.name for path in directory.iterdir()
+    }
     rows = [json.loads(line) for line in (directory / "requests.jsonl").read_text().splitlines()]
     assert ([*range(40)], {"loadtest"}, {report["run_id"]}) == (
         [row["j"] for row in rows],
