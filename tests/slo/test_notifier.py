@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -18,6 +18,8 @@ from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Record
 from slo.channels import Channel, ChannelKind, routed
+from slo.courier import Clock
+from slo.lease import FileLease
 from slo.ledger import Ledger, Step
 from slo.notifier import DRAIN_S_MAX, Notifier
 from slo.posts import GAP_S
@@ -93,6 +95,28 @@ def test_a_dead_mans_switch_hears_of_instants_and_of_no_alert(ledger: Ledger) ->
 
     assert [one.body["status"] for one in got.got] == ["alive"]
     assert routed([switch], [FIRING]) == {}
+
+
+def test_of_two_that_share_a_lease_one_tells_and_when_it_ends_the_other(ledger: Ledger, tmp_path: Path) -> None:
+    with closing(Ledger(tmp_path / "other.sqlite")) as others, closing(Ledger(tmp_path / "lease.sqlite")) as shared:
+        leases = [FileLease(shared, holder, Clock().elapsed_s, 1.0) for holder in ("one", "other")]
+        ledger.save(60, [], {"c": [FIRING]})
+        others.save(60, [], {"c": [FIRING, RESOLVED]})
+        with receiver() as got:
+            one, other = (
+                Notifier([hook(got.url)], own, step_s=30, lease=lease)
+                for own, lease in zip((ledger, others), leases, strict=True)
+            )
+            one.start()
+            until(lambda: ledger.waiting_n("c") == 0)
+            other.start()
+            until(lambda: others.waiting_n("c") == 1)
+            assert (got.keys, leases[1].is_ours) == ([FIRING.key], False)
+            one.stop()
+            until(lambda: others.waiting_n("c") == 0)
+            other.stop()
+
+        assert got.keys == [FIRING.key, RESOLVED.key]
 
 
 def test_one_that_hangs_holds_up_no_other_and_no_stop(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
