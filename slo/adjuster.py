@@ -1,7 +1,8 @@
 """Knows what is left of budgets without the times that people took out; refuses to judge and to know who did.
 
-The counts of a time that is over do not change once late rows are not counted any more, so they are asked for once, in
-chunks; asked again is only the chunk that goes on, and the one that the edge of a rolling window cuts.
+The counts of a time that is over do not change once late rows are not counted any more and the past is counted so far
+back, so they are asked for once, in chunks; asked again is only the chunk that goes on, and the one that the edge of a
+rolling window cuts.
 
 Error: none of budgets of requests; those of slices are renewed every few minutes.
 
@@ -65,9 +66,9 @@ class Adjuster:
             CountsError: Counts that cannot be.
         """
         agreed, at_s = self._agreed(), sight.at_s
-        out = self._out(at_s, agreed, sight.windows) if agreed else {}
+        out = self._out(sight, agreed) if agreed else {}
         plain = {key: parts for key, parts in out.items() if not is_sliced(self._objective(key))}
-        self._ask(at_s, plain)
+        self._ask(sight, plain)
         found = {key: self._plain(key, parts, sight) for key, parts in plain.items()}
         sliced = {key: parts for key, parts in out.items() if key not in plain}
         if self._sliced_of[0] != agreed or at_s - self._sliced_of[1] >= SLICED_EVERY_S:
@@ -78,11 +79,15 @@ class Adjuster:
     def _objective(self, key: Key) -> Objective:
         return self._watched[key[0]].objective
 
-    def _out(self, at_s: int, agreed: Sequence[Agreed], keys: Iterable[Key]) -> dict[Key, tuple[Segment, ...]]:
-        """Return what is taken out of the period of each objective and group out of which something is."""
+    def _out(self, sight: Sight, agreed: Sequence[Agreed]) -> dict[Key, tuple[Segment, ...]]:
+        """Return what is taken out of the period of each objective and group out of which something is.
+
+        Groups that stand for several are left out: no rows are theirs, and they are there for alerts alone.
+        """
+        at_s = sight.at_s
         made: dict[tuple[tuple[str, ...], int], tuple[Segment, ...]] = {}
         found: dict[Key, tuple[Segment, ...]] = {}
-        for key in keys:
+        for key in sight.windows.keys() - sight.wider:
             objective = self._objective(key)
             labels = labels_of(objective, group_of(key[1]))
             own = [one for one in agreed if selects(one, labels)]
@@ -94,13 +99,13 @@ class Adjuster:
                 found[key] = made[of]
         return found
 
-    def _ask(self, at_s: int, out: Mapping[Key, Sequence[Segment]]) -> None:
+    def _ask(self, sight: Sight, out: Mapping[Key, Sequence[Segment]]) -> None:
         """Have the counts of every chunk of time that is taken out of a budget of requests."""
         wanted: dict[Span, set[str]] = {}
         for (name, _), parts in out.items():
             for first_s, last_s, _percent in parts:
                 wanted.setdefault((first_s, last_s), set()).add(name)
-        kept = {span for span in wanted if span[1] <= at_s - SETTLED_S}
+        kept = {span for span in wanted if span[1] <= sight.at_s - SETTLED_S}
         self._sums = {span: sums for span, sums in self._sums.items() if span in kept}
         self._asked = {span: names for span, names in self._asked.items() if span in kept}
         for span, names in wanted.items():
@@ -109,7 +114,7 @@ class Adjuster:
                 some = missing[first : first + OBJECTIVES_MAX]
                 for (key, _), counts in self._counts(some, *span, span[1] - span[0]).items():
                     self._sums.setdefault(span, {})[key] = counts
-            self._asked[span] = self._asked.get(span, frozenset()) | names
+            self._asked[span] = frozenset(name for name in names if _is_counted(sight, name, span))
 
     def _plain(self, key: Key, parts: Sequence[Segment], sight: Sight) -> Budget:
         objective = self._objective(key)
@@ -187,6 +192,11 @@ def period_start_s(objective: Objective, at_s: int) -> int:
     if isinstance(window, Rolling):
         return at_s - window.length_s
     return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)
+
+
+def _is_counted(sight: Sight, name: str, span: Span) -> bool:
+    """Return whether all of a span is counted: the past is counted beside the present, and backward."""
+    return name not in sight.behind and span[0] >= sight.since_s.get(name, span[0])
 
 
 def _chunks(parts: Iterable[Segment]) -> tuple[Segment, ...]:

@@ -185,6 +185,31 @@ def test_of_a_long_time_only_the_chunk_at_the_edge_is_asked_for_again(reader: St
     assert left == reference(of.objective, history("chunks"), list(spans(time, edge_s, AT_S)))
 
 
+def test_what_is_still_being_counted_is_asked_for_until_it_is(reader: Store, writer: Store) -> None:
+    """The past is counted backward beside the present; a time that is counted in part is not remembered."""
+    of = one("adjuster-history")
+    key, start_s = key_of("adjuster-history"), AT_S - SETTLED_S - 600
+    time = agreed("adjuster-history", start_s, start_s + 600)
+    store, windows = Noted(reader), {key: {PERIOD_S: Counts(eligible=100, bad=10)}}
+    adjuster = Adjuster(store, [of], lambda: (time,))  # type: ignore[arg-type]  # it asks, and nothing else
+    (before,) = adjuster.budgets(sight(windows, since_s={"adjuster-history": start_s + 30})).values()
+    adjuster.budgets(sight(windows, behind=frozenset({"adjuster-history"})))
+    put(writer, of, [Bucket(start_s=start_s, counts=Counts(eligible=10, bad=10))])
+    (after,) = adjuster.budgets(sight(windows)).values()
+    adjuster.budgets(sight(windows))
+
+    assert (before, after) == (occurrences(100, 10, TARGET), occurrences(90, 0, TARGET))
+    assert store.asked == 3
+
+
+def test_groups_that_stand_for_several_have_no_budget_of_their_own(reader: Store) -> None:
+    of, key = one("adjuster-wider"), key_of("adjuster-wider")
+    time = agreed("adjuster-wider", AT_S - 600, AT_S)
+    seen = sight({key: {PERIOD_S: Counts(eligible=100, bad=10)}}, wider=frozenset({key}))
+
+    assert Adjuster(reader, [of], lambda: (time,)).budgets(seen) == {}
+
+
 def test_slices_are_made_again_every_few_minutes_and_when_something_is_agreed(reader: Store, writer: Store) -> None:
     of = one("adjuster-slow", **METHODS["timeslices"])
     put(writer, of, history("slow"))
