@@ -159,7 +159,7 @@ class ProbeKeys(Section):
 class SloKeys(Section):
     """Objectives, and who hears of them."""
 
-    objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: none is evaluated.")
+    objectives: Paths = Field(default=(), description="Files and folders of SLOs; empty: built-in rules alone.")
     channels: Path = Field(default=None, description="File of notification channels; empty: nobody is told.")
     lease: Path = Field(
         default=None,
@@ -170,6 +170,11 @@ class SloKeys(Section):
     )
     rules: RuleKeys = RuleKeys()
     policy: PolicyKeys = PolicyKeys()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anything is to be evaluated: objectives, or built-in rules that somebody is told of."""
+        return bool(self.objectives or self.channels)
 
 
 def _kept(days: int, of: str) -> Any:  # noqa: ANN401 -- the type of pydantic's own Field

@@ -84,14 +84,14 @@ def objectives(paths: Sequence[Path], blind_policy: BlindPolicy = BlindPolicy.EX
     """Return the objectives of files and folders, ready to be evaluated.
 
     Args:
-        paths: The files and folders.
+        paths: The files and folders; without any there are built-in rules alone.
         blind_policy: What the time is in which nobody looked.
 
     Raises:
         ConfigurationError: A file is wrong, or a rule of it can never fire.
     """
     found = slo_files.loaded(paths).objectives
-    if not found:
+    if paths and not found:
         raise ConfigurationError("slo.objectives: the files hold no objective that is counted here")
     return [watched(replace(one, blind_policy=blind_policy), CATALOGUES[one.catalogue]) for one in found]
 

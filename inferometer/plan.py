@@ -108,7 +108,7 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
         metrics = _free(Address(host=config.serve.bind, port=config.serve.port), "serve.port", auto=auto)
         store = _free(Address(host=LOOPBACK, port=config.store.port), "store.port", auto=auto) if embedded else None
         observer = metrics
-        if config.slo.objectives:  # then pages and API have a process of their own, which passes the metrics on
+        if config.slo.is_wanted:  # then pages and API have a process of their own, which passes the metrics on
             observer = _free(Address(host=LOOPBACK, port=metrics.port + 1), "serve.port", auto=True)
         held.callback(data_directory.own(data, started_at=iso(wall_ms())[:19] + "Z").close)
         yield Plan(

@@ -21,7 +21,7 @@ def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
     """Serve until a signal comes; returns the exit code.
 
     Raises:
-        ConfigurationError: There is no objective, or the address is open to others.
+        ConfigurationError: There is nothing to evaluate, or the address is open to others.
         UnreachableError: No store is known.
     """
     return serve(serve_config(config, insecure_bind=insecure_bind), log)
@@ -30,8 +30,8 @@ def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
 def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
     """Return what the serving process is told."""
     keys = config.slo
-    if not keys.objectives:
-        raise ConfigurationError("slo.objectives: found none; allowed: a list of files or folders of SLOs")
+    if not keys.is_wanted:
+        raise ConfigurationError("slo.objectives: found none; allowed: files or folders of SLOs, or slo.channels")
     refuse_open_bind(config.serve.bind, "serve.bind", insecure=insecure_bind)
     data = data_directory.resolve(config.data)
     embedded = config.store.url is None

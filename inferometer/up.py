@@ -226,7 +226,7 @@ def _prober(plan: Plan) -> list[Child]:
 
 
 def _serve(plan: Plan) -> list[Child]:
-    if not plan.config.slo.objectives:
+    if not plan.config.slo.is_wanted:
         return []
     argv = (sys.executable, "-m", "inferometer.serve", "--config", json.dumps(serve_config(plan)))
     return [Child(role="serve", argv=argv, stop_rank=1, stop_s_max=2 * _GRACE_S)]
@@ -292,7 +292,7 @@ def _until_ready(plan: Plan, supervisor: Supervisor, log: Log) -> None:
     """Wait for the parts that answer; the tee needs no waiting, the kernel takes its connections already."""
     until_ns = monotonic_ns() + round(READY_S_MAX * 1e9)
     waiting = {"observer": (plan.observer, "/metrics")} | ({"store": (plan.store, "/ping")} if plan.store else {})
-    if plan.config.slo.objectives:
+    if plan.config.slo.is_wanted:
         waiting["serve"] = (plan.metrics, "/v1/slos")
     if plan.store:
         log("loading the embedded store")

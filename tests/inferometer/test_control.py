@@ -23,6 +23,10 @@ def test_files_become_objectives_with_rules(tmp_path: Path) -> None:
     assert [watched.objective.name for watched in objectives([tmp_path])] == ["one", "two"]
 
 
+def test_without_files_there_are_built_in_rules_alone() -> None:
+    assert objectives([]) == []
+
+
 @pytest.mark.parametrize(
     ("target", "type_", "said"),
     [

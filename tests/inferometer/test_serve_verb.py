@@ -50,6 +50,13 @@ def test_the_settings_of_built_in_rules_are_handed_on(tmp_path: Path) -> None:
     assert told.rules == {RuleId.OOM: Settings(mode=Mode.NAIVE)}
 
 
+def test_somebody_who_is_to_be_told_is_told_of_built_in_rules_alone(tmp_path: Path) -> None:
+    text = f"slo: {{channels: {tmp_path}/channels.yaml}}\n{STORE}}}\n"
+    told = serve_config(load(config_text(tmp_path, text), environ={}), insecure_bind=False)
+
+    assert (told.objectives, told.channels) == ((), f"{tmp_path}/channels.yaml")
+
+
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [

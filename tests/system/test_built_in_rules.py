@@ -137,6 +137,16 @@ def test_a10_an_error_inside_a_stream_is_counted_where_http_shows_none(
     assert one.told() == [("error_rate_stream", "page", "firing")]
 
 
+def test_without_an_objective_the_rules_go_on(reader: Store, writer: Store, tmp_path: Path) -> None:
+    one = Ruled(reader, writer, tmp_path, "alone")
+    one.rig.watched = []
+    one.on(reader)
+    one.rig.live(40, 0, steps=2)
+    one.rig.live(10, 30, steps=10)
+
+    assert one.rig.said == [PAGED]
+
+
 def test_what_is_switched_off_finds_nothing(reader: Store, writer: Store, tmp_path: Path) -> None:
     one = Ruled(reader, writer, tmp_path, "switched-off")
     off = {rule: Settings(enabled=False) for rule in RuleId}
