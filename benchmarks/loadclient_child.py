@@ -33,6 +33,7 @@ def ours(url: str, n: int, tokens: int) -> None:
     from loadtest.alarm import Alarm  # noqa: PLC0415
     from loadtest.plan_spec import Fixed, PlanSpec, Process, RateCurve, Separate, WorkloadClass  # noqa: PLC0415
     from loadtest.planner import build  # noqa: PLC0415
+    from loadtest.pump import pumped  # noqa: PLC0415
     from loadtest.run_spec import RunSpec  # noqa: PLC0415
     from loadtest.worker import Hands, Worker  # noqa: PLC0415
     from telemetry.clock import monotonic_ns  # noqa: PLC0415
@@ -52,6 +53,7 @@ def ours(url: str, n: int, tokens: int) -> None:
             sleep=gevent.sleep,
             wait_until=Alarm(wait_read).wait,
             apart=cast("Any", get_hub()).threadpool.apply,
+            pump=pumped,
         )
         worker = Worker(run, build(plan), (0, 1), hands=hands, tell=_nothing, seen=_nothing)
         report = worker.run(monotonic_ns())

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from loadtest.answer import AnswerReader
-from loadtest.line import Address, Got, Line, dial
+from loadtest.line import Address, Got, Line, dial, pumped
 from loadtest.target import Target
 from loadtest.waits import ENDLESS, Deadlines, Patience, Waits
 from telemetry.clock import monotonic_ns
@@ -31,7 +31,6 @@ OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.E
 """Errors of a connection that say that this machine has reached a bound."""
 _NS = 1e9
 _ONE_CALL_BYTES = 64 * 1024
-_LEAST_WAIT_S = 1e-4  # 0 would make a socket non-blocking
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +107,8 @@ class Exchange:
         return self.result
 
 
+Pump = Callable[[Line, Callable[[Got], bool], Callable[[], int]], bool]
+"""Hands the reads of a line over, as `loadtest.line.pumped` does."""
 Tap = Callable[[bytes, int], None]
 """Sees each read with its stamp; only the null server's truth is checked this way."""
 
@@ -121,7 +122,7 @@ class Client:
         headers: Of every request, for example Authorization.
         deadlines: Longest waits.
         tap: Sees what comes.
-        ca_file: Authorities that are trusted; None: those of the system.
+        pump: Hands over what comes.
     """
 
     def __init__(
@@ -132,15 +133,16 @@ class Client:
         headers: Mapping[str, str] | None = None,
         deadlines: Deadlines | None = None,
         tap: Tap | None = None,
-        ca_file: str | None = None,
+        pump: Pump = pumped,
     ) -> None:
         """Start without a connection."""
+        self._pump = pump
         self.opened = 0
         """Connections that were opened."""
         self._target, self._address = target, address
         self._deadlines = deadlines or Deadlines()
         self._tap = tap
-        self._tls = ssl.create_default_context(cafile=ca_file) if target.place.scheme == "https" else None
+        self._tls = ssl.create_default_context() if target.place.scheme == "https" else None
         self._idle: list[Line] = []
         self._busy: set[Line] = set()
         self._is_cut = False
@@ -226,23 +228,28 @@ class Client:
         ref_ns = seen.issue_ns if ask.t_sched_ns is None else ask.t_sched_ns
         waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
         at_ns = seen.issue_ns
-        while not reader.complete:
-            due_ns, by = waits.next(at_ns, has_output=meter.has_output)
-            got = _received(line, due_ns)
-            if got is None:
-                meter.abort(by, due_ns)
-                return
-            if not got.data:
+
+        def due_ns() -> int:
+            return waits.next(at_ns, has_output=meter.has_output)[0]
+
+        def take(got: Got) -> bool:
+            nonlocal at_ns
+            data, at_ns, _ = got
+            if not data:
                 self._peer_ended(reader, meter, seen)
-                return
-            at_ns = got.at_ns
+                return True
             seen.note(got)
             if self._tap is not None:
-                self._tap(got.data, at_ns)
-            reader.feed(got.data, at_ns)
+                self._tap(data, at_ns)
+            reader.feed(data, at_ns)
             if reader.faulty or _is_over(ask, meter, waits, seen):
                 meter.abort(AbortBy.UPSTREAM if reader.faulty else AbortBy.CLIENT, at_ns)
-                return
+                return True
+            return reader.complete
+
+        if not self._pump(line, take, due_ns):
+            due, by = waits.next(at_ns, has_output=meter.has_output)
+            meter.abort(by, due)
 
     def _peer_ended(self, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
         if self._is_cut:
@@ -260,15 +267,6 @@ def refused(shape: RequestShape, t_sched_ns: int) -> Exchange:
     meter.begin(now_ns, t_sched_ns)
     meter.abort(AbortBy.CLIENT, now_ns)
     return Exchange(issue_ns=now_ns, result=meter.result(), own_fault=True)
-
-
-def _received(line: Line, due_ns: int) -> Got | None:
-    """Return what came before an instant, None if nothing did."""
-    line.wait_s(max((due_ns - monotonic_ns()) / _NS, _LEAST_WAIT_S))
-    try:
-        return line.receive()
-    except TimeoutError:
-        return None
 
 
 def _is_over(ask: Ask, meter: StreamMeter, waits: Waits, seen: Exchange) -> bool:

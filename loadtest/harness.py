@@ -31,6 +31,7 @@ from loadtest.plan import Plan
 from loadtest.plan_spec import PlanSpec, RateCurve
 from loadtest.planner import build
 from loadtest.post import Message, Post
+from loadtest.pump import pumped
 from loadtest.rows import Row
 from loadtest.run_spec import RunSpec, decoded
 from loadtest.sketch import rounded_ms
@@ -212,6 +213,7 @@ class Follower:
             sleep=gevent.sleep,
             wait_until=Alarm(wait_read).wait,
             apart=cast("Any", get_hub()).threadpool.apply,
+            pump=pumped,
         )
         try:
             run = decoded(self._order["run"].encode())

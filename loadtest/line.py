@@ -16,7 +16,7 @@ import errno
 import socket
 import ssl
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -30,8 +30,12 @@ _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("@qq")
 _NOTES_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 _NS = 1_000_000_000
+_LEAST_WAIT_S = 1e-4  # 0 would make a socket non-blocking
 _CLOCK_TRIES = 2
 _CLOCK_SPAN_NS = 20_000
+
+
+Recvmsg = Callable[[int, int], tuple[bytes, Sequence[tuple[int, int, bytes]], int, object]]
 
 
 class Got(NamedTuple):
@@ -64,12 +68,14 @@ def addresses(host: str, port: int) -> list[Address]:
 class Line:
     """One connection; `dial` makes it."""
 
-    __slots__ = ("_recvmsg", "_sock", "_tls")
+    __slots__ = ("_recvmsg", "_recvmsg_now", "_sock", "_tls")
 
     def __init__(self, sock: socket.socket) -> None:
         """Take a connected socket over."""
         self._sock = sock
         self._recvmsg = sock.recvmsg
+        # gevent's socket tries and waits by itself; whoever knows that bytes are there asks the one below.
+        self._recvmsg_now: Recvmsg = getattr(sock, "_sock", sock).recvmsg
         self._tls: _Tls | None = None
 
     def secure(self, context: ssl.SSLContext, host: str) -> None:
@@ -106,17 +112,22 @@ class Line:
         Raises:
             OSError: The connection failed; `TimeoutError`: nothing came in time.
         """
-        if self._tls is None:
-            return self._received()
         while True:
-            got = self._received()
-            if not got.data:
+            got = self._opened(_received(self._recvmsg))
+            if got is not None:
                 return got
-            self._tls.take(got.data)
-            if data := self._tls.opened():
-                return Got(data, got.at_ns, got.lag_ns)
-            if self._tls.ended:
-                return Got(b"", got.at_ns, got.lag_ns)
+
+    def receive_now(self) -> Got | None:
+        """Return bytes that are there already, or the peer's end; None if they make no complete TLS record.
+
+        Raises:
+            OSError: The connection failed; `BlockingIOError`: nothing is there.
+        """
+        return self._opened(_received(self._recvmsg_now))
+
+    def fileno(self) -> int:
+        """Return the descriptor, for whoever waits for bytes by himself."""
+        return self._sock.fileno()
 
     def shutdown(self) -> None:
         """End both directions; whoever waits for bytes gets the end."""
@@ -127,11 +138,48 @@ class Line:
         """Close the connection."""
         self._sock.close()
 
-    def _received(self) -> Got:
-        data, notes, _, _ = self._recvmsg(READ_BYTES_MAX, _NOTES_BYTES)
-        now_ns, wall = _both_clocks()
-        lag_ns = kernel_lag_ns(notes, wall)
-        return Got(data, now_ns if lag_ns is None else now_ns - lag_ns, lag_ns)
+    def _opened(self, got: Got) -> Got | None:
+        """Return what a read means: itself without TLS, what is complete with it."""
+        if self._tls is None or not got.data:
+            return got
+        self._tls.take(got.data)
+        data = self._tls.opened()
+        return Got(data, got.at_ns, got.lag_ns) if data or self._tls.ended else None
+
+
+def stamping() -> socket.socket:
+    """Return a socket that keeps the kernel stamping while it is open.
+
+    The kernel begins to stamp packets a moment after the first socket asks for it, and ends with the last: without this
+    one the first packets of a run would have no stamp.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+    return sock
+
+
+def pumped(line: Line, take: Callable[[Got], bool], due_ns: Callable[[], int]) -> bool:
+    """Hand reads over, one after the other, until it is over.
+
+    Args:
+        line: Where they come from.
+        take: Takes a read; returns whether it was the last.
+        due_ns: Until when to wait for the next one, monotonic; it may move with each read.
+
+    Returns:
+        Whether it ended by `take`; False if that instant passed.
+
+    Raises:
+        OSError: The connection failed.
+    """
+    while True:
+        line.wait_s(max((due_ns() - monotonic_ns()) / _NS, _LEAST_WAIT_S))
+        try:
+            got = line.receive()
+        except TimeoutError:
+            return False
+        if take(got):
+            return True
 
 
 def dial(address: Address, longest_s: float) -> Line:
@@ -151,6 +199,13 @@ def dial(address: Address, longest_s: float) -> Line:
         sock.close()
         raise
     return Line(sock)
+
+
+def _received(recvmsg: Recvmsg) -> Got:
+    data, notes, _, _ = recvmsg(READ_BYTES_MAX, _NOTES_BYTES)
+    now_ns, wall = _both_clocks()
+    lag_ns = kernel_lag_ns(notes, wall)
+    return Got(data, now_ns if lag_ns is None else now_ns - lag_ns, lag_ns)
 
 
 def kernel_lag_ns(notes: Sequence[tuple[int, int, bytes]], wall: int) -> int | None:

@@ -19,11 +19,11 @@ from random import Random
 
 from loadtest.answer_text import BODY_BYTES_MAX, text_of
 from loadtest.asking import Asker
-from loadtest.client import Ask, Client, Exchange, refused
+from loadtest.client import Ask, Client, Exchange, Pump, refused
 from loadtest.dispatch import Dispatcher, Pacer
 from loadtest.impatience import retry_wait_s
 from loadtest.journal import Journal
-from loadtest.line import addresses
+from loadtest.line import addresses, pumped, stamping
 from loadtest.plan import Arrival, Plan
 from loadtest.random_streams import Uniform, stream
 from loadtest.rows import Row, Rows, line
@@ -53,12 +53,14 @@ class Hands:
         sleep: Waits for seconds, letting others run.
         wait_until: Waits until an instant of the monotonic clock, letting others run.
         apart: Runs a function in a thread of the operating system and waits for it.
+        pump: Hands over what comes on a connection.
     """
 
     spawn: Callable[[Callable[[], None]], object]
     sleep: Callable[[float], object]
     wait_until: Callable[[int], object]
     apart: Callable[[Callable[[], None]], object]
+    pump: Pump = pumped
 
 
 class Worker:
@@ -112,6 +114,7 @@ class Worker:
         gc.collect()
         gc.freeze()
         gc.disable()
+        held = stamping()
         try:
             self._watch = Watch(lambda: self._reads)
             self._hands.spawn(self._tick)
@@ -121,6 +124,7 @@ class Worker:
         finally:
             gc.enable()
             gc.unfreeze()
+            held.close()
             self._is_over = True
         self._journal.close()
         for client in self._clients:
@@ -157,7 +161,14 @@ class Worker:
         limits = Deadlines(
             connect_s=run.connect_s, first_token_s=run.first_token_s, stall_s=run.stall_s, total_s=run.total_s
         )
-        return Client(where, found[0], headers=headers, deadlines=limits, tap=self._compare if run.truth else None)
+        return Client(
+            where,
+            found[0],
+            headers=headers,
+            deadlines=limits,
+            tap=self._compare if run.truth else None,
+            pump=self._hands.pump,
+        )
 
     def _begin(self, arrival: Arrival, t_sched_ns: int) -> None:
         self._open += 1  # here, not where it runs: the drain must not miss one that has not begun to run

@@ -18,6 +18,7 @@ from gevent.socket import wait_read  # noqa: E402
 
 from loadtest.alarm import Alarm  # noqa: E402
 from loadtest.planner import build  # noqa: E402
+from loadtest.pump import pumped  # noqa: E402
 from loadtest.run_spec import decoded  # noqa: E402
 from loadtest.worker import Hands, Worker  # noqa: E402
 from telemetry.clock import monotonic_ns  # noqa: E402
@@ -30,6 +31,7 @@ def main() -> None:
         sleep=gevent.sleep,
         wait_until=Alarm(wait_read).wait,
         apart=cast("Any", get_hub()).threadpool.apply,
+        pump=pumped,
     )
     worker = Worker(run, build(run.plan), (0, 1), hands=hands, tell=lambda _: None, seen=lambda _: None)
     report = worker.run(monotonic_ns())
