@@ -16,7 +16,7 @@ from slo.api_asked import GroupAsked, Nothing, SeriesAsked
 from slo.api_parts import DAY_S, Parts, invalid, judged_of, span_s
 from slo.api_reply import reply
 from slo.desk_records import NAME_CHARS_MAX
-from slo.shown import SloShown, hexadecimal, instant, seen_at_s, slo_shown, slos_shown
+from slo.shown import SloShown, hexadecimal, instant, known, seen_at_s, slo_shown, slos_shown
 from slo.shown_rules import rules_shown
 from slo.windows import BUCKET_S
 from telemetry.errors import StoreError
@@ -124,10 +124,10 @@ class SloRoutes:
         view = self._parts.engine.view
         one = judged_of(view, name, asked)
         at_s = seen_at_s(view)
-        groups = tuple(dict(other.group) for other in view.judged if other.watched.objective.name == name)
+        groups = tuple(dict(other.group) for other in known(view) if other.watched.objective.name == name)
         shown = self._asked(slo_shown(one, at_s))
-        known = {field.name: getattr(shown, field.name) for field in fields(shown)}
-        return reply(request, SloWhole(**known, groups=groups, blind=_blind(one), **self._spent(one, at_s)))
+        told = {field.name: getattr(shown, field.name) for field in fields(shown)}
+        return reply(request, SloWhole(**told, groups=groups, blind=_blind(one), **self._spent(one, at_s)))
 
     def rules(self, request: Request, name: SloName, asked: Annotated[GroupAsked, Query()]) -> Response:
         """The rules of an objective, what they can see, and why those that are true keep silent."""

@@ -27,6 +27,7 @@ from slo.gate import MIN_EVENTS
 from slo.ledger import Ledger
 from slo.low_budget import Low
 from slo.shelf import Shelf
+from slo.shown import known
 from slo.silence import SILENCE_S_MAX, Silence, check
 from slo.view import EngineView
 from telemetry.errors import StoreError
@@ -106,11 +107,11 @@ class Desk:
         """Return the markers, and what withdraws some, that the store does not have yet."""
         return tuple(self._markers.items().values())
 
-    def standing_markers(self, known: Iterable[Marker]) -> list[Marker]:
+    def standing_markers(self, stored: Iterable[Marker]) -> list[Marker]:
         """Return the markers that stand: those that the store has and those that wait, less what was withdrawn."""
         waiting = self.waiting_markers()
         gone = {one.id for one in waiting if one.withdrawn}
-        return [one for one in {*known, *waiting} if not one.withdrawn and one.id not in gone]
+        return [one for one in {*stored, *waiting} if not one.withdrawn and one.id not in gone]
 
     def asked(self, slo: str, group: Mapping[str, str]) -> frozenset[Action]:
         """Return what the policy asks for because of the budget of an objective and group."""
@@ -297,19 +298,19 @@ class Desk:
     def _read(self, now_s: int) -> int:
         """Take over what others decided; returns how many adjustments could not be read."""
         silences = self._store.silences(now_s - FORGOTTEN_S - SILENCE_S_MAX, now_s)
-        known = self._store.adjustments(now_s - adjustments.BACK_S_MAX, now_s + adjustments.AHEAD_S_MAX)
+        found = self._store.adjustments(now_s - adjustments.BACK_S_MAX, now_s + adjustments.AHEAD_S_MAX)
         fired_s = self._fired_s or {}
         acks = self._store.acks(min(fired_s.values(), default=now_s), now_s)
         with self._lock:
             kept = {name: one for name, one in silences.items() if not _is_forgotten(one, now_s)}
             self._silences.put_copies(kept)
-            own, others = self._adjustments.items(), [one for one in known.values() if one is not None]
+            own, others = self._adjustments.items(), [one for one in found.values() if one is not None]
             self._adjustments.put_copies(
                 {one.id: adjustments.last_state([own.get(one.id, one), one]) for one in others}
             )
             held = {n: one for n, one in acks.items() if one.at_s >= fired_s.get(one.fingerprint, _NEVER_S)}
             self._acks.put_copies(held)
-        return len(known) - len(others)
+        return len(found) - len(others)
 
     def _clear(self, now_s: int) -> None:
         """Forget what is over, and what the store keeps from here on."""
@@ -330,10 +331,11 @@ class Desk:
         if not view.judged:
             return
         before = self._crossed.items()
-        now = {_key(one.watched.objective.name, one.group): _over(self._policy, one, before) for one in view.judged}
+        own = known(view)
+        now = {_key(one.watched.objective.name, one.group): _over(self._policy, one, before) for one in own}
         self._crossed.put({key: over for key, over in now.items() if over and before.get(key) != over})
         self._crossed.drop(key for key in before if not now.get(key))
-        self._low = [low for one in view.judged for low in self._lows(one)]
+        self._low = [low for one in own for low in self._lows(one)]
 
     def _lows(self, one: Judged) -> Iterator[Low]:
         objective = one.watched.objective

@@ -222,13 +222,14 @@ def slos_shown(view: EngineView) -> SlosShown:
 
 
 def known(view: EngineView) -> Sequence[Judged]:
-    """Return what was judged last; before the first instant the objectives themselves."""
-    return view.judged or tuple(Judged(watched=one) for one in view.watched)
+    """Return what was judged last, without groups that only stand for others; before that the objectives themselves."""
+    own = tuple(one for one in view.judged if not one.is_wider)
+    return own or tuple(Judged(watched=one) for one in view.watched)
 
 
 def seen_at_s(view: EngineView) -> int | None:
-    """Return the instant that was judged last; None if none was since the engine started."""
-    return view.at_s if view.judged else None
+    """Return the instant that was judged last; None if none was since the engine started and has objectives."""
+    return view.at_s if view.judged or not view.watched else None
 
 
 def found_in(view: EngineView, name: str, group: Mapping[str, str] | None) -> Judged | None:

@@ -147,6 +147,12 @@ def test_the_policy_asks_by_threshold_and_group_and_remembers_over_a_restart(des
     assert desk.low() == []
 
 
+def test_a_group_that_stands_for_others_freezes_nothing(desk: Desk) -> None:
+    desk.refresh(seen(judged(), replace(judged(endpoint="all", bad=1_000), is_wider=True)), NOW_S)
+
+    assert (desk.frozen(), desk.low()) == (frozenset(), [])
+
+
 def test_a_budget_that_rests_on_too_little_asks_for_nothing(desk: Desk) -> None:
     desk.refresh(seen(judged(good=MIN_EVENTS - 2, bad=1)), NOW_S)
     assert desk.frozen() == frozenset()

@@ -178,6 +178,7 @@ def test_before_the_first_instant_everything_is_unknown() -> None:
     shown = slos_shown(view)
 
     assert seen_at_s(view) is None
+    assert seen_at_s(replace(view, watched=())) == view.at_s, "built-in rules alone"
     assert (shown.as_of, shown.slos[0].state, shown.slos[0].as_of) == (None, ShownState.UNKNOWN, None)
     assert [one.watched.objective.name for one in known(view)] == ["chat"]
 
@@ -188,6 +189,15 @@ def test_the_least_budget_stands_first_and_the_unknown_last() -> None:
 
     assert [one.name for one in shown.slos] == ["c", "b", "a"]
     assert (shown.as_of, shown.lag_s, shown.blind_cause, shown.problems) == (instant(NOW_S), 1.0, "store", ("p",))
+
+
+def test_a_group_that_stands_for_others_is_no_group_of_its_own() -> None:
+    own = judged(endpoint="few", bad=1)
+    view = seen(own, replace(judged(endpoint="all", bad=100), is_wider=True))
+
+    assert known(view) == (own,)
+    assert [one.group for one in slos_shown(view).slos] == [{"endpoint": "few"}]
+    assert found_in(view, "chat", {"endpoint": "all"}) is None
 
 
 def test_a_group_is_found_by_its_values_or_as_the_worst() -> None:
