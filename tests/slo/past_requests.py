@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -22,11 +23,11 @@ Change = tuple[float, Mapping[str, Any]]
 
 def requests(endpoint: str, changes: Iterable[Change]) -> list[RequestRecord]:
     """Return requests of one endpoint."""
-    made: list[RequestRecord] = []
-    for n, (at_s, change) in enumerate(changes):
-        usual = sample_request(n, round(at_s * 1000))
-        made.append(msgspec.structs.replace(usual, **{"endpoint": endpoint, "model": MODEL, **change}))
-    return made
+    usual = msgspec.structs.replace(sample_request(0), endpoint=endpoint, model=MODEL)
+    return [
+        msgspec.structs.replace(usual, ended_at=round(at_s * 1000), record_id=UUID(int=n), **change)
+        for n, (at_s, change) in enumerate(changes)
+    ]
 
 
 def insert(writer: Store, endpoints: Mapping[str, Iterable[Change]]) -> None:

@@ -38,19 +38,19 @@ def of(
 def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
     writer, reader = process.store("writer"), process.store("reader")
     past = {
-        "tail-same": [*of(DAY_S + 60, 1_500), *of(60, 1_000)],
-        "tail-ttft": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=4)],
-        "tail-hidden": [*of(DAY_S + 60, 1_500), *of(60, 1_000, ttft_tail=6, lengths=(1_000, 1_001))],
-        "tail-tpot": [*of(DAY_S + 60, 1_500, ttft_us=None), *of(60, 1_000, tpot_tail=4, ttft_us=None)],
+        "tail-same": [*of(DAY_S + 60, 1_100), *of(60, 600)],
+        "tail-ttft": [*of(DAY_S + 60, 1_100), *of(60, 600, ttft_tail=6)],
+        "tail-hidden": [*of(DAY_S + 60, 1_100), *of(60, 600, ttft_tail=6, lengths=(1_000, 1_001))],
+        "tail-tpot": [*of(DAY_S + 60, 1_100, ttft_us=None), *of(60, 600, tpot_tail=4, ttft_us=None)],
         "tail-incident": [
-            *of(DAY_S + 60, 1_500),
-            *(*of(60, 250, ttft_tail=8, span_s=5_000, every=4), *of(5_060, 750, span_s=15_000)),
+            *of(DAY_S + 60, 1_100),
+            *(*of(60, 150, ttft_tail=8, span_s=5_000, every=4), *of(5_060, 450, span_s=15_000)),
         ],
-        "tail-always": [*of(DAY_S + 60, 1_500, ttft_tail=4), *of(60, 1_000, ttft_tail=4)],
-        "tail-half": [*of(DAY_S + 60, 1_500, tpot_us=None), *of(60, 1_000)],
-        "tail-few": [*of(DAY_S + 60, 1_500), *of(60, 90, ttft_tail=4)],
-        "tail-new": [*of(60, 1_000, ttft_tail=4)],
-        "tail-gone": [*of(DAY_S + 60, 1_500)],
+        "tail-always": [*of(DAY_S + 60, 1_100, ttft_tail=4), *of(60, 600, ttft_tail=4)],
+        "tail-half": [*of(DAY_S + 60, 1_100, tpot_us=None), *of(60, 600)],
+        "tail-few": [*of(DAY_S + 60, 1_100), *of(60, 90, ttft_tail=4)],
+        "tail-new": [*of(60, 600, ttft_tail=4)],
+        "tail-gone": [*of(DAY_S + 60, 1_100)],
     }
     insert(writer, past)
     yield found_by_endpoint(reader, TailSpreadRule(settings=Settings()))
@@ -80,7 +80,7 @@ def test_each_tail(found: dict[str, Found], endpoint: str, sound: Verdict, naive
 
 
 def test_the_words_say_whose_tail_it_is(found: dict[str, Found]) -> None:
-    assert found["tail-ttft"].words["summary"].startswith("tail-ttft m: the tail of the time to first output is 2.")
+    assert found["tail-ttft"].words["summary"].startswith("tail-ttft m: the tail of the time to first output is 3.")
     assert found["tail-tpot"].words["summary"].startswith("tail-tpot m: the tail of the time per token is 3.")
     assert found["tail-new"].words["summary"] == "tail-new m: too few requests"
     assert found["tail-gone"].words["naive"] == "unknown"

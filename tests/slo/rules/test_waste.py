@@ -30,7 +30,7 @@ def of(back_s: float, n: int, *kinds: tuple[int, float], slower: float = 1.0, **
         yield NOW_S - back_s - at / 2, {"ttft_us": us, "tokens_in": tokens_in, "tokens_out": 100, **change}
 
 
-def before(*kinds: tuple[int, float], n: int = 1_200) -> Iterator[Change]:
+def before(*kinds: tuple[int, float], n: int = 900) -> Iterator[Change]:
     yield from of(DAY_S + 60, n, *kinds)
 
 
@@ -44,16 +44,16 @@ def scraped(endpoint: str, days_ago: int) -> Iterator[EngineSample]:
 def store(process: StoreProcess) -> Iterator[Store]:
     writer, reader = process.store("writer"), process.store("reader")
     past = {
-        "waste-inputs": [*before(*[SHORT] * 150, LONG), *of(60, 1_200, LONG, slower=0.9)],
-        "waste-slower": [*before(SHORT), *of(60, 1_200, SHORT, slower=3)],
-        "waste-dearer": [*before(SHORT), *of(60, 1_200, SHORT, slower=3, tokens_out=60)],
-        "waste-in-time": [*before(SHORT), *of(60, 1_200, SHORT, slower=1.6)],
-        "waste-all": [*before(SHORT), *of(60, 1_200, SHORT, slower=20)],
-        "waste-always": [*of(DAY_S + 60, 1_200, SHORT, slower=20), *of(60, 1_200, SHORT, slower=40)],
-        "waste-failed": [*before(SHORT), *of(60, 1_150, SHORT), *of(60, 60, SHORT, **FAILED)],
-        "waste-failing": [*(*before(SHORT), *of(DAY_S + 60, 60, SHORT, **FAILED)), *of(60, 600, SHORT, **FAILED)],
-        "waste-few": [*before(SHORT), *of(60, 90, SHORT, slower=3, tokens_out=1_333)],
-        "waste-unseen": [*before(SHORT), *of(60, 1_200, SHORT, slower=3)],
+        "waste-inputs": [*before(*[SHORT] * 150, LONG), *of(60, 900, LONG, slower=0.9)],
+        "waste-slower": [*before(SHORT), *of(60, 900, SHORT, slower=3)],
+        "waste-dearer": [*before(SHORT), *of(60, 900, SHORT, slower=3, tokens_out=60)],
+        "waste-in-time": [*before(SHORT), *of(60, 900, SHORT, slower=1.6)],
+        "waste-all": [*before(SHORT), *of(60, 900, SHORT, slower=20)],
+        "waste-always": [*of(DAY_S + 60, 900, SHORT, slower=20), *of(60, 900, SHORT, slower=40)],
+        "waste-failed": [*before(SHORT), *of(60, 880, SHORT), *of(60, 30, SHORT, **FAILED)],
+        "waste-failing": [*(*before(SHORT), *of(DAY_S + 60, 60, SHORT, **FAILED)), *of(60, 900, SHORT, **FAILED)],
+        "waste-few": [*before(SHORT), *of(60, 90, SHORT, slower=3, tokens_out=1_000)],
+        "waste-unseen": [*before(SHORT), *of(60, 900, SHORT, slower=3)],
     }
     insert(writer, past)
     names = (name for name in past if name != "waste-unseen")
@@ -89,8 +89,8 @@ def test_each_endpoint(found: dict[str, Found], endpoint: str, sound: Verdict, n
 
 
 def test_the_words_have_the_figures(found: dict[str, Found]) -> None:
-    # One replica of 4 GPUs at 2 USD for an hour makes 120,000 tokens: 66.7 USD a million.
-    assert "a million output tokens cost 66.7 USD, 1 times as much as before" in found["waste-slower"].words["summary"]
+    # One replica of 4 GPUs at 2 USD for an hour makes 90,000 tokens: 88.9 USD a million.
+    assert "a million output tokens cost 88.9 USD, 1 times as much as before" in found["waste-slower"].words["summary"]
     assert found["waste-all"].words["summary"].endswith(" times as much as before, none are in time")
     assert found["waste-always"].words["summary"].endswith("none were in time before")
     assert "P99 of first outputs falls on failures" in found["waste-failed"].words["summary"]
