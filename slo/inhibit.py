@@ -65,7 +65,8 @@ class Inhibition:
         name: How a notice explains its silence.
         by: Kinds that speak; None is every kind.
         of: Kinds that are held back; None is every kind.
-        equal: Labels that both must have alike; the first must be there, the others may be missing in both.
+        equal: Labels that both must have alike; the first must be there, the others may be missing in both. None is all
+            but the severity.
         needs_higher: Whether the speaker's severity must be higher, not just as high.
         needs_wider: Whether the speaker's group must contain the other's, and count most of its bad requests.
         bad_ratio: A speaker of another kind must count this many times the other's bad requests or more, and have the
@@ -75,7 +76,7 @@ class Inhibition:
     name: str
     by: frozenset[Kind] | None
     of: frozenset[Kind] | None
-    equal: tuple[str, ...]
+    equal: tuple[str, ...] | None
     needs_higher: bool = False
     needs_wider: bool = False
     bad_ratio: float | None = None
@@ -87,9 +88,7 @@ RULED = DERIVED - {Kind.BURN}
 """Those of them that belong to a built-in rule, and so to an endpoint, not to an objective."""
 INHIBITIONS = (
     Inhibition(name="page over ticket", by=DERIVED, of=DERIVED, equal=("slo", *_GROUP), needs_higher=True),
-    Inhibition(
-        name="page over ticket of one rule", by=None, of=None, equal=("alertname", "slo", *_GROUP), needs_higher=True
-    ),
+    Inhibition(name="page over ticket of one rule", by=None, of=None, equal=None, needs_higher=True),
     Inhibition(
         name="endpoint down",
         by=frozenset({Kind.DOWN}),
@@ -211,14 +210,17 @@ def _width(labels: Mapping[str, str]) -> int:
 
 
 def _equal(rule: Inhibition, one: Firing) -> tuple[str, ...]:
+    if rule.equal is None:
+        return tuple(part for label in sorted(one.labels.items()) if label[0] != "severity" for part in label)
     return tuple(one.labels.get(name, "") for name in rule.equal)
 
 
 def _alike(rule: Inhibition, ordered: Sequence[Firing]) -> dict[tuple[str, ...], list[tuple[int, Firing]]]:
     """Return the alerts that may speak by a rule, with their place in the order, by the labels that must be alike."""
     found: dict[tuple[str, ...], list[tuple[int, Firing]]] = {}
+    first = "alertname" if rule.equal is None else rule.equal[0]
     for place, one in enumerate(ordered):
-        if one.labels.get(rule.equal[0]) and (rule.by is None or one.kind in rule.by):
+        if one.labels.get(first) and (rule.by is None or one.kind in rule.by):
             found.setdefault(_equal(rule, one), []).append((place, one))
     return found
 

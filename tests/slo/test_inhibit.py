@@ -148,6 +148,12 @@ DEFAULTS = [
         id="a built-in rule's page over its ticket",
     ),
     pytest.param(
+        alert(1, PAGE, Kind.OTHER, alertname="NotifierFailing", channel="pager"),
+        alert(2, TICKET, Kind.OTHER, alertname="NotifierFailing", channel="hook"),
+        None,
+        id="the page of one channel, the ticket of another",
+    ),
+    pytest.param(
         alert(1, PAGE, Kind.DOWN, endpoint="e", service="a", slo="s"),
         alert(2, PAGE, Kind.LATENCY, endpoint="e"),
         "endpoint down",
