@@ -7,7 +7,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from views import Told, judged, seen
 
@@ -57,9 +57,10 @@ def names() -> list[str]:
     return sorted(found)
 
 
+NAMES = st.sampled_from(names())
 values = st.recursive(
     scalars,
-    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.sampled_from(names()), inner, max_size=4)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=4)),
     max_leaves=8,
 )
 
@@ -100,16 +101,21 @@ def plausible(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(needed, optional=keys)
 
 
+BODIES = {route.path: body_of(route) for route in ROUTES if route.method == "POST"}
+ANY_ROUTE = st.sampled_from(ROUTES)
+QUERIES = st.dictionaries(NAMES, texts, max_size=3)
+
+
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[str, str, object]:
-    route = draw(st.sampled_from(ROUTES))
+    route = draw(ANY_ROUTE)
     path = route.path.replace(":path", "")
     while "{" in path:
         before, _, rest = path.partition("{")
         path = before + quote(draw(texts).encode("utf-8", "surrogatepass"), safe="") + rest.partition("}")[2]
-    asked = draw(st.dictionaries(st.sampled_from(names()), texts, max_size=3))
+    asked = draw(QUERIES)
     query = urlencode({name: value.encode("utf-8", "surrogatepass") for name, value in asked.items()})
-    body = draw(body_of(route)) if route.method == "POST" else None
+    body = draw(BODIES[route.path]) if route.method == "POST" else None
     return route.method, f"{path}?{query}" if query else path, body
 
 
@@ -123,7 +129,7 @@ async def _asked(told: Told, method: str, path: str, content: bytes | None) -> h
     return await told.ask(method, path, content=content, headers=headers)
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=questions())
 def test_no_question_is_our_fault(told: Told, asked: tuple[str, str, object]) -> None:
     method, path, body = asked
@@ -137,7 +143,7 @@ def test_no_question_is_our_fault(told: Told, asked: tuple[str, str, object]) ->
     assert not refused or answer.json()["status"] == answer.status_code
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(route=st.sampled_from([one for one in ROUTES if one.method == "POST"]), content=st.binary(max_size=60))
 def test_no_bytes_are_our_fault(told: Told, route: Route, content: bytes) -> None:
     path = route.path.replace(":path", "").replace("{name}", "chat").replace("{fingerprint}", "0" * 16)
