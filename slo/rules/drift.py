@@ -105,26 +105,16 @@ class P99DriftRule:
         for subject in sorted(slow.keys() | past.keys()):
             before = yesterday.get(subject)
             day_over_day = today[subject] / before if before and subject in today else None
-            limit_us = None if self._anchor else limits(self.objectives, *subject).ttft_us
-            hours = [self._hour(row, limit_us) for row in slow.get(subject, ()) if self._anchor or limit_us]
+            anchor = self._anchor or _said_of(self.objectives, subject)
+            hours = [_hour(row, anchor, self._ratios) for row in slow.get(subject, ())] if anchor else []
             # A trend looks at all pairs of hours; it is told beside slow requests only.
             shown = past.get(subject, []) if any(hour.over[0] for hour in hours) else []
             series = [(row["t_unix_s"] / HOUR_S, p99_s) for row in shown if (p99_s := _p99_s(row))]
-            found.append(
-                self._found(at_s, subject, limit_us, hours, _drift(hours, day_over_day, series, self._window_s))
-            )
+            found.append(self._found(at_s, subject, anchor, hours, _drift(hours, day_over_day, series, self._window_s)))
         return found
 
-    def _hour(self, row: Row, limit_us: int | None) -> _Hour:
-        if limit_us is None:
-            over, squares = ((row[f"{what}_first"], row[f"{what}_second"]) for what in ("over", "squares"))
-            return _Hour(t_unix_s=row["t_unix_s"], n=row["n"], over=over, squares=squares)
-        first, second = ([_above(row[name], limit_us * ratio) for name in _WAITS] for ratio in self._ratios)
-        n = sum(row["waited_h"].values()) + first[-1]
-        return _Hour(t_unix_s=row["t_unix_s"], n=n, over=(sum(first), sum(second)))
-
     def _found(
-        self, at_s: int, subject: _Subject, limit_us: int | None, hours: Sequence[_Hour], drift: _Judged
+        self, at_s: int, subject: _Subject, anchor: Anchor | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Found:
         n = sum(hour.n for hour in hours)
         enough = n >= least_events(self.settings, n_min(P99)) and hours[-1].t_unix_s == at_s - HOUR_S
@@ -132,28 +122,25 @@ class P99DriftRule:
             labels={"endpoint": subject[0], "model": subject[1], "figure": Metric.TTFT.value},
             sound=drift.found.judgement.sound,
             naive=drift.found.judgement.naive,
-            words=self._words(subject, limit_us, hours, drift),
+            words=self._words(subject, anchor, hours, drift),
             bad=sum(hour.over[0] for hour in hours),
             is_known=enough,
         )
 
     def _words(
-        self, subject: _Subject, limit_us: int | None, hours: Sequence[_Hour], drift: _Judged
+        self, subject: _Subject, anchor: Anchor | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Mapping[str, str]:
         ticket, page = self._ratios
-        limit = _limit_words(self._anchor or (Anchor(base_us=limit_us) if limit_us else None))
         n, first, second = sum(hour.n for hour in hours), *(sum(hour.over[at] for hour in hours) for at in (0, 1))
-        told = (
-            f"{first} of {n} first outputs took more than {ticket:g} times, {second} more than {page:g} times {limit}"
-        )
+        told = f"{first} of {n} first outputs took more than {ticket:g} times, {second} more than {page:g} times"
         unset = "no limit is set (slo.rules.p99_drift.options.anchor_s, or an objective)"
         ratio = drift.day_over_day
         words = {
-            "summary": f"{' '.join(subject).strip()}: {told if limit else unset}",
+            "summary": f"{' '.join(subject).strip()}: {f'{told} {_limit_words(anchor)}' if anchor else unset}",
             "naive": "P99 day over day: " + ("unknown" if ratio is None else f"{ratio:.3g}"),
         }
-        if limit_us:
-            words[LIMIT] = f"{limit_us * ticket / 1e6:g}"
+        if anchor and not anchor.per_token_us:
+            words[LIMIT] = f"{anchor.base_us * ticket / 1e6:g}"
         if drift.found.per_day_ratio is not None:
             of = "" if drift.found.rises else "not "
             words["trend"] = f"{drift.found.per_day_ratio - 1:+.1%} a day over 7 d, {of}significant"
@@ -177,9 +164,6 @@ class P99DriftRule:
         return Anchor(base_us=options["anchor_s"] * 1e6, per_token_us=options.get("anchor_s_per_token", 0.0) * 1e6)
 
 
-_WAITS = ("waited_h", "abandon_h")
-
-
 def _p99(since_s: int, until_s: int, step_s: int | None = None) -> Question:
     asked = Asked(since_ms=since_s * 1_000, until_ms=until_s * 1_000, by=(Dim.ENDPOINT, Dim.MODEL), step_s=step_s)
     pick = Pick(source=Source.R_1H, exact=False, since_ms=asked.since_ms, until_ms=asked.until_ms)
@@ -200,6 +184,24 @@ def _ok_p99_s(rows: Sequence[Row]) -> dict[_Subject, float]:
 def _p99_s(row: Row) -> float | None:
     """Return the P99 of successful requests; None below the least n of a P99."""
     return row["ok_s"][_AT_P99] if row["n_ok"] >= n_min(P99) else None
+
+
+def _said_of(objectives: Sequence[Objective], subject: _Subject) -> Anchor | None:
+    """Return what the objectives allow; None if they say nothing."""
+    limit_us = limits(objectives, *subject).ttft_us
+    return Anchor(base_us=limit_us) if limit_us else None
+
+
+def _hour(row: Row, anchor: Anchor, ratios: tuple[float, float]) -> _Hour:
+    """Return an hour, of requests that were counted one by one, or of histograms of their waits."""
+    if "waited_h" not in row:
+        over, squares = ((row[f"{what}_first"], row[f"{what}_second"]) for what in ("over", "squares"))
+        return _Hour(t_unix_s=row["t_unix_s"], n=row["n"], over=over, squares=squares)
+    waited, left = (
+        [_above(row[name], anchor.base_us * ratio) for ratio in ratios] for name in ("waited_h", "abandon_h")
+    )
+    n = sum(row["waited_h"].values()) + left[0]
+    return _Hour(t_unix_s=row["t_unix_s"], n=n, over=(waited[0] + left[0], waited[1] + left[1]))
 
 
 def _above(histogram: Mapping[int, int], limit_us: float) -> int:
@@ -231,8 +233,6 @@ def _deff(hours: Sequence[_Hour], at: int, length_s: int) -> float:
     return max(1.0, (squares - mean * mean) / mean) if mean else 1.0
 
 
-def _limit_words(anchor: Anchor | None) -> str:
-    if anchor is None:
-        return ""
+def _limit_words(anchor: Anchor) -> str:
     more = f" + {anchor.per_token_us / 1e6:g} s per input token" if anchor.per_token_us else ""
     return f"{anchor.base_us / 1e6:g} s{more}"

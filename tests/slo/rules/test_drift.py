@@ -103,6 +103,7 @@ def test_a14_a_drift_of_17_9_percent_a_day_is_told_though_no_day_is_much_worse_t
     assert {silent} == {one.naive for one in by_day.values()}
     assert by_day[15].words == {
         "summary": "a14 m: 12 of 240 first outputs took more than 3 times, 12 more than 10 times 0.8 s",
+        "limit_s": "2.4",
         "naive": "P99 day over day: 1.19",  # of histograms, which err by 4.4 % at most
         "trend": "+17.2% a day over 7 d, significant",  # the same error
     }
