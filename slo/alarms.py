@@ -247,7 +247,7 @@ def _own(
     )
 
 
-_KINDS = {"EndpointDown": Kind.DOWN, "SLOBlind": Kind.BLIND, "TelemetryGap": Kind.BLIND, "SLIInvalid": Kind.BLIND}
+_KINDS = {"EndpointDown": Kind.DOWN, "SLOBlind": Kind.BLIND, "TelemetryGap": Kind.BLIND, "SLIInvalid": Kind.INVALID}
 _SENTENCES = {
     "EndpointDown": "probes find nobody at {where}",
     "SLOBlind": "nobody looks at {where}: its alerts stand as they were seen last",

@@ -35,6 +35,8 @@ class Kind(StrEnum):
     """`EndpointDown`."""
     BLIND = "blind"
     """`SLOBlind` and `TelemetryGap`."""
+    INVALID = "invalid"
+    """`SLIInvalid`, which says nothing of other objectives of its endpoint."""
     OTHER = "other"
 
 
@@ -95,7 +97,7 @@ INHIBITIONS = (
         of=frozenset({Kind.LATENCY, Kind.THROUGHPUT}),
         equal=("endpoint",),
     ),
-    Inhibition(name="blind", by=frozenset({Kind.BLIND}), of=DERIVED, equal=("slo",)),
+    Inhibition(name="blind", by=frozenset({Kind.BLIND, Kind.INVALID}), of=DERIVED, equal=("slo",)),
     Inhibition(name="blind endpoint", by=frozenset({Kind.BLIND}), of=RULED, equal=("endpoint",)),
     Inhibition(name="wider group", by=None, of=None, equal=("slo",), needs_wider=True),
     Inhibition(

@@ -142,6 +142,13 @@ DEFAULTS = [
         id="a slowness that failures do not explain",
     ),
     pytest.param(
+        alert(1, PAGE, Kind.INVALID, slo="s", endpoint="e"),
+        alert(2, PAGE, Kind.ERRORS, alertname="error_rate_jump", endpoint="e"),
+        None,
+        id="counts of one objective that cannot be say nothing of its endpoint",
+    ),
+    pytest.param(alert(1, PAGE, Kind.INVALID, slo="s"), alert(2, PAGE, slo="s"), "blind", id="but of their objective"),
+    pytest.param(
         alert(1, PAGE, alertname="oom", endpoint="e"),
         alert(2, TICKET, alertname="oom", endpoint="e"),
         "page over ticket of one rule",

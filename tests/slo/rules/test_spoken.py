@@ -85,7 +85,7 @@ def test_a_subject_that_no_collector_has_is_seen_without_them_if_it_is_not_made_
     said = [spoken([Last(rule=OneRule(kind=kind), found=found)], {"chat": ALL}, {}) for kind in Kind]
 
     seen = {kind for kind, watches in zip(Kind, said, strict=True) if watches[0].event is OK}
-    assert seen == {Kind.DOWN, Kind.BLIND, Kind.OTHER}
+    assert seen == {Kind.DOWN, Kind.BLIND, Kind.INVALID, Kind.OTHER}
     everywhere = Last(rule=OneRule(), found=(Found(labels={}, sound=SILENT),))
     assert spoken([everywhere], {"chat": ALL, "mail": NONE}, {})[0].event is BLIND
 
