@@ -50,6 +50,8 @@ class Adjuster:
     def __init__(self, store: Store, watched: Iterable[Watched], agreed: Callable[[], Sequence[Agreed]]) -> None:
         self._store, self._agreed = store, agreed
         self._watched = {one.objective.name: one for one in watched}
+        self._own: dict[Key, tuple[Agreed, ...]] = {}
+        self._own_of: Sequence[Agreed] = ()
         self._sums: dict[Span, dict[Key, Counts]] = {}
         self._asked: dict[Span, frozenset[str]] = {}
         self._sliced: dict[Key, Budget] = {}
@@ -85,12 +87,15 @@ class Adjuster:
         Groups that stand for several are left out: no rows are theirs, and they are there for alerts alone.
         """
         at_s = sight.at_s
+        if agreed != self._own_of:
+            self._own, self._own_of = {}, agreed
         made: dict[tuple[tuple[str, ...], int], tuple[Segment, ...]] = {}
         found: dict[Key, tuple[Segment, ...]] = {}
         for key in sight.windows.keys() - sight.wider:
             objective = self._objective(key)
-            labels = labels_of(objective, group_of(key[1]))
-            own = [one for one in agreed if selects(one, labels)]
+            if (own := self._own.get(key)) is None:
+                labels = labels_of(objective, group_of(key[1]))
+                own = self._own[key] = tuple(one for one in agreed if selects(one, labels))
             since_s = period_start_s(objective, at_s)
             of = (tuple(one.id for one in own), since_s)
             if of not in made:
