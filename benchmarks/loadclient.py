@@ -2,9 +2,10 @@
 
 Each subject is a process of its own on one core; the server has another. It reads the same number of streams at the
 same pace, 5,000 tokens a second in all; its CPU time (user and system, children included) less that of a run with a
-single short stream, over the tokens, is what is told. `vllm bench serve`, guidellm and aiperf are measured where they
-are installed: name their programs by INFEROMETER_PEER_VLLM, _GUIDELLM, _AIPERF, and a tokenizer by
-INFEROMETER_PEER_TOKENIZER. Those that are missing are n/a, and the ratio is against the best of those that ran.
+single short stream, over the tokens, is what is told. `vllm bench serve` (0.32) and guidellm (0.8) are measured where
+they are installed: name their programs by INFEROMETER_PEER_VLLM and INFEROMETER_PEER_GUIDELLM, and a folder with a
+tokenizer by INFEROMETER_PEER_TOKENIZER; usually those of `make system` are found. What is missing is n/a, and the ratio
+is against the best of those that ran.
 """
 
 import os
@@ -50,7 +51,6 @@ def subjects() -> dict[str, Argv | None]:
     for name, default, make in (
         ("vllm bench serve", str(_CACHE / "venv" / "bin" / "vllm"), _vllm),
         ("guidellm", "guidellm", _guidellm),
-        ("aiperf", "aiperf", _aiperf),
     ):
         program = shutil.which(os.environ.get(f"INFEROMETER_PEER_{name.split()[0].upper()}", default))
         found[name] = None if program is None else make(program, tokenizer)
@@ -107,20 +107,10 @@ def _vllm(program: str, tokenizer: str) -> Argv:
 def _guidellm(program: str, tokenizer: str) -> Argv:
     def argv(url: str, n: int, tokens: int) -> list[str]:
         return [
-            *(program, "benchmark", "--target", url, "--profile", "concurrent", "--rate", str(n)),
-            *("--max-requests", str(n), "--data", f"prompt_tokens=16,output_tokens={tokens}"),
-            *("--processor", tokenizer, "--model", "null", "--disable-console"),
-        ]
-
-    return argv
-
-
-def _aiperf(program: str, tokenizer: str) -> Argv:
-    def argv(url: str, n: int, tokens: int) -> list[str]:
-        return [
-            *(program, "profile", "--model", "null", "--url", url, "--endpoint-type", "chat", "--streaming"),
-            *("--concurrency", str(n), "--request-count", str(n), "--tokenizer", tokenizer),
-            *("--synthetic-input-tokens-mean", "16", "--output-tokens-mean", str(tokens)),
+            *(program, "run", "--backend", f"kind=openai_http,target={url},model=simulated", "--disable-console"),
+            *("--profile", f"kind=concurrent,streams={n}", "--constraint", f"kind=max_requests,count={n}"),
+            *("--tokenizer", f"kind=huggingface_auto,model={tokenizer}"),
+            *("--data", f"kind=synthetic_text,prompt_tokens=16,output_tokens={tokens}"),
         ]
 
     return argv
