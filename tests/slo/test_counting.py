@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine_rig import DAY_S, Rig, objective
 
-from slo.counting import LATE_EVERY_S, Counting
+from slo.counting import Counting
 from slo.ledger import Ledger
 from slo.objective import Rolling
 from slo.reader import CHUNK_S, Reader
@@ -19,7 +19,7 @@ HOUR_S = 3_600
 NOW_MS = wall_ms()
 NOW_S = NOW_MS // 1000 // HOUR_S * HOUR_S - 2 * HOUR_S
 PAGES_S = 6 * HOUR_S
-HOURS = (1, 8, 50)
+HOURS = (1, 8, 26)
 """When the requests ended that are counted."""
 
 
@@ -29,7 +29,7 @@ def objectives(endpoint: str, name: str, target: float = 0.99) -> Watched:
 
 @pytest.fixture
 def one(reader: Store, writer: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Watched:
-    """An objective that nobody has counted; requests of its endpoint have ended over two days."""
+    """An objective that nobody has counted; requests of its endpoint have ended over a day."""
     rig = Rig(reader, writer, tmp_path / "other.sqlite", request.node.name.replace("_", "-")[:50], NOW_S)
     for hours in HOURS:
         rig.requests(1, 0, at_s=NOW_S - hours * HOUR_S)
@@ -96,8 +96,8 @@ def test_another_definition_is_counted_anew(
 ) -> None:
     before = Counting([one], asks, ledger)
     before.reach(NOW_S, NOW_MS)
-    while before.more(NOW_S, NOW_MS):
-        pass
+    while before.behind(NOW_S):
+        before.more(NOW_S, NOW_MS)
     other = objectives("nobody", one.objective.name, 0.98)
     after = Counting([other], Reader(reader, writer, [other], "r"), ledger)
     after.reach(NOW_S, NOW_MS)
@@ -114,7 +114,7 @@ def test_what_has_no_rows_is_known_to_be_counted_all_the_same(
     before.reach(NOW_S, NOW_MS)
     while before.behind(NOW_S):
         before.more(NOW_S, NOW_MS)
-    for at_s in range(NOW_S, NOW_S + CHUNK_S + 1, LATE_EVERY_S):
+    for at_s in range(NOW_S, NOW_S + CHUNK_S + 1, CHUNK_S // 4):
         before.reach(at_s, NOW_MS)
     later_s = NOW_S + CHUNK_S + CHUNK_S // 2
     after = Counting([one], asks, ledger)
