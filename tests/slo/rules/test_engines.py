@@ -55,6 +55,11 @@ ENDINGS: dict[str, tuple[list[Known], float, Judged]] = {
     "was asked after a rest": ([*made(90, 90, 90, 90, running=0), *made(90, 90)], 10, (SILENT, SILENT, True)),
     "reads prompts": ([made(90, prompt_tokens_total=n)[0] for n in range(6)], 10, (SILENT, SILENT, True)),
     "reads one long prompt": ([made(90, kv_used_ratio=n / 10)[0] for n in range(6)], 10, (SILENT, SILENT, True)),
+    "did not tell what runs until 20 s ago": (
+        [*made(90, 90, 90, running=None), *made(90, 90)],
+        10,
+        (SILENT, SILENT, True),
+    ),
     "stands with a full cache": (made(*[90] * 6, kv_used_ratio=0.99), 10, (PAGE, SILENT, True)),
     "began anew 20 s ago": ([*made(0, 0, 0), *made(0, reset=1), *made(0, 0)], 10, (SILENT, SILENT, True)),
     "began anew 40 s ago": ([*made(9), *made(0, reset=1), *made(0, 0, 0, 0)], 10, (PAGE, SILENT, True)),

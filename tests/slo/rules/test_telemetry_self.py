@@ -43,7 +43,7 @@ COLLECTORS: dict[str, tuple[list[Heartbeat], tuple[Verdict, bool]]] = {
         (TICKET, True),
     ),
     "began anew": (
-        [*beats("anew", lambda _: {"accepted_total": 9_000_000, "dropped_total": {"quota": 9_000}}, 10, 400),
+        [*beats("anew", lambda _: dict.fromkeys(("accepted_total", "clock_offset_us", "dlq_total"), 9_000_000), 10, 400),
          *beats("anew", lambda _: {"boot": 2}, 10)],
         (SILENT, True),
     ),
