@@ -65,6 +65,7 @@ ABOUT: Mapping[str, About] = {
             "page_ratio": "multiple that is a page, 10",
             "anchor_s": "limit, seconds; without it that of the objectives, and without one nothing is known",
             "anchor_s_per_token": "more of it for each input token, seconds, 0",
+            "pinned_unix_s": "since when a day's P99 is the limit, such as a release; without `anchor_s`",
         },
     ),
     "ttft_p99_load_triple": About(

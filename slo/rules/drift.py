@@ -1,9 +1,10 @@
 """Knows when first outputs take several times what they may, for most of a day; refuses to judge one slow hour.
 
 The anchor is a limit, so it does not move: the option `anchor_s`, and `anchor_s_per_token` more for each input token,
-so that another mix of lengths is no drift; else what the objectives of the endpoint say (`slo.limits`: where their
-limit grows with the prompt, that of a long one). That an input was cached does not change it. Where nobody set a limit
-there is nothing to drift from, and nothing is known.
+so that another mix of lengths is no drift; else the P99 of the day that began at `pinned_unix_s`, such as a release, of
+all successful requests; else what the objectives of the endpoint say (`slo.limits`: where their limit grows with the
+prompt, that of a long one). That an input was cached does not change it. Where there is no limit there is nothing to
+drift from, and nothing is known.
 
 Over the window the share of requests slower than three times their limit must be proven above 1 % (ten times: a page).
 An hour of slowness is an incident, which other rules tell; so at least half of the window's hours must show it, and the
@@ -13,7 +14,7 @@ Naive: P99 of the last day over that of the day before, of successful requests, 
 the trend of the hourly P99 of seven days, which decides nothing. Both read the hourly roll-up.
 
 Error: as `slo.drift`. Against `anchor_s` requests are counted one by one, and divided by how much slow ones come
-together; against objectives they are of histograms, and only what is slower for certain counts, which one up to 4.43 %
+together; against the others they are of histograms, and only what is slower for certain counts, which one up to 4.43 %
 above the multiple is not. Below `min_events` requests in the window, and with none in the last hour, nothing is known.
 
 Source: spec/slo.md 13 (`p99_drift`, seed S0: 800 ms -> 8 s; anchor: the threshold of the objective), A14.
@@ -72,7 +73,7 @@ class P99DriftRule:
     """A P99 of the time to first output that drifts away from its limit.
 
     Settings: `threshold` is the multiple that makes a ticket, `window_s` a day at most. Options: `page_ratio`, the
-    multiple that makes a page; `anchor_s` and `anchor_s_per_token`, the limit.
+    multiple that makes a page; `anchor_s` and `anchor_s_per_token`, the limit, or `pinned_unix_s`, the day it is of.
 
     Attributes:
         objectives: Whose limits hold where none is configured.
@@ -88,10 +89,12 @@ class P99DriftRule:
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at a whole hour."""
         since_ms, until_ms, anchor = (at_s - self._window_s) * 1_000, at_s * 1_000, self._anchor
+        pinned_s = round(self.settings.options.get("pinned_unix_s", 0)) // HOUR_S * HOUR_S
         return {
             "slow": slow_by_hour(since_ms, until_ms, anchor, self._ratios)
             if anchor
             else waits_by_hour(since_ms, until_ms),
+            **({"pinned": _p99(pinned_s, pinned_s + DAY_S)} if pinned_s else {}),
             "hours": _p99(at_s - TREND_S, at_s, step_s=HOUR_S),
             "today": _p99(at_s - DAY_S, at_s),
             "yesterday": _p99(at_s - 2 * DAY_S, at_s - DAY_S),
@@ -100,12 +103,12 @@ class P99DriftRule:
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
         """Return what drifts, for every endpoint and model that was asked anything within seven days."""
         slow, past = _by_subject(rows["slow"]), _by_subject(rows["hours"])
-        today, yesterday = (_ok_p99_s(rows[name]) for name in ("today", "yesterday"))
+        today, yesterday, pinned = (_ok_p99_s(rows.get(name, ())) for name in ("today", "yesterday", "pinned"))
         found: list[Found] = []
         for subject in sorted(slow.keys() | past.keys()):
             before = yesterday.get(subject)
             day_over_day = today[subject] / before if before and subject in today else None
-            anchor = self._anchor or _said_of(self.objectives, subject)
+            anchor = self._anchor or _of_s(pinned.get(subject)) or _said_of(self.objectives, subject)
             hours = [_hour(row, anchor, self._ratios) for row in slow.get(subject, ())] if anchor else []
             # A trend looks at all pairs of hours; it is told beside slow requests only.
             shown = past.get(subject, []) if any(hour.over[0] for hour in hours) else []
@@ -186,10 +189,14 @@ def _p99_s(row: Row) -> float | None:
     return row["ok_s"][_AT_P99] if row["n_ok"] >= n_min(P99) else None
 
 
+def _of_s(limit_s: float | None) -> Anchor | None:
+    return Anchor(base_us=limit_s * 1e6) if limit_s else None
+
+
 def _said_of(objectives: Sequence[Objective], subject: _Subject) -> Anchor | None:
     """Return what the objectives allow; None if they say nothing."""
     limit_us = limits(objectives, *subject).ttft_us
-    return Anchor(base_us=limit_us) if limit_us else None
+    return _of_s(limit_us and limit_us / 1e6)
 
 
 def _hour(row: Row, anchor: Anchor, ratios: tuple[float, float]) -> _Hour:

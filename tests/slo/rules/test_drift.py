@@ -78,6 +78,7 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "apart": two_an_hour(apart=True),
         "longer": longer(),
         "left": left(),
+        "pinned": [*hour(10 * DAY_S, 0.2), *hour(HOUR_S, 0.9)],
         "edge": hour(HOUR_S, 2.41),
         "few": hour(HOUR_S, 9.0, n=99),
         "gone": hour(5 * HOUR_S, 9.0),
@@ -167,6 +168,20 @@ def test_the_catalogue_hands_it_the_objectives() -> None:
     (made,) = [one for one in rules({}, [objective("ok")]) if isinstance(one, P99DriftRule)]
 
     assert [objective("ok")] == list(made.objectives)
+
+
+def test_a_day_may_be_pinned_for_the_p99_to_drift_from(store: Store) -> None:
+    pinned = Settings(options={"pinned_unix_s": float(NOW_S - 10 * DAY_S + 60)})
+    found = found_by_endpoint(store, P99DriftRule(settings=pinned, objectives=[objective("ttft_s <= 0.8")]))
+
+    assert (Verdict.TICKET, 120) == (found["pinned"].sound, found["pinned"].bad)
+    assert (
+        found["pinned"]
+        .words["summary"]
+        .startswith("pinned m: 120 of 120 first outputs took more than 3 times, 0 more than 10 times 0.20")
+    )
+    assert Verdict.TICKET is found["left"].sound, "was not there on that day: the objective holds"
+    assert not found["few"].is_known
 
 
 def test_where_nobody_set_a_limit_there_is_nothing_to_drift_from(store: Store) -> None:
