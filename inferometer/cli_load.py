@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from inferometer import cli_load_kept
 from inferometer.cli_options import (
     DataOption,
     FileOption,
@@ -24,6 +25,7 @@ from loadtest.run_spec import IN_FLIGHT_MAX, WORKERS_MAX, Api
 app = typer.Typer(
     help="Load an endpoint by a plan, and prove that the client was not the bottleneck.", rich_markup_mode=None
 )
+app.command()(cli_load_kept.gate)
 
 
 @app.command()

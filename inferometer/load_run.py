@@ -159,12 +159,14 @@ def reported(
         "rerun": shlex.join(["inferometer", *sys.argv[1:]]),
         "run": json.loads(msgspec.json.encode(run)),
     }
+    window_ns = Window(run, plan).measured_ns
     ratio = goodput_ratio if load_objectives.are_asked(run.plan) else None
     report = load_report.document(
         run,
         receipt(plan),
         carried.ending,
-        digest(found, Window(run, plan).measured_ns),
+        digest(found, window_ns),
+        window_ns=window_ns,
         key=load_key.key(run, plan, engine),
         attained=load_objectives.attainment(goodput(found, load_objectives.limits(run.plan)), ratio),
         receipt=told,

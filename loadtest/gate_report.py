@@ -10,12 +10,13 @@ import math
 from loadtest.cases import Case
 from loadtest.gate import SHARE_MARGIN, Gated, Judged
 
-_HEADS = ("metric", "verdict", "worse by", "95 % interval", "margin", "n", "why")
+HEADS = ("metric", "verdict", "worse by", "95 % interval", "margin", "n", "why")
+"""Headings of the table."""
 
 
 def markdown(gated: Gated) -> str:
     """Return the gate as a table."""
-    rows = [_HEADS, tuple("---" for _ in _HEADS), *map(_row, gated.metrics)]
+    rows = [HEADS, tuple("---" for _ in HEADS), *map(row, gated.metrics)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     return f"**{gated.verdict}**\n\n{table}\n"
 
@@ -32,7 +33,8 @@ def line(one: Judged) -> str:
     return f"{one.metric}: worse by {_change(one)}{f' {interval}' if interval else ''}, {one.reason}{needed}"
 
 
-def _row(one: Judged) -> tuple[str, ...]:
+def row(one: Judged) -> tuple[str, ...]:
+    """Return the cells of a metric below `HEADS`."""
     needed = f"; {one.n_needed} needed" if one.n_needed else ""
     margin = _number(one, one.margin)
     return (

@@ -58,6 +58,7 @@ def report(
         receipt(PLAN),
         end or ending(),
         found or digest([], (0, 10**9)),
+        window_ns=(0, 10**9),
         key=key(RUN, PLAN, UNKNOWN),
         attained=attainment(goodput(rows, limits(RUN.plan)), ratio),
         receipt={"rows": 0, "rows_sha256": "ff"},

@@ -1,0 +1,190 @@
+"""Knows how kept runs are gated, and when they may not be: unfit, cut short, unlike each other; refuses to run any.
+
+What keeps runs from a verdict outranks every number: the numbers are shown, and nothing is said to have passed or
+failed. A candidate whose target went away has failed.
+
+Source: spec/loadtest.md 1 (unfit outranks failed), 5 (`load gate` needs fit), 12 (keys, age), 13 (gate, same plan).
+"""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from inferometer import listing
+from inferometer.load_kept import Kept
+from inferometer.load_objectives import are_asked
+from inferometer.load_told import tell_pipeline
+from loadtest.baseline import PARTIAL, differences
+from loadtest.cases import Case
+from loadtest.conductor import EXIT_FAILED
+from loadtest.gate import Gated, Metric, Run, gate
+from loadtest.gate_report import HEADS, cases, markdown, row
+from loadtest.verdict import EXIT_CODES, Verdict
+
+NAME = "load gate"
+"""Of its test suite."""
+_ONLY_WITH = {
+    Metric.TPOT_P50: "tpot_s",
+    Metric.TPOT_P95: "tpot_s",
+    Metric.MAX_GAP_P99: "max_gap_s",
+}
+"""What a workload of single tokens, or without streams, cannot have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a gate says.
+
+    Attributes:
+        baseline: Run ids of the baseline.
+        candidate: Run ids of the candidate.
+        objections: What keeps the runs from a verdict, or fails them whatever the numbers say.
+        gated: The metrics.
+        verdict: Over all.
+    """
+
+    baseline: tuple[str, ...]
+    candidate: tuple[str, ...]
+    objections: tuple[Case, ...]
+    gated: Gated
+    verdict: Verdict
+
+    @property
+    def cases(self) -> list[Case]:
+        """Every verdict."""
+        return [*self.objections, *cases(self.gated)]
+
+
+def answer(baseline: Sequence[Kept], candidate: Sequence[Kept], seed: int, *, accepts_partial: bool = False) -> Answer:
+    """Gate a candidate.
+
+    Args:
+        baseline: Its runs, at least one.
+        candidate: Its runs, at least one.
+        seed: Of the resamples.
+        accepts_partial: Whether engines with unknown flags may be compared.
+
+    Raises:
+        ConfigurationError: Rows of a run cannot be read.
+    """
+    objections = tuple(objected(baseline, candidate, accepts_partial=accepts_partial))
+    before, after = ([run.gated() for run in runs] for runs in (baseline, candidate))
+    has_objectives = any(are_asked(run.spec.plan) for run in candidate)
+    gated = gate(before, after, seed, metrics=judgeable([*before, *after], has_objectives=has_objectives))
+    standing = {one.verdict for one in objections}
+    verdict = gated.verdict
+    if Verdict.INCONCLUSIVE in standing:
+        verdict, gated = Verdict.INCONCLUSIVE, untold(gated)
+    elif Verdict.FAILED in standing:
+        verdict = Verdict.FAILED
+    return Answer(
+        baseline=tuple(run.run_id for run in baseline),
+        candidate=tuple(run.run_id for run in candidate),
+        objections=objections,
+        gated=gated,
+        verdict=verdict,
+    )
+
+
+def judgeable(runs: Sequence[Run], *, has_objectives: bool) -> list[Metric]:
+    """Return what these runs can be judged by: without objectives attainment says no more than the bad ratio."""
+    requests = [one for run in runs for one in run.requests]
+    has = {name: any(getattr(one, name) is not None for one in requests) for name in set(_ONLY_WITH.values())}
+    without = {metric for metric, name in _ONLY_WITH.items() if not has[name]}
+    return [metric for metric in Metric if metric not in without and (has_objectives or metric != Metric.ATTAINMENT)]
+
+
+def objected(baseline: Sequence[Kept], candidate: Sequence[Kept], *, accepts_partial: bool) -> list[Case]:
+    """Return what stands in the way of a verdict."""
+    found = [case for run in baseline if (case := _unfit(run, is_candidate=False))]
+    found += [case for run in candidate if (case := _unfit(run, is_candidate=True))]
+    runs = [*baseline, *candidate]
+    differing = {one.name for run in runs for one in differences(baseline[0].key, run.key)}
+    if differing:
+        found.append(_open("key", f"across configurations, which differ in {', '.join(sorted(differing))}"))
+    if not accepts_partial and any(run.key.flags_hash == PARTIAL for run in runs):
+        found.append(_open("key", "flags of an engine are not known (--engine of load run; or --accept-partial-key)"))
+    plans = {run.plan_sha256 for run in baseline}
+    if others := [run.run_id for run in candidate if run.plan_sha256 not in plans]:
+        found.append(_open("plan", f"of another plan than the baseline: {', '.join(others)}"))
+    if shared := {run.run_id for run in baseline} & {run.run_id for run in candidate}:
+        found.append(_open("runs", f"compared with itself: {', '.join(sorted(shared))}"))
+    return found
+
+
+def untold(gated: Gated) -> Gated:
+    """Return a gate that shows its numbers and judges none."""
+    metrics = tuple(
+        replace(one, verdict=Verdict.INCONCLUSIVE, n_needed=None, reason="no verdict: the runs may not be compared")
+        for one in gated.metrics
+    )
+    return Gated(metrics=metrics, verdict=Verdict.INCONCLUSIVE)
+
+
+def show(found: Answer, output: str) -> int:
+    """Print an answer and return the exit code: 0 pass, 3 fail, 4 inconclusive."""
+    if not tell_pipeline(found.cases, NAME, _markdown(found), output):
+        if output == "json":
+            sys.stdout.write(json.dumps(document(found)) + "\n")
+        elif output == "markdown":
+            sys.stdout.write(_markdown(found))
+        else:
+            rows: list[listing.Row] = [dict(zip(HEADS, row(one), strict=True)) for one in found.gated.metrics]
+            listing.show(rows, HEADS, f"gate: {found.verdict}", output)
+    sys.stderr.write("".join(f"{one.name}: {one.message}\n" for one in found.objections))
+    return EXIT_CODES[found.verdict]
+
+
+def document(found: Answer) -> dict[str, Any]:
+    """Return an answer as JSON; an infinite change is a word."""
+    return {
+        "verdict": found.verdict,
+        "exit_code": EXIT_CODES[found.verdict],
+        "baseline": list(found.baseline),
+        "candidate": list(found.candidate),
+        "objections": [{"name": one.name, "verdict": one.verdict, "message": one.message} for one in found.objections],
+        "metrics": [
+            {
+                "metric": one.metric,
+                "verdict": one.verdict,
+                "worse_ratio": _plain(one.change.estimate),
+                "low_ratio": _plain(one.change.low),
+                "high_ratio": _plain(one.change.high),
+                "p": one.change.p,
+                "n": one.change.n,
+                "widened": one.change.widened,
+                "margin_ratio": one.margin,
+                "n_needed": one.n_needed,
+                "reason": one.reason,
+            }
+            for one in found.gated.metrics
+        ],
+    }
+
+
+def _unfit(run: Kept, *, is_candidate: bool) -> Case | None:
+    if run.is_fit:
+        return None
+    if is_candidate and run.ended == EXIT_FAILED:
+        return Case(name=run.run_id, verdict=Verdict.FAILED, message=run.report["verdict"]["message"])
+    state = "nothing was sent" if run.report["fit"] is None else run.report["fit"]["state"]
+    return _open(run.run_id, f"{state}: {run.report['verdict']['message'] or 'not proven fit'}")
+
+
+def _open(name: str, message: str) -> Case:
+    return Case(name=name, verdict=Verdict.INCONCLUSIVE, message=message)
+
+
+def _markdown(found: Answer) -> str:
+    told = "".join(f"- {one.name}: {one.message}\n" for one in found.objections)
+    table = markdown(replace(found.gated, verdict=found.verdict))
+    return f"{table}\n{told}" if told else table
+
+
+def _plain(value: float | None) -> float | str | None:
+    if value is None or math.isfinite(value):
+        return value
+    return "fails" if value > 0 else "failed before"
