@@ -18,6 +18,8 @@ from telemetry.testing.store_process import StoreProcess
 RULE: Rule = TelemetrySelfRule(settings=Settings())
 SILENT, TICKET, PAGE = Verdict.SILENT, Verdict.TICKET, Verdict.PAGE
 Known = Mapping[str, object]
+TOTALS = ("accepted_total", "clock_offset_us", "dlq_total")
+"""What begins again with a boot."""
 
 
 def beats(collector: str, known: Callable[[int], Known], n: int = 20, last_s: int = 1) -> list[Heartbeat]:
@@ -43,7 +45,7 @@ COLLECTORS: dict[str, tuple[list[Heartbeat], tuple[Verdict, bool]]] = {
         (TICKET, True),
     ),
     "began anew": (
-        [*beats("anew", lambda _: dict.fromkeys(("accepted_total", "clock_offset_us", "dlq_total"), 9_000_000), 10, 400),
+        [*beats("anew", lambda _: dict.fromkeys(TOTALS, 9_000_000), 10, 400),
          *beats("anew", lambda _: {"boot": 2}, 10)],
         (SILENT, True),
     ),
