@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from views import judged
 
@@ -49,6 +49,7 @@ def test_a_part_names_its_whole() -> None:
     assert (slo_of("chat/fast"), slo_of("chat")) == ("chat", "chat")
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.floats(0.1, 9), st.integers(0, 99), st.integers(0, 99)), min_size=1, max_size=5))
 def test_a_mean_lies_between_its_parts(of: list[tuple[float, int, int]]) -> None:
     (one,) = composites([part(f"x/{n}", weight, good, bad) for n, (weight, good, bad) in enumerate(of)])
