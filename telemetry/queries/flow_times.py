@@ -1,8 +1,9 @@
 """Knows the question how long flows and their stages took; refuses to add percentiles.
 
-A stage took from the start of its first step to the end of the first of them that was done; a flow from its first step
-to its last. What was not done enters percentiles as +inf, which is NULL here. A flow whose client had left in time, or
-that counts nowhere, is left out. Percentiles are nearest rank, X_(ceil(p * n)); error: none.
+A stage took from the start of its first step to the end of the last of them that was done; a flow from its first step
+to its last. What comes after the last step of a flow is no part of it. What was not done enters percentiles as +inf,
+which is NULL here. A flow whose client had left in time, or that counts nowhere, is left out. Percentiles are nearest
+rank, X_(ceil(p * n)); error: none.
 
 Source: spec/slo.md 2 (stage P50, P95, P99 from flow records), 3 (percentiles).
 """
@@ -66,13 +67,14 @@ def _percentile(percent: int) -> str:
 
 
 _WHOLE = "(toUInt8(0), if(done_us = 0, inf, (done_us - start_us) / 1e6), (known_us - start_us) / 1e6)"
-_OF_STAGE = "arrayFilter(step -> step.6 = k, steps)"
+_OWN = "arrayFilter(step -> done_us = 0 OR step.1 <= done_us, steps)"
+_OF_STAGE = f"arrayFilter(step -> step.6 = k, {_OWN})"
 _BEGAN = f"arrayMin(step -> step.1 - step.5, {_OF_STAGE})"
 _DONE = f"arrayFilter(step -> step.2 = {GOOD}, {_OF_STAGE})"
 _STAGE = (
-    f"(k, if(empty({_DONE}), inf, ({_DONE}[1].1 - {_BEGAN}) / 1e6),"
+    f"(k, if(empty({_DONE}), inf, ({_DONE}[-1].1 - {_BEGAN}) / 1e6),"
     f" greatest(0, (arrayMax(step -> step.1, {_OF_STAGE}) - {_BEGAN}) / 1e6))"
 )
-_STAGES = f"arrayMap(k -> {_STAGE}, arrayDistinct(arrayFilter(k -> k > 0, arrayMap(step -> step.6, steps))))"
+_STAGES = f"arrayMap(k -> {_STAGE}, arrayDistinct(arrayFilter(k -> k > 0, arrayMap(step -> step.6, {_OWN}))))"
 _TIMES = f"arrayConcat([{_WHOLE}], {_STAGES})"
 """Of the flow and of each stage that it reached: number, seconds or +inf, seconds that it lasted at least."""

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
-from telemetry.outcome import Eligibility, Outcome
+from telemetry.outcome import Eligibility, Outcome, Phase
 from telemetry.queries.asked import Dim
 from telemetry.queries.bounds import Figure
 from telemetry.queries.counted import (
@@ -96,6 +96,32 @@ def test_what_is_not_found_after_a_deployment_is_bad_for_half_an_hour(stored: St
         )
         == []
     )
+
+
+@pytest.mark.parametrize(
+    ("phase", "bytes_in", "bad"),
+    [(Phase.QUEUED, 2_000, 1), (Phase.QUEUED, 200_000, 0), (Phase.QUEUED, 0, 0), (Phase.CONNECT, 2_000, 0)],
+)
+def test_a_prompt_that_nobody_told_is_no_longer_than_the_bytes_that_were_sent(
+    stored: Stored, phase: Phase, bytes_in: int, bad: int
+) -> None:
+    at_ms = SINCE_MS - 210 * 3_600_000
+    name = f"left {phase} {bytes_in}"
+    left = msgspec.structs.replace(
+        stored.records[0], ended_at=at_ms, endpoint=name, outcome=Outcome.CLIENT_CANCELLED, phase=phase, ttft_us=None,
+        eligible=Eligibility.CENSORED, elapsed_us=12_000_000, tokens_in=None, bytes_in=bytes_in,
+    )  # fmt: skip
+    stored.insert(name, [left])
+    limit = "multiIf(ttft_s_hi <= 1 + tokens_in_lo / 5000, 2, ttft_s_lo > 1 + tokens_in_hi / 5000, 0, 1)"
+    one = Counted(
+        name="x",
+        only=Clause(sql=f"if(toString(endpoint) = $0, {TRUE}, {FALSE})", values=(name,)),
+        good=Clause(sql=limit),
+        figures=(Figure.TTFT_S, Figure.TOKENS_IN),
+    )
+    (row,) = stored.rows(counts([one], at_ms, at_ms + 30_000))
+
+    assert (row["eligible"], row["excluded"]) == (bad, {} if bad else {"client_cancelled": 1})
 
 
 def test_each_part_of_an_objective_is_heard(stored: Stored) -> None:

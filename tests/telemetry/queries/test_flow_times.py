@@ -1,5 +1,6 @@
 """How long flows and their stages took, over stored requests: percentiles are measured, not added."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from flow_steps import Step, stored_steps
 from query_store import SINCE_MS, Stored
 
 from telemetry.outcome import Outcome
+from telemetry.queries.asked import Dim
 from telemetry.queries.counted import FALSE, TRUE, UNKNOWN, Clause, Counted
 from telemetry.queries.flow_times import flow_times
 from telemetry.queries.flows import CountedFlows, FlowStage
@@ -79,6 +81,31 @@ def test_what_is_over_its_budget_or_never_done_is_told(stored: Stored) -> None:
     assert [found[stage]["p99_s"] for stage in range(4)] == [None, 60.0, None, 9.0]
     assert [found[stage]["p50_s"] for stage in range(4)] == [70.0, 7.0, 10.0, 2.0]
     assert found[0]["mean_s"] == pytest.approx((12 + 70) / 2)
+
+
+def test_a_stage_lasts_from_its_first_step_to_its_last_and_no_longer_than_its_flow(stored: Stored) -> None:
+    given = [
+        Step(flow=1, start_s=0, end_s=2, what="image"),
+        Step(flow=1, start_s=2, end_s=10, what="video"),
+        Step(flow=1, start_s=12, end_s=20, what="video"),
+        Step(flow=1, start_s=20, end_s=24, what="voice"),
+        Step(flow=1, start_s=25, end_s=60, what="image"),
+    ]
+    stored.insert("lasting", stored_steps(given, AT_MS, "lasting"))
+    found = asked(stored, objective("lasting"))
+
+    assert [found[stage]["p50_s"] for stage in range(4)] == [24.0, 2.0, 18.0, 4.0]
+
+
+def test_flows_of_one_group_are_told_alone(stored: Stored) -> None:
+    stored.insert("groups", stored_steps([*pipeline(1, 1, 10, 2), *pipeline(2, 3, 30, 2)], AT_MS, "groups"))
+    one = objective("groups")
+    by_region = replace(one, steps=replace(one.steps, group_by=(Dim.REGION,)))
+    since_ms, until_ms = AT_MS, AT_MS + 300_000
+    here, there = (stored.rows(flow_times(by_region, since_ms, until_ms, {Dim.REGION: name})) for name in ("eu", "us"))
+
+    assert [row["n"] for row in here] == [2, 2, 2, 2]
+    assert there == []
 
 
 def test_without_flows_there_is_nothing(stored: Stored) -> None:
