@@ -14,7 +14,8 @@ AT_S = -(-UNTIL_MS // MINUTE_MS) * 60
 def test_the_busy_minutes_are_those_of_the_rows(stored: Stored) -> None:
     window_s = (AT_S - SINCE_MS // 1000) // 2 // 60 * 60
     users = [one for one in stored.records if one.traffic == "user"]
-    rows = stored.reader.query(peaks(AT_S, window_s))
+    # Other tests store rows of endpoints of their own.
+    rows = [row for row in stored.rows(peaks(AT_S, window_s)) if row["endpoint"] in {"chat", "code"}]
 
     assert rows, "else nothing was shown"
     for row in rows:

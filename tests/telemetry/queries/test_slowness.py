@@ -13,7 +13,8 @@ SPANS = ((UNTIL_S - 2 * MINUTE_S, UNTIL_S), (SINCE_S, UNTIL_S), (0, MINUTE_S))
 
 
 def test_every_span_is_counted_as_the_rows_say(stored: Stored) -> None:
-    rows = stored.reader.query(slowness(SPANS))
+    # Other tests store rows of endpoints of their own.
+    rows = [row for row in stored.rows(slowness(SPANS)) if row["endpoint"] in {"chat", "code"}]
     users = [one for one in stored.records if one.traffic == "user"]
 
     assert [(row["endpoint"], row["model"]) for row in rows] == sorted({(one.endpoint, one.model) for one in users})
