@@ -21,18 +21,21 @@ class Pacer:
     Args:
         now_ns: The clock.
         wait_until: Waits until an instant of it, letting others run.
-        stopped: Whether the run is to end.
+        halted_ns: Instant from which on nothing is sent; None while the run goes on.
     """
 
     def __init__(
-        self, now_ns: Callable[[], int], wait_until: Callable[[int], object], stopped: Callable[[], bool]
+        self, now_ns: Callable[[], int], wait_until: Callable[[int], object], halted_ns: Callable[[], int | None]
     ) -> None:
         """Begin."""
-        self._now_ns, self._wait_until, self._stopped = now_ns, wait_until, stopped
+        self._now_ns, self._wait_until, self._halted_ns = now_ns, wait_until, halted_ns
 
     def waited(self, at_ns: int) -> bool:
-        """Wait until an instant; returns False, soon, if the run is to end."""
-        while not self._stopped():
+        """Wait until an instant; returns False, soon, if the run ends before it.
+
+        What was due before the end is still sent, however late: else a busy client would lose it unsaid.
+        """
+        while (halted_ns := self._halted_ns()) is None or at_ns < halted_ns:
             now_ns = self._now_ns()
             if now_ns >= at_ns:
                 return True

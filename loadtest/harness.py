@@ -141,6 +141,7 @@ class Captain:
         self._leader.halt(Halt.INTERRUPTED)
 
     def _lead(self) -> None:
+        self._is_interrupted = False
         try:
             run = _run_of(self._environment)
             ending = self._leader.lead(run, _built(run))
@@ -193,14 +194,18 @@ class Follower:
             cast("Any", gevent).signal_handler(signal.SIGINT, self._on_interrupt)
 
     def carry_out(self) -> None:
-        """Carry out the part, then wait to be stopped."""
+        """Carry out the part, then wait to be stopped; Locust's web page may start another run after that."""
         self._ordered.wait()
+        self._over.clear()
+        self._is_halted = False
         worker = self._readied()
         if worker is not None:
             self._started.wait()
             if self._is_halted:
                 worker.halt()
             self._report(worker.run(monotonic_ns() + self._t0_unix_ns - wall_ns()))
+        self._ordered.clear()
+        self._started.clear()
         self._over.set()
         Event().wait()
 

@@ -118,7 +118,7 @@ class Worker:
         try:
             self._watch = Watch(lambda: self._reads)
             self._hands.spawn(self._tick)
-            pacer = Pacer(monotonic_ns, self._hands.wait_until, lambda: self._halted_ns is not None)
+            pacer = Pacer(monotonic_ns, self._hands.wait_until, lambda: self._halted_ns)
             self._dispatcher.run(self._plan.mine(self._index, self._workers), start_ns, pacer)
             self._drain()
         finally:

@@ -28,8 +28,8 @@ def arrival(j: int, at_ms: float) -> Arrival:
     return Arrival(j=j, t_sched_ns=round(at_ms * MS), workload_class="default", len_in=1, len_out=1, nonce=j)
 
 
-def never() -> bool:
-    return False
+def never() -> int | None:
+    return None
 
 
 def nothing(one: Arrival, t_sched_ns: int) -> None:
@@ -37,7 +37,7 @@ def nothing(one: Arrival, t_sched_ns: int) -> None:
 
 
 def dispatched(
-    times_ms: list[float], hands: Hands, cap: int = 100, stopped: Callable[[], bool] = never
+    times_ms: list[float], hands: Hands, cap: int = 100, halted_ns: Callable[[], int | None] = never
 ) -> tuple[Dispatcher, list[tuple[int, float]], list[int]]:
     begun: list[tuple[int, float]] = []
     shed: list[int] = []
@@ -48,7 +48,7 @@ def dispatched(
         hands.read,
     )
     arrivals = [arrival(j, at_ms) for j, at_ms in enumerate(times_ms)]
-    dispatcher.run(arrivals, 0, Pacer(hands.read, hands.wait_until, stopped))
+    dispatcher.run(arrivals, 0, Pacer(hands.read, hands.wait_until, halted_ns))
     return dispatcher, begun, shed
 
 
@@ -118,7 +118,17 @@ def test_requests_in_flight_are_summed_over_time() -> None:
 
 def test_a_run_that_is_told_to_stop_stops_within_a_wait() -> None:
     hands = Hands()
-    dispatcher, begun, _ = dispatched([10, 5000], hands, stopped=lambda: hands.now_ns > 400 * MS)
+    dispatcher, begun, _ = dispatched(
+        [10, 5000], hands, halted_ns=lambda: 400 * MS if hands.now_ns > 400 * MS else None
+    )
 
     assert (1, 1) == (dispatcher.sent, len(begun))
     assert hands.now_ns <= 400 * MS + WAIT_NS_MAX
+
+
+def test_what_was_due_before_the_end_is_still_sent() -> None:
+    hands = Hands()
+    hands.now_ns = 100 * MS  # a busy worker wakes up late, and was told to stop meanwhile
+    _, begun, _ = dispatched([10, 40, 60], hands, halted_ns=lambda: 50 * MS)
+
+    assert [(0, 90.0), (1, 60.0)] == begun
