@@ -37,6 +37,7 @@ from slo.rules.catalogue import rules
 from slo.rules.rule import RuleId
 from slo.rules.rule import Settings as RuleSettings
 from slo.rules.runner import Runner
+from slo.rules.services import Services
 from slo.view import EngineView
 from slo.watch import Watch
 from slo.watched import Watched, watched
@@ -188,7 +189,8 @@ class Control:
         return [self._ledger, *([self._between] if self._between else [])]
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
-        self.built_in.renew(rules(self._settings.rules, [one.objective for one in watching]))
+        promised = [one.objective for one in watching]
+        self.built_in.renew(rules(self._settings.rules, promised), Services(promised))
         explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
         adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
         reach = Reach(

@@ -58,18 +58,21 @@ class Limits:
 
 def limits(objectives: Iterable[Objective], endpoint: str, model: str) -> Limits:
     """Return the limits that objectives set to the requests of users to an endpoint and model."""
-    found = [_of(one.indicator) for one in objectives if _speaks_of(one, endpoint, model)]
+    found = [_of(one.indicator) for one in objectives if _is_of_users(one) and speaks_of(one, endpoint, model)]
     return Limits(
         ttft_us=min((one.ttft_us for one in found if one.ttft_us is not None), default=None),
         e2e_us=min((one.e2e_us for one in found if one.e2e_us is not None), default=None),
     )
 
 
-def _speaks_of(one: Objective, endpoint: str, model: str) -> bool:
+def speaks_of(one: Objective, endpoint: str, model: str) -> bool:
+    """Return whether an objective is about the requests to an endpoint and model."""
     only = one.indicator.only
-    if one.whole is not None or one.indicator.traffic is not Traffic.USER:
-        return False
     return only is None or stored(only, replace(_FINE, endpoint=endpoint, model=model))
+
+
+def _is_of_users(one: Objective) -> bool:
+    return one.whole is None and one.indicator.traffic is Traffic.USER
 
 
 @lru_cache(maxsize=_KEPT)

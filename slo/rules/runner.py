@@ -14,7 +14,8 @@ from typing import Protocol
 from slo.alert import Alert
 from slo.jump import Verdict
 from slo.rules.rule import Found, Row, Rows, Rule
-from slo.rules.spoken import Last, spoken
+from slo.rules.services import Services
+from slo.rules.spoken import NO_SERVICES, Last, spoken
 from slo.sight import heard_of
 from slo.watch import Watch
 from telemetry import queries
@@ -60,9 +61,11 @@ class Runner:
     def __init__(self, store: Asks, rules: Sequence[Rule], now_s: Callable[[], float]) -> None:
         self._store, self._now_s = store, now_s
         self.last: tuple[Last, ...] = tuple(Last(rule=rule) for rule in rules)
+        self._services = NO_SERVICES
 
-    def renew(self, rules: Sequence[Rule]) -> None:
-        """Go on with other rules; what those of the same names found last still holds."""
+    def renew(self, rules: Sequence[Rule], services: Services = NO_SERVICES) -> None:
+        """Go on with other rules and services; what rules of the same names found last still holds."""
+        self._services = services
         known = {one.rule.id: one for one in self.last}
         self.last = tuple(replace(known[rule.id], rule=rule) if rule.id in known else Last(rule=rule) for rule in rules)
 
@@ -81,7 +84,7 @@ class Runner:
         except StoreError as error:  # nothing more is asked, and all of it again at the next instant
             heard, asked = {}, {id(one.rule): replace(one, trouble=_no_answer(error)) for one in due}
         self.last = tuple(asked.get(id(one.rule), one) for one in self.last)
-        return spoken(self.last, heard, before)
+        return spoken(self.last, heard, before, self._services)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ Source: spec/slo.md 7 (missing data), 9 (identity), 13 (both verdicts, `mode`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from slo.alert import Alert
@@ -30,10 +30,13 @@ from slo.identity import IDENTITY, fingerprint, identity_labels
 from slo.inhibit import DERIVED, Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Mode, Rule
+from slo.rules.services import Services
 from slo.sight import Heard
 from slo.telemetry_state import COVERAGE_RATIO
 from slo.watch import BAD, Watch, of_remembered
 
+NO_SERVICES = Services()
+"""Each endpoint is its own service."""
 NEVER_S = -1
 """The instant of what was never tried."""
 
@@ -65,26 +68,31 @@ class Last:
     tried_s: int = NEVER_S
 
 
-def spoken(last: Sequence[Last], heard: Mapping[str, Heard], before: Mapping[int, Alert]) -> list[Watch]:
+def spoken(
+    last: Sequence[Last], heard: Mapping[str, Heard], before: Mapping[int, Alert], services: Services = NO_SERVICES
+) -> list[Watch]:
     """Return what rules say of their alerts, also of those that are remembered and have no finding any more.
 
     Args:
         last: What every rule found last.
         heard: Who is heard, by endpoint; nobody while the store does not answer.
         before: The alerts that are remembered.
+        services: Of which service each endpoint is a part.
     """
     found: dict[int, Watch] = {}
-    for watch in (watch for one in last for watch in _said(one, heard)):
+    for watch in (watch for one in last for watch in _said(one, heard, services)):
         if watch.fingerprint not in found or watch.event is AlertEvent.BAD:
             found[watch.fingerprint] = watch
     return [*found.values(), *_unsaid(last, before, found, heard)]
 
 
-def _said(one: Last, heard: Mapping[str, Heard]) -> Iterator[Watch]:
+def _said(one: Last, heard: Mapping[str, Heard], services: Services) -> Iterator[Watch]:
     """Yield the alerts of what a rule found: a page and a ticket of each way to read it that acts."""
     rule = one.rule
     for found in one.found if rule.settings.enabled else ():
         coverage = _coverage(rule, found.labels, heard)
+        service = services.of(found.labels.get("endpoint", ""), found.labels.get("model", ""))
+        named = replace(found, labels={"service": service, **found.labels})
         for is_naive in _READINGS[rule.settings.mode]:
             verdict = found.naive if is_naive else found.sound
             told = Severity(verdict.value) if verdict is not Verdict.SILENT else None
@@ -92,7 +100,7 @@ def _said(one: Last, heard: Mapping[str, Heard]) -> Iterator[Watch]:
             for severity in Severity:
                 is_known = found.is_known or (is_naive and told is not None)
                 event = _event(one, coverage, is_known=is_known, is_bad=told is severity)
-                yield _watch(rule, found, severity, event, is_naive=is_naive)
+                yield _watch(rule, named, severity, event, is_naive=is_naive)
 
 
 def _event(one: Last, coverage: float, *, is_known: bool, is_bad: bool) -> AlertEvent:
@@ -115,7 +123,7 @@ def _watch(rule: Rule, found: Found, severity: Severity, event: AlertEvent, *, i
         event=event,
         timers=Timers(for_s=rule.for_s, keep_firing_s=keep_firing_s),
         words=lambda: {
-            "summary": f"{rule.id}: {' '.join(found.labels.values()) or 'everything'}",
+            "summary": f"{rule.id}: {' '.join(filter(None, found.labels.values())) or 'everything'}",
             **found.words,
             "verdict": found.sound.value,
             "naive_verdict": found.naive.value,

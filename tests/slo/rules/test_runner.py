@@ -109,7 +109,7 @@ def test_what_a_rule_finds_fires_says_both_verdicts_and_ends() -> None:
     world.rows = [row(SILENT)]
     world.step(runner, times=6)
 
-    assert alert.labels == {"alertname": "error_rate_jump", "endpoint": "chat", "severity": "page"}
+    assert alert.labels == {"alertname": "error_rate_jump", "service": "chat", "endpoint": "chat", "severity": "page"}
     assert (alert.annotations["verdict"], alert.annotations["naive_verdict"]) == ("page", "ticket")
     assert world.said == [FIRED, OVER]
 

@@ -135,9 +135,9 @@ def test_what_is_said_has_both_verdicts_and_the_rules_own_words_first() -> None:
     naive = spoken([last(PAGE, naive=TICKET, rule=OneRule(settings=Settings(mode=Mode.NAIVE)))], {"chat": ALL}, {})[1]
 
     assert (page.bad, page.timers.for_s, page.timers.keep_firing_s, page.kind) == (7, 60, 120, Kind.ERRORS)
-    assert page.labels == {"alertname": "error_rate_jump", "endpoint": "chat", "severity": "page"}
+    assert page.labels == {"alertname": "error_rate_jump", "service": "chat", "endpoint": "chat", "severity": "page"}
     assert dict(page.words()) == {
-        "summary": "error_rate_jump: chat ",
+        "summary": "error_rate_jump: chat chat",
         "verdict": "page",
         "naive_verdict": "ticket",
         "bad_requests": "7",
