@@ -46,6 +46,7 @@ def world(process: StoreProcess) -> Store:
     for flow in range(1, 5):
         traffic.add("film", 1, {"flow_id": flow, "model": "image", "ttft_us": 2_550_000}, before_s=90)
         traffic.add("film", 1, {"flow_id": flow, "model": "video", "ttft_us": 48_550_000}, before_s=40)
+    traffic.add("other-film", 1, {"flow_id": 9, "model": "image", "ttft_us": 90_000_000}, before_s=40)
     writer = process.store("writer")
     traffic.store(writer)
     return writer
