@@ -104,7 +104,7 @@ INHIBITIONS = (
         name="out of memory",
         by=frozenset({Kind.OOM}),
         of=frozenset({Kind.ERRORS, Kind.ERROR_CLASS}),
-        equal=("endpoint", "service"),
+        equal=("endpoint",),
     ),
     # Of a class of errors and all errors the class speaks if it explains them, else all of them do.
     Inhibition(

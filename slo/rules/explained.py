@@ -30,7 +30,7 @@ def judged_of(alert: Alert) -> Judged | None:
     indicator = _indicator(alert)
     objective = Objective(
         name=name,
-        service=alert.labels.get("endpoint", ""),
+        service=alert.labels.get("service", ""),
         target=_TARGET,
         window=Rolling(length_s=_PERIOD_S),
         indicator=indicator or Indicator(),

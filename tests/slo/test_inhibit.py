@@ -167,7 +167,10 @@ DEFAULTS = [
         id="nobody there over a built-in rule, which has no service",
     ),
     pytest.param(
-        alert(1, PAGE, Kind.OOM, endpoint="e"), alert(2, PAGE, Kind.ERRORS, endpoint="e"), "out of memory", id="oom"
+        alert(1, PAGE, Kind.OOM, endpoint="e", service="e"),
+        alert(2, PAGE, Kind.ERRORS, endpoint="e", service="s", model="m"),
+        "out of memory",
+        id="oom, of whatever service its models are",
     ),
     pytest.param(
         alert(1, PAGE, bad=80, slo="s", service="a"),
