@@ -1,4 +1,6 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadtest.answer import HEADERS_MAX, AnswerReader
 from telemetry.dialects import RequestShape
@@ -11,6 +13,9 @@ CHUNKED = STREAM + b"transfer-encoding: chunked\r\n\r\n" + b"%x\r\n%b\r\n0\r\n\r
 SIZED = STREAM + b"content-length: %d\r\n\r\n" % len(BODY) + BODY
 UNSIZED = STREAM + b"connection: close\r\n\r\n" + BODY
 CONTINUED = b"HTTP/1.1 100 Continue\r\nx: y\r\n\r\n" + CHUNKED
+
+
+sizes = st.integers(min_value=1, max_value=400)
 
 
 def read(data: bytes, size: int) -> tuple[AnswerReader, MeterResult]:
@@ -83,3 +88,13 @@ def test_a_head_is_bounded(n: int, faulty: bool) -> None:
     reader, _ = read(data, 100_000)
 
     assert faulty == reader.faulty
+
+
+@given(
+    data=st.binary(max_size=300), head=st.sampled_from([b"", STREAM, CHUNKED[:90], b"HTTP/1.1 200 OK\r\n"]), size=sizes
+)
+def test_no_bytes_raise_and_no_garbage_is_a_success(data: bytes, head: bytes, size: int) -> None:
+    reader, result = read(head + data, size)
+
+    assert not (reader.faulty and reader.complete)
+    assert Outcome.OK != result.outcome or b"DONE" in data or b"finish_reason" in data

@@ -95,6 +95,19 @@ def test_every_byte_is_counted_and_every_read_has_its_lag() -> None:
     assert b"Accept-Encoding: identity\r\n" in transcript.received
 
 
+def test_headers_go_with_every_request() -> None:
+    with Endpoint(ANSWER) as endpoint:
+        host, port = endpoint.address
+        headers = {"Authorization": "Bearer k"}
+        client = Client(target(f"http://{host}:{port}"), (socket.AF_INET, (host, port)), headers=headers)
+        client.exchange(replace(ASK, headers=b"X-Trace: 1\r\n"))
+        client.close()
+        (transcript,) = endpoint.transcripts(1)
+
+    head = transcript.received.partition(b"\r\n\r\n")[0].splitlines()
+    assert {b"Authorization: Bearer k", b"X-Trace: 1", b"Content-Length: %d" % len(BODY)} <= set(head)
+
+
 def test_a_connection_is_kept() -> None:
     with Endpoint([*ANSWER, *ANSWER, *ANSWER]) as endpoint:
         client = client_of(endpoint)

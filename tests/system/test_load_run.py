@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from load_rig import (
 
 from inferometer.address import Address
 from inferometer.ask import get
-from loadtest.conductor import EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, Ending, Halt
+from loadtest.conductor import EXIT_FAILED, EXIT_FAULT, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, Ending, Halt
 from loadtest.digest import digest
 from loadtest.dispersion import dispersion
 from loadtest.fitness import Fit, State
@@ -260,3 +261,18 @@ def until_sent(url: str) -> None:
     host, _, port = url.removeprefix("http://").partition(":")
     while not json.loads(get(Address(host=host, port=int(port)), "/null").body)["requests"]:
         clock.sleep(0.1)
+
+
+def test_a_disk_that_takes_no_more_is_said_and_what_was_written_stays(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with null_server("ttft_s=0.02", "itl_s=0.005", "tokens=2") as server:
+        run = a_run(tmp_path, server.url, seconds=4.0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (32 * 1024, hard))  # what a file may grow to, here and in children
+        try:
+            ending, rows = carried_out(run, 1)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    assert (EXIT_FAULT, ending.whole.sent) == (ending.code, len(rows) + ending.whole.rows_lost)
+    assert "rows lost: rows cannot be written: File too large" in ending.message
+    assert len(rows) > 10
