@@ -58,7 +58,14 @@ class Answer:
         return [*self.objections, *cases(self.gated)]
 
 
-def answer(baseline: Sequence[Kept], candidate: Sequence[Kept], seed: int, *, accepts_partial: bool = False) -> Answer:
+def answer(
+    baseline: Sequence[Kept],
+    candidate: Sequence[Kept],
+    seed: int,
+    *,
+    accepts_partial: bool = False,
+    known: Sequence[Case] = (),
+) -> Answer:
     """Gate a candidate.
 
     Args:
@@ -66,11 +73,12 @@ def answer(baseline: Sequence[Kept], candidate: Sequence[Kept], seed: int, *, ac
         candidate: Its runs, at least one.
         seed: Of the resamples.
         accepts_partial: Whether engines with unknown flags may be compared.
+        known: What else stands in the way of a verdict.
 
     Raises:
         ConfigurationError: Rows of a run cannot be read.
     """
-    objections = tuple(objected(baseline, candidate, accepts_partial=accepts_partial))
+    objections = (*known, *objected(baseline, candidate, accepts_partial=accepts_partial))
     before, after = ([run.gated() for run in runs] for runs in (baseline, candidate))
     has_objectives = any(are_asked(run.spec.plan) for run in candidate)
     gated = gate(before, after, seed, metrics=judgeable([*before, *after], has_objectives=has_objectives))

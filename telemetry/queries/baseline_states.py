@@ -65,3 +65,39 @@ _BASELINES = Select(
     source=_METRICS,
     order_by=["baseline_id", "metric"],
 ).text()
+
+
+def baseline_book(names: tuple[str, ...] = ()) -> Question:
+    """Ask for the last state of every baseline, whether it is compared with or not.
+
+    Rows: `baseline_id`, `key_json`, `run_ids`, `first_unix_ms`, `last_unix_ms`, `valid_until_unix_ms`, `ttft_h`,
+    `tpot_h`, `e2e_h`, `goodput_per_s`, `tokens_out_per_s`, `active`, `reason`, `actor`.
+
+    Args:
+        names: Only these; none means all.
+
+    Raises:
+        ValueError: Too many names.
+    """
+    if len(names) > BASELINE_IDS_MAX:
+        raise ValueError(f"{len(names)} baselines; allowed are {BASELINE_IDS_MAX}")
+    return Question(sql=_BOOK, parameters={"names": list(names)})
+
+
+_KEPT = (
+    *("key_json", "run_ids", "ttft_h", "tpot_h", "e2e_h"),
+    *("goodput_per_s", "tokens_out_per_s", "active", "reason", "actor"),
+)
+_BOOK = Select(
+    columns=[
+        "baseline_id",
+        "toUnixTimestamp64Milli(min(s.created_at)) AS first_unix_ms",
+        "toUnixTimestamp64Milli(max(s.created_at)) AS last_unix_ms",
+        "toUnixTimestamp64Milli(argMax(s.valid_until, s.created_at)) AS valid_until_unix_ms",
+        *(f"argMax(s.{name}, s.created_at) AS {name}" for name in _KEPT),
+    ],
+    source="inferometer.baselines AS s",
+    where=["(empty({names:Array(String)}) OR baseline_id IN {names:Array(String)})"],
+    group_by=["baseline_id"],
+    order_by=["baseline_id"],
+).text()

@@ -2,7 +2,7 @@ import pytest
 from query_store import SINCE_MS, Stored
 
 from telemetry.histogram import build, quantile
-from telemetry.queries.baseline_states import BASELINE_IDS_MAX, baselines
+from telemetry.queries.baseline_states import BASELINE_IDS_MAX, baseline_book, baselines
 from telemetry.queries.buckets import PERCENTILES_PPM
 
 
@@ -57,3 +57,18 @@ def test_baselines_are_asked_for_by_name(kept: Stored) -> None:
     assert baselines(0, ("b",) * BASELINE_IDS_MAX)
     with pytest.raises(ValueError, match="1001 baselines"):
         baselines(0, ("b",) * (BASELINE_IDS_MAX + 1))
+
+
+def test_the_book_tells_the_last_state_of_each_whatever_it_is(kept: Stored) -> None:
+    rows = {row["baseline_id"]: row for row in kept.rows(baseline_book())}
+
+    assert {"b", "retired", "expired", "later"} == set(rows)
+    assert (1, SINCE_MS - 9_000, SINCE_MS - 5_000, SINCE_MS + 1_000, ["r1"], build(range(1000, 90_000, 100))) == (
+        *(rows["b"][name] for name in ("active", "first_unix_ms", "last_unix_ms", "valid_until_unix_ms")),
+        *(rows["b"][name] for name in ("run_ids", "ttft_h")),
+    )
+    assert 0 == rows["retired"]["active"]
+    assert ["later"] == [row["baseline_id"] for row in kept.rows(baseline_book(("later", "none")))]
+    assert baseline_book(("b",) * BASELINE_IDS_MAX).sql
+    with pytest.raises(ValueError, match="1001 baselines"):
+        baseline_book(("b",) * (BASELINE_IDS_MAX + 1))

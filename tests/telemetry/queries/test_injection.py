@@ -17,6 +17,7 @@ from telemetry.queries import Asked, Dim, Metric, Pick, Question, Source, around
 from telemetry.queries.alert_states import last_alert_states
 from telemetry.queries.answers import answers_now, answers_usual, corrupted
 from telemetry.queries.bad_events import Scope
+from telemetry.queries.baseline_states import baseline_book
 from telemetry.queries.busy import busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
 from telemetry.queries.counted import FALSE, TRUE, Clause, Counted, Left, counts
@@ -143,6 +144,7 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     "exemplars": lambda value: bad_events.exemplars(scope(value)),
     **{ask.__name__: beside(ask) for ask in AROUND},
     "baselines": lambda value: queries.baselines(0, (value,)),
+    "baseline_book": lambda value: baseline_book((value,)),
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
     "flow times": lambda value: flow_times(staged(value), 0, 30_000),

@@ -1,0 +1,115 @@
+"""A baseline from kept runs to a gate, on a real store."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from load_runs import kept_run, rows
+
+from inferometer import load_book
+from inferometer.__main__ import outcome
+from inferometer.config_schema import Config
+from inferometer.errors import ConfigurationError
+from inferometer.load_baseline import NAME_CHARACTERS_MAX, one, promote, runs_of, save
+from loadtest.conductor import Halt
+from telemetry.clock import wall_ms
+from telemetry.testing.store_process import StoreProcess
+
+DAY_MS = 86_400_000
+
+
+@pytest.fixture(scope="module")
+def config(process: StoreProcess) -> Config:
+    """Return a data directory with a store, and with three runs that make a baseline and some that do not."""
+    runs = process.data / "runs"
+    for at in (1, 2, 3):
+        kept_run(runs, f"base{at}", rows(1))
+    kept_run(runs, "unfit", rows(1), lag_us=50_000.0)
+    kept_run(runs, "cut", rows(1), halt=Halt.INTERRUPTED)
+    kept_run(runs, "slow", rows(5, slower=1.5))
+    return Config(data=str(process.data))
+
+
+def test_a_baseline_is_saved_promoted_listed_shown_and_gated(
+    config: Config, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    data = ["--data", str(config.data)]
+    gate = ["load", "gate", "slow", "--against", "v1", *data]
+    assert 0 == outcome(["load", "baseline", "save", "v1", "base1", "base2", "base3", *data])
+    assert 4 == outcome(gate)
+    assert "not promoted" in capsys.readouterr().err
+    assert 0 == outcome(["load", "baseline", "promote", "v1", "--reason", "release 1", *data])
+    assert 3 == outcome(gate)
+    capsys.readouterr()
+    assert 0 == outcome(["load", "baseline", "list", "--output", "json", *data])
+    (listed,) = [
+        told for line in capsys.readouterr().out.splitlines() if (told := json.loads(line))["baseline"] == "v1"
+    ]
+    assert ("active", 3, "release 1") == (listed["state"], listed["runs"], listed["reason"])
+    assert 0 == outcome(["load", "baseline", "show", "v1", "--output", "json", *data])
+    shown = json.loads(capsys.readouterr().out)
+    assert ("vllm", "base1, base2, base3") == (shown["engine"], shown["run_ids"])
+    assert 0 == outcome(["load", "baseline", "show", "v1", *data])
+    assert "tensor_parallel" in capsys.readouterr().out
+    state = one(config, "v1")
+    assert (450, 2.5) == (sum(state.ttft_h.values()), state.goodput_per_s)  # 150 answers of each run in 60 s
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["base1", "base2"], "2 runs"),
+        (["base1", "base2", "unfit"], "not proven fit"),
+        (["base1", "base2", "cut"], "not proven fit"),
+        (["base1", "base2", "slow"], "unstable environment"),
+    ],
+)
+def test_runs_that_make_no_baseline_are_not_saved(
+    config: Config, names: list[str], why: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 4 == save(config, "bad", names)
+    assert why in capsys.readouterr().err
+    assert [] == load_book.states(config, ["bad"])
+
+
+def test_a_baseline_never_changes(config: Config) -> None:
+    assert 0 == save(config, "fixed", ["base1", "base2", "base3"])
+
+    with pytest.raises(ConfigurationError, match="never changes"):
+        save(config, "fixed", ["base1", "base2", "base3"])
+
+
+@pytest.mark.parametrize("name", ["", "x" * (NAME_CHARACTERS_MAX + 1), "a\nb"])
+def test_what_is_no_name_is_refused(config: Config, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="1 to 64 printable"):
+        save(config, name, ["base1"])
+
+
+def test_what_is_not_there_or_has_no_reason_is_refused(config: Config) -> None:
+    with pytest.raises(ConfigurationError, match="no baseline none"):
+        runs_of(config, "none")
+    with pytest.raises(ConfigurationError, match="--reason"):
+        promote(config, "none", " ")
+    assert 0 == save(config, "y" * NAME_CHARACTERS_MAX, ["base1", "base2", "base3"])
+
+
+@pytest.mark.parametrize(
+    ("days", "verdicts", "said"), [(29, [], ""), (31, [], "31 days old: make"), (91, ["91 days old, allowed: 90"], "")]
+)
+def test_an_old_baseline_warns_and_a_very_old_one_gives_no_verdict(
+    config: Config, days: int, verdicts: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, at_ms = f"old{days}", wall_ms() - days * DAY_MS
+    assert 0 == save(config, "now" + name, ["base1", "base2", "base3"])
+    capsys.readouterr()
+    state = one(config, "now" + name)
+    load_book.add(
+        config, msgspec.structs.replace(state, baseline_id=name, first_unix_ms=at_ms, last_unix_ms=at_ms, active=True)
+    )
+    found, known = runs_of(config, name)
+
+    assert ["base1", "base2", "base3"] == [run.run_id for run in found]
+    assert verdicts == [case.message for case in known]
+    assert said in capsys.readouterr().err
