@@ -24,16 +24,18 @@ class AnswerReader:
         complete: Its body is complete.
         faulty: It is no HTTP; nothing more is read.
         keeps_alive: Its connection may carry a further request; known once complete.
+        retry_after_s: Seconds that `Retry-After` asks for; None if it does not, or names a date.
     """
 
     __slots__ = (
         "_at_ns", "_feed_meter", "_has_length", "_head_done", "_headers", "_kept", "_meter", "_parser", "begun",
-        "complete", "faulty", "keeps_alive",
+        "complete", "faulty", "keeps_alive", "retry_after_s",
     )  # fmt: skip
 
     def __init__(self, meter: StreamMeter, kept: bytearray | None = None) -> None:
         """Show what comes to a meter that has begun; keep the body in `kept`, if there is one."""
         self._kept = kept
+        self.retry_after_s: float | None = None
         self._meter, self._feed_meter = meter, meter.feed
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
@@ -77,6 +79,8 @@ class AnswerReader:
         self._head_done = True
         self._has_length = b"content-length" in told or b"transfer-encoding" in told
         self._meter.headers(status, self._headers, self._at_ns)
+        asked = told.get(b"retry-after", b"")
+        self.retry_after_s = float(asked) if asked.isdigit() else None
         if told.get(b"content-encoding", b"identity").lower() != b"identity":
             self._meter.opaque()
 

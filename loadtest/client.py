@@ -73,6 +73,7 @@ class Exchange:
         reused: A kept connection carried it.
         cut_by_plan: It was aborted as planned.
         own_fault: This machine refused a connection.
+        retry_after_s: What `Retry-After` asked for, seconds; None if nothing.
         body: The body, if it was asked to be kept; never written anywhere.
     """
 
@@ -86,6 +87,7 @@ class Exchange:
     reused: bool = False
     cut_by_plan: bool = False
     own_fault: bool = False
+    retry_after_s: float | None = None
     body: bytearray | None = None
 
     def note(self, got: Got) -> None:
@@ -187,6 +189,7 @@ class Client:
             seen.own_fault = error.errno in OWN_FAULTS
             meter.abort(AbortBy.CLIENT if self._is_cut else AbortBy.UPSTREAM, monotonic_ns())
         finally:
+            seen.retry_after_s = reader.retry_after_s
             if line is not None:
                 self._busy.discard(line)
                 self._put_back(line, is_usable=reader.complete and reader.keeps_alive and not self._is_cut)

@@ -205,7 +205,8 @@ class Worker:
             if retries is None:
                 return seen
             jitter = jitter or stream(self._run.plan.seed, f"retry/{arrival.j}/{arrival.turn}")
-            wait_s = retry_wait_s(retries, attempt, seen.measured.outcome, jitter)
+            outcome, asked_s = seen.measured.outcome, seen.retry_after_s
+            wait_s = retry_wait_s(retries, attempt, outcome, jitter, retry_after_s=asked_s)
             if wait_s is None or not self._waited(wait_s):
                 return seen
             attempt += 1

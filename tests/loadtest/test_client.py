@@ -95,6 +95,12 @@ def test_every_byte_is_counted_and_every_read_has_its_lag() -> None:
     assert b"Accept-Encoding: identity\r\n" in transcript.received
 
 
+def test_what_a_server_asks_for_is_handed_on() -> None:
+    refusal = b"HTTP/1.1 503 Busy\r\nRetry-After: 3\r\ncontent-length: 2\r\n\r\n{}"
+
+    assert 3.0 == exchanged([GET, Send(refusal), AwaitEnd()]).retry_after_s
+
+
 def test_headers_go_with_every_request() -> None:
     with Endpoint(ANSWER) as endpoint:
         host, port = endpoint.address
