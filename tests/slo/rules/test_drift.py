@@ -71,18 +71,18 @@ def longer() -> Iterator[Change]:
 def store(process: StoreProcess) -> Iterator[Store]:
     writer, reader = process.store("writer"), process.store("reader")
     past = {
-        "a14": a14(),
-        "bad-hour": six_hours(100, 0),
-        "undone": six_hours(0, 100),
-        "together": two_an_hour(apart=False),
-        "apart": two_an_hour(apart=True),
-        "longer": longer(),
-        "left": left(),
-        "pinned": [*hour(10 * DAY_S, 0.2), *hour(HOUR_S, 0.9)],
-        "edge": hour(HOUR_S, 2.41),
-        "few": hour(HOUR_S, 9.0, n=99),
-        "gone": hour(5 * HOUR_S, 9.0),
-        "long-gone": hour(3 * DAY_S, 9.0),
+        "drift-a14": a14(),
+        "drift-bad-hour": six_hours(100, 0),
+        "drift-undone": six_hours(0, 100),
+        "drift-together": two_an_hour(apart=False),
+        "drift-apart": two_an_hour(apart=True),
+        "drift-longer": longer(),
+        "drift-left": left(),
+        "drift-pinned": [*hour(10 * DAY_S, 0.2), *hour(HOUR_S, 0.9)],
+        "drift-edge": hour(HOUR_S, 2.41),
+        "drift-few": hour(HOUR_S, 9.0, n=99),
+        "drift-gone": hour(5 * HOUR_S, 9.0),
+        "drift-long-gone": hour(3 * DAY_S, 9.0),
     }
     insert(writer, past)
     yield reader
@@ -96,14 +96,16 @@ def found(store: Store) -> dict[str, Found]:
 
 
 def test_a14_a_drift_of_17_9_percent_a_day_is_told_though_no_day_is_much_worse_than_the_last(store: Store) -> None:
-    by_day = {day: found_by_endpoint(store, RULE, NOW_S - (15 - day) * DAY_S)["a14"] for day in (5, 6, 7, 10, 14, 15)}
+    by_day = {
+        day: found_by_endpoint(store, RULE, NOW_S - (15 - day) * DAY_S)["drift-a14"] for day in (5, 6, 7, 10, 14, 15)
+    }
 
     # 0.8 s * 1.179^day is above 2.4 s from day 7 on, and above 8 s after day 14.
     silent, ticket, page = Verdict.SILENT, Verdict.TICKET, Verdict.PAGE
     assert [silent, silent, ticket, ticket, ticket, page] == [one.sound for one in by_day.values()]
     assert {silent} == {one.naive for one in by_day.values()}
     assert by_day[15].words == {
-        "summary": "a14 m: 12 of 240 first outputs took more than 3 times, 12 more than 10 times 0.8 s",
+        "summary": "drift-a14 m: 12 of 240 first outputs took more than 3 times, 12 more than 10 times 0.8 s",
         "limit_s": "2.4",
         "naive": "P99 day over day: 1.19",  # of histograms, which err by 4.4 % at most
         "trend": "+17.2% a day over 7 d, significant",  # the same error
@@ -115,53 +117,61 @@ def test_one_terrible_hour_is_no_drift_and_a_drift_that_is_undone_ends_with_the_
 ) -> None:
     before = found_by_endpoint(store, RULE, NOW_S - HOUR_S)
 
-    assert (Verdict.SILENT, True, 100) == (found["bad-hour"].sound, found["bad-hour"].is_known, found["bad-hour"].bad)
-    assert (Verdict.SILENT, True, 500) == (found["undone"].sound, found["undone"].is_known, found["undone"].bad)
-    assert Verdict.PAGE is before["undone"].sound
+    assert (Verdict.SILENT, True, 100) == (
+        found["drift-bad-hour"].sound,
+        found["drift-bad-hour"].is_known,
+        found["drift-bad-hour"].bad,
+    )
+    assert (Verdict.SILENT, True, 500) == (
+        found["drift-undone"].sound,
+        found["drift-undone"].is_known,
+        found["drift-undone"].bad,
+    )
+    assert Verdict.PAGE is before["drift-undone"].sound
 
 
 def test_slow_requests_that_come_together_prove_less(found: dict[str, Found]) -> None:
-    assert (Verdict.TICKET, 12) == (found["apart"].sound, found["apart"].bad)
-    assert (Verdict.SILENT, 12) == (found["together"].sound, found["together"].bad)
+    assert (Verdict.TICKET, 12) == (found["drift-apart"].sound, found["drift-apart"].bad)
+    assert (Verdict.SILENT, 12) == (found["drift-together"].sound, found["drift-together"].bad)
 
 
 def test_longer_prompts_are_no_drift_where_day_over_day_says_they_are(store: Store) -> None:
-    one = found_by_endpoint(store, BY_LENGTH)["longer"]
+    one = found_by_endpoint(store, BY_LENGTH)["drift-longer"]
 
     assert (Verdict.SILENT, Verdict.TICKET) == (one.sound, one.naive)
-    assert one.words["summary"].startswith("longer m: 0 of 120 first"), "without a length there is no limit"
+    assert one.words["summary"].startswith("drift-longer m: 0 of 120 first"), "without a length there is no limit"
     assert one.words["summary"].endswith("0.2 s + 0.0002 s per input token")
 
 
 def test_who_left_waiting_counts_by_the_wait_and_who_was_refused_does_not(found: dict[str, Found]) -> None:
-    one = found["left"]
+    one = found["drift-left"]
 
     assert (Verdict.TICKET, 10) == (one.sound, one.bad)
-    assert one.words["summary"].startswith("left m: 10 of 130")
+    assert one.words["summary"].startswith("drift-left m: 10 of 130")
 
 
 def test_silence_and_too_few_requests_are_unknown_and_not_well(found: dict[str, Found]) -> None:
-    assert [False] * 3 == [found[name].is_known for name in ("few", "gone", "long-gone")]
+    assert [False] * 3 == [found[name].is_known for name in ("drift-few", "drift-gone", "drift-long-gone")]
     assert "never-seen" not in found
 
 
 def objective(good: str) -> Objective:
-    indicator = Indicator(good=parse(good), only=parse("endpoint in ['undone', 'left', 'edge']"))
+    indicator = Indicator(good=parse(good), only=parse("endpoint in ['drift-undone', 'drift-left', 'drift-edge']"))
     return Objective(name="a", service="s", target=0.99, window=Rolling(length_s=DAY_S), indicator=indicator)
 
 
 def test_without_an_anchor_the_limit_of_the_objectives_holds(store: Store, found: dict[str, Found]) -> None:
     rule = P99DriftRule(settings=Settings(), objectives=[objective("ttft_s <= 0.8")])
-    before, now = found_by_endpoint(store, rule, NOW_S - HOUR_S)["undone"], found_by_endpoint(store, rule)
+    before, now = found_by_endpoint(store, rule, NOW_S - HOUR_S)["drift-undone"], found_by_endpoint(store, rule)
 
     assert (Verdict.PAGE, True, 500) == (before.sound, before.is_known, before.bad)
     assert before.words["summary"].endswith(
         "500 of 500 first outputs took more than 3 times, 500 more than 10 times 0.8 s"
     )
     assert "2.4" == before.words["limit_s"]
-    assert (Verdict.TICKET, 10) == (now["left"].sound, now["left"].bad)
-    assert now["left"].words["summary"].startswith("left m: 10 of 130"), "counted as one by one"
-    assert (0, 120) == (now["edge"].bad, found["edge"].bad), "2.41 s is above 2.4 s, but in its bucket"
+    assert (Verdict.TICKET, 10) == (now["drift-left"].sound, now["drift-left"].bad)
+    assert now["drift-left"].words["summary"].startswith("drift-left m: 10 of 130"), "counted as one by one"
+    assert (0, 120) == (now["drift-edge"].bad, found["drift-edge"].bad), "2.41 s is above 2.4 s, but in its bucket"
 
 
 def test_the_catalogue_hands_it_the_objectives() -> None:
@@ -174,14 +184,14 @@ def test_a_day_may_be_pinned_for_the_p99_to_drift_from(store: Store) -> None:
     pinned = Settings(options={"pinned_unix_s": float(NOW_S - 10 * DAY_S + 60)})
     found = found_by_endpoint(store, P99DriftRule(settings=pinned, objectives=[objective("ttft_s <= 0.8")]))
 
-    assert (Verdict.TICKET, 120) == (found["pinned"].sound, found["pinned"].bad)
+    assert (Verdict.TICKET, 120) == (found["drift-pinned"].sound, found["drift-pinned"].bad)
     assert (
-        found["pinned"]
+        found["drift-pinned"]
         .words["summary"]
-        .startswith("pinned m: 120 of 120 first outputs took more than 3 times, 0 more than 10 times 0.20")
+        .startswith("drift-pinned m: 120 of 120 first outputs took more than 3 times, 0 more than 10 times 0.20")
     )
-    assert Verdict.TICKET is found["left"].sound, "was not there on that day: the objective holds"
-    assert not found["few"].is_known
+    assert Verdict.TICKET is found["drift-left"].sound, "was not there on that day: the objective holds"
+    assert not found["drift-few"].is_known
 
 
 def test_where_nobody_set_a_limit_there_is_nothing_to_drift_from(store: Store) -> None:
@@ -189,10 +199,10 @@ def test_where_nobody_set_a_limit_there_is_nothing_to_drift_from(store: Store) -
     found = found_by_endpoint(store, rule)
 
     assert {(Verdict.SILENT, False)} == {(one.sound, one.is_known) for one in found.values()}
-    assert found["bad-hour"].words["summary"] == (
-        "bad-hour m: no limit is set (slo.rules.p99_drift.options.anchor_s, or an objective)"
+    assert found["drift-bad-hour"].words["summary"] == (
+        "drift-bad-hour m: no limit is set (slo.rules.p99_drift.options.anchor_s, or an objective)"
     )
-    assert Verdict.TICKET is found["longer"].naive, "the naive reading needs none"
+    assert Verdict.TICKET is found["drift-longer"].naive, "the naive reading needs none"
 
 
 def test_other_numbers_may_be_set(store: Store) -> None:
@@ -200,5 +210,5 @@ def test_other_numbers_may_be_set(store: Store) -> None:
     strict = P99DriftRule(settings=Settings(threshold=2.5, min_events=50, options=options))
     found = found_by_endpoint(store, strict)
 
-    assert (Verdict.PAGE, True) == (found["few"].sound, found["few"].is_known)
-    assert "more than 2.5 times, 99 more than 5 times" in found["few"].words["summary"]
+    assert (Verdict.PAGE, True) == (found["drift-few"].sound, found["drift-few"].is_known)
+    assert "more than 2.5 times, 99 more than 5 times" in found["drift-few"].words["summary"]

@@ -85,7 +85,7 @@ def reader(process: StoreProcess) -> Store:
     rows += run("no-tokens", 20_005, 30, tokens_out=None)
     rows += run("no-job", None, 5)
     for name, queue_us, tpot_us, n in (
-        ("full", 600_000, 20_000, REQUESTS),
+        ("crowded", 600_000, 20_000, REQUESTS),
         ("slow", 600_000, 40_000, REQUESTS),
         ("quick", 400_000, 20_000, REQUESTS),
         ("rare", 600_000, 20_000, REQUESTS - 1),
@@ -186,7 +186,7 @@ def test_without_a_price_or_a_speed_a_bill_says_nothing(reader: Store, name: str
 @pytest.mark.parametrize(
     ("endpoint", "sound", "naive", "is_known"),
     [
-        ("full", TICKET, TICKET, True),
+        ("crowded", TICKET, TICKET, True),
         ("slow", SILENT, TICKET, True),
         ("quick", SILENT, SILENT, True),
         ("rare", SILENT, TICKET, False),
@@ -205,10 +205,10 @@ def test_the_share_the_load_and_the_speed_are_told(reader: Store) -> None:
     unset = EndpointOnBatchStackRule(settings=Settings())
     roomy = EndpointOnBatchStackRule(settings=Settings(options={"max_num_seqs": 64}))
 
-    assert of(reader, STACK, "full").words["summary"] == (
-        "full: 60% of the time to the first token is the engine's queue, 100% of its places are taken,"
+    assert of(reader, STACK, "crowded").words["summary"] == (
+        "crowded: 60% of the time to the first token is the engine's queue, 100% of its places are taken,"
         " at 100% of its speed"
     )
-    assert "max_num_seqs is not set" in of(reader, unset, "full").words["summary"]
-    assert of(reader, roomy, "full").sound is SILENT, "half of its places are free"
+    assert "max_num_seqs is not set" in of(reader, unset, "crowded").words["summary"]
+    assert of(reader, roomy, "crowded").sound is SILENT, "half of its places are free"
     assert not [one for one in asked(reader, STACK, NOW_S) if one.labels["endpoint"] == "batch-class"]
