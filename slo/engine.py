@@ -204,7 +204,7 @@ class Engine:
             self._learn(at_s)
             if self._counting.reach(at_s, int(wall_s * 1000)):
                 self._recent, self._recent_s = {}, 0
-            seen = widened(self._seen(at_s), self._watched)
+            seen = widened(self._seen(at_s), self._watched, self.view.alerts)
         except StoreError:
             return self._blind(at_s), BlindCause.STORE
         groups: dict[str, list[str]] = {}

@@ -1,9 +1,10 @@
 """Knows in which wider group counts are judged that are too few by themselves; refuses to judge them.
 
-A group starves if more of its requests were bad, over the longest window of its pages, than they allow, and if these
-are too few or prove too little (G1, G2). Six hours are that window, so nothing is remembered, and replicas and restarts
-see the same. Beside the group itself, which goes on being silent and says by which gate, all that shares its endpoint
-and region is judged as one; if that starves, all of the endpoint; if that does, all of the objective.
+A group starves if more of its requests of six hours were bad than its slowest page allows, and if these are too few or
+prove too little (G1, G2). Nothing is remembered for that, so replicas and restarts see the same. Beside the group
+itself, which goes on being silent and says by which gate, all that shares its endpoint and region is judged as one; if
+that starves, all of the endpoint; if that does, all of the objective. A wider group is judged for as long as an alert
+of it is not at rest, so that this ends as every alert does.
 
 Error: a backtest judges groups by themselves only. Budgets of slices are not put together, so that an objective which
 has one is not judged in wider groups.
@@ -15,6 +16,8 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from slo.alert import Alert
+from slo.alert_moves import AlertState
 from slo.buckets import Bucket
 from slo.burn_catalogue import Severity
 from slo.counts import Counts, total
@@ -24,6 +27,7 @@ from slo.sliced import is_sliced
 from slo.watched import Watched
 from slo.windows import BurnRule, reach_ratio
 
+_NOT_AT_REST = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED})
 _OF_FEW = frozenset({Gate.MIN_EVENTS, Gate.MIN_BAD, Gate.EVIDENCE})
 _DIMS: dict[Level, frozenset[str]] = {
     Level.REGION: frozenset({"endpoint", "region"}),
@@ -35,12 +39,15 @@ _DIMS: dict[Level, frozenset[str]] = {
 _Windows = Mapping[int, Counts]
 
 
-def widened(sight: Sight, watched: Iterable[Watched]) -> Sight:
+def widened(sight: Sight, watched: Iterable[Watched], alerts: Mapping[int, Alert]) -> Sight:
     """Return what is seen, with the wider groups in which groups that starve are judged.
 
-    Raises:
-        CountsError: Counts that cannot be.
+    Args:
+        sight: What is seen.
+        watched: The objectives.
+        alerts: As they are remembered.
     """
+    live = _live(alerts)
     of: dict[str, list[str]] = {}
     for name, group in sight.windows:
         of.setdefault(name, []).append(group)
@@ -48,7 +55,7 @@ def widened(sight: Sight, watched: Iterable[Watched]) -> Sight:
         made
         for one in watched
         if one.objective.indicator.group_by and not is_sliced(one.objective)
-        for made in _wider(one, of.get(one.objective.name, ()), sight)
+        for made in _wider(one, of.get(one.objective.name, ()), sight, live.get(one.objective.name, ()))
     ]
     if not found:
         return sight
@@ -61,35 +68,65 @@ def widened(sight: Sight, watched: Iterable[Watched]) -> Sight:
     )
 
 
-def _wider(one: Watched, groups: Sequence[str], sight: Sight) -> Iterator[tuple[Key, list[Key]]]:
+def _live(alerts: Mapping[int, Alert]) -> dict[str, list[Mapping[str, str]]]:
+    """Return the labels of the objectives' own alerts that are not at rest, by objective."""
+    found: dict[str, list[Mapping[str, str]]] = {}
+    for alert in alerts.values():
+        name = alert.labels.get("slo")
+        if name and name == alert.labels["alertname"] and alert.record.state in _NOT_AT_REST:
+            found.setdefault(name, []).append(alert.labels)
+    return found
+
+
+def _wider(
+    one: Watched, groups: Sequence[str], sight: Sight, live: Sequence[Mapping[str, str]]
+) -> Iterator[tuple[Key, list[Key]]]:
     """Yield the wider groups that are to be judged, each once, with the groups that they are made of."""
     rule = _slowest_page(one)
     if rule is None:
         return
     keys = [(one.objective.name, group) for group in groups]
-    made: dict[Key, list[Key]] = {}
-    for key in keys:
-        if _starves(one, rule, sight.windows[key], sight.expected.get(key)):
-            wide, parts = _level(one, rule, key, keys, sight)
-            made.setdefault(wide, parts)
-    yield from ((wide, parts) for wide, parts in made.items() if wide not in sight.windows)
+    wanted = [
+        _level(one, rule, key, keys, sight)
+        for key in keys
+        if _starves(one, rule, sight.windows[key], sight.expected.get(key))
+    ]
+    dims = [dim.value for dim in one.objective.indicator.group_by]
+    wanted += [{dim: labels[dim] for dim in dims if dim in labels} for labels in live]
+    named = [_named(group_of(group)) for group in groups]  # an alert has no label for what is empty
+    made = {_key(one, common): common for common in wanted if common not in named}
+    for key, common in made.items():
+        parts = _parts(common, keys)
+        if len(parts) > 1:
+            yield key, parts
 
 
-def _level(one: Watched, rule: BurnRule, key: Key, keys: Sequence[Key], sight: Sight) -> tuple[Key, list[Key]]:
-    """Return the narrowest wider group that does not starve, and what it is made of."""
-    found: dict[Level, tuple[Key, list[Key]]] = {}
+def _level(one: Watched, rule: BurnRule, key: Key, keys: Sequence[Key], sight: Sight) -> dict[str, str]:
+    """Return what the groups of the narrowest wider group that does not starve have in common."""
+    found: dict[Level, dict[str, str]] = {}
     starved_s: dict[Level, float] = {Level.GROUP: STARVED_S}
     for at, dims in _DIMS.items():
-        common = {name: value for name, value in group_of(key[1]).items() if name in dims}
-        parts = [each for each in keys if common.items() <= group_of(each[1]).items()]
-        found[at] = ((key[0], json.dumps(common, separators=(",", ":"))), parts)
+        found[at] = {name: value for name, value in _named(group_of(key[1])).items() if name in dims}
+        parts = _parts(found[at], keys)
         if _starves(one, rule, _windows(sight, parts), _expected(sight, parts)):
             starved_s[at] = STARVED_S
     return found[level(starved_s)]
 
 
+def _parts(common: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
+    return [key for key in keys if common.items() <= group_of(key[1]).items()]
+
+
+def _named(group: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in group.items() if value}
+
+
+def _key(one: Watched, common: Mapping[str, str]) -> Key:
+    return one.objective.name, json.dumps(common, separators=(",", ":"), sort_keys=True)
+
+
 def _starves(one: Watched, rule: BurnRule, windows: _Windows, expected: float | None) -> bool:
-    counts = windows.get(rule.long_s, Counts())
+    counts = windows.get(max(rule.long_s, min(int(STARVED_S), one.objective.period_s)), Counts())
     target = one.objective.target
     if not counts.bad or counts.bad <= reach_ratio(rule, target) * counts.eligible:
         return False

@@ -6,6 +6,9 @@ from dataclasses import replace
 import pytest
 from histories import DAY_S, objective
 
+from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.alert_states import Record
 from slo.buckets import Bucket
 from slo.budget import Budget
 from slo.counts import Counts
@@ -37,8 +40,8 @@ def sight(groups: dict[Key, Counts], expected: float = 0.0) -> Sight:
     )
 
 
-def wider(seen: Sight, one: Watched = ONE) -> dict[str, Counts]:
-    found = widened(seen, [one])
+def wider(seen: Sight, one: Watched = ONE, *alerts: Alert) -> dict[str, Counts]:
+    found = widened(seen, [one], dict(enumerate(alerts)))
     return {group: found.windows[name, group][21_600] for name, group in found.wider}
 
 
@@ -72,6 +75,12 @@ FINE = Counts(eligible=1_000)
         ),
         pytest.param({key("chat", "a", "eu"): Counts(eligible=100, bad=50)}, {}, id="enough to speak by itself"),
         pytest.param({key("chat", "a", "eu"): Counts(eligible=4)}, {}, id="few requests, and none was bad"),
+        pytest.param({key("chat", "a", "eu"): FEW}, {}, id="there are no others"),
+        pytest.param(
+            {key("chat", "", ""): FEW, key("chat", "a", ""): FEW},
+            {"{}": Counts(eligible=8, bad=4)},
+            id="a wider group that one without names would be mistaken for is left out",
+        ),
         pytest.param({}, {}, id="no requests"),
     ],
 )
@@ -79,9 +88,37 @@ def test_the_narrowest_group_that_has_enough(groups: dict[Key, Counts], expected
     assert wider(sight(groups)) == expected
 
 
+@pytest.mark.parametrize(
+    ("state", "labels", "judged"),
+    [
+        pytest.param(AlertState.FIRING, {"endpoint": "chat", "region": "eu"}, True, id="it fires"),
+        pytest.param(AlertState.INACTIVE, {"endpoint": "chat", "region": "eu"}, False, id="it is at rest"),
+        pytest.param(
+            AlertState.FIRING,
+            {"endpoint": "chat", "region": "eu", "model": "a"},
+            False,
+            id="it is that of a group itself",
+        ),
+        pytest.param(AlertState.FIRING, {"endpoint": "gone", "region": "eu"}, False, id="of it nothing is left"),
+    ],
+)
+def test_a_wider_group_is_judged_until_its_alert_is_at_rest(
+    state: AlertState, labels: dict[str, str], judged: bool
+) -> None:
+    alert = Alert(
+        record=Record(fingerprint=1, definition_hash=1, state=state),
+        labels={"alertname": "chat-good", "slo": "chat-good", "severity": "page", **labels},
+        annotations={},
+    )
+    well = sight({key("chat", "a", "eu"): FINE, key("chat", "b", "eu"): FINE})
+
+    assert bool(wider(well, ONE, alert)) == judged
+    assert wider(well) == {}
+
+
 def test_what_is_judged_together_pages() -> None:
     groups = {key("chat", str(n), "eu"): FEW for n in range(20)}
-    seen = widened(sight(groups, expected=10.0), [ONE])
+    seen = widened(sight(groups, expected=10.0), [ONE], {})
     ((_, wide),) = seen.wider
     together = evaluate(ONE, facts(ONE, wide, seen, 30 * DAY_S))
     alone = evaluate(ONE, facts(ONE, next(iter(groups))[1], seen, 30 * DAY_S))
@@ -102,7 +139,7 @@ def test_an_objective_without_groups_and_one_of_slices_stay_as_they_are() -> Non
     seen = sight({key("chat", "a", "eu"): FEW})
     whole = replace(seen, budgets={key("chat", "a", "eu"): Budget(sli=0.5, remaining=0.0, judged=2)})
 
-    assert widened(sight({("chat-good", "{}"): FEW}), [plain]).wider == frozenset()
+    assert widened(sight({("chat-good", "{}"): FEW}), [plain], {}).wider == frozenset()
     assert wider(whole, sliced) == {}
 
 
