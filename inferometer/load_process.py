@@ -77,7 +77,7 @@ class LoadProcess:
         if self._process is None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(LEAVE_S_MAX if kind is None else 0.5)
+            self._process.wait(LEAVE_S_MAX if kind is None else 0.1)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)  # stopped workers too
         self._process.wait()
@@ -86,7 +86,7 @@ class LoadProcess:
         """Return what the run tells, until its processes are gone.
 
         Raises:
-            KeyboardInterrupt: On the second Ctrl-C; the first makes the run drain.
+            KeyboardInterrupt: On the second Ctrl-C, or the first before the run could drain; else that makes it drain.
         """
         received = b""
         while data := os.read(self._reader, _READ_BYTES):
@@ -96,6 +96,8 @@ class LoadProcess:
                 yield event
                 if event["event"] == "end":
                     return
+        if self._is_interrupted:
+            raise KeyboardInterrupt
 
     def last_words(self, lines: int = 5) -> str:
         """Return the end of Locust's log, for an error."""

@@ -47,6 +47,17 @@ def test_the_first_interruption_goes_to_the_run_and_is_no_end(tmp_path: Path) ->
     assert LEAVE_S_MAX > 1
 
 
+def test_an_interruption_before_the_run_can_drain_ends_it(tmp_path: Path) -> None:
+    script = "signal.signal(signal.SIGINT, lambda *_: sys.exit(1)); tell(event='importing'); time.sleep(60)"
+    events: list[object] = []
+    with pytest.raises(KeyboardInterrupt), process(tmp_path, script) as running:  # noqa: PT012 -- raised by the loop
+        for event in running.events():
+            events.append(event["event"])
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert ["importing"] == events
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_second_interruption_ends_everything(tmp_path: Path, number: signal.Signals) -> None:
     script = "signal.signal(signal.SIGINT, signal.SIG_IGN); tell(event='pid', pid=os.getpid()); time.sleep(60)"

@@ -228,8 +228,8 @@ def test_an_impatient_user_leaves() -> None:
 
 
 def test_a_user_who_sees_a_token_stays() -> None:
-    ask = replace(ASK, t_sched_ns=clock.monotonic_ns(), patience=Patience(visible_s=0.5))
-    script: list[Step] = [GET, Send(HEAD + token(b"a")), Pause(0.6), Send(END)]
+    ask = replace(ASK, t_sched_ns=clock.monotonic_ns(), patience=Patience(visible_s=0.3))
+    script: list[Step] = [GET, Send(HEAD + token(b"a")), Pause(0.35), Send(END)]
 
     assert Outcome.OK == exchanged(script, ask).measured.outcome
 

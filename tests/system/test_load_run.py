@@ -33,7 +33,7 @@ from loadtest.dispersion import dispersion
 from loadtest.fitness import Fit, State
 from loadtest.plan_spec import PlanSpec, Process, RateCurve, WorkloadClass
 from loadtest.planner import build
-from loadtest.rows import Row
+from loadtest.rows import Row, read
 from loadtest.run_spec import Window
 from loadtest.sketch import quantile_us
 from telemetry import clock
@@ -41,6 +41,7 @@ from telemetry.outcome import Outcome
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
 
+LOCUSTFILE = Path(__file__).parents[2] / "loadtest" / "locustfile.py"
 TIMING = {"dispatch lag p99", "dispatch lag p50", "read lag p99", "cpu"}
 """Checks that a machine which does other things meanwhile may break."""
 
@@ -276,3 +277,20 @@ def test_a_disk_that_takes_no_more_is_said_and_what_was_written_stays(tmp_path: 
     assert (EXIT_FAULT, ending.whole.sent) == (ending.code, len(rows) + ending.whole.rows_lost)
     assert "rows lost: rows cannot be written: File too large" in ending.message
     assert len(rows) > 10
+
+
+def test_locust_alone_carries_a_plan_out_and_sets_its_exit_code(tmp_path: Path) -> None:
+    words = ["--headless", "--only-summary", "--load-rate", "30", "--load-s", "2", "--load-model", "null"]
+    with null_server("ttft_s=0.05", "itl_s=0.01", "tokens=4") as server:
+        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", server.url, *words]
+        done = subprocess.run(
+            [*command, "--load-directory", str(tmp_path)], capture_output=True, text=True, check=False, timeout=60
+        )
+
+    (directory,) = tmp_path.iterdir()
+    rows = [read(data) for data in (directory / "rows-0.jsonl").read_bytes().splitlines()]
+    assert {Outcome.OK} == {row.record.outcome for row in rows}
+    (ttft,) = [line.split() for line in done.stderr.splitlines() if line.startswith("load     ttft")][:1]
+    assert str(len(rows)) == ttft[2]
+    assert done.returncode in {EXIT_OK, EXIT_INCONCLUSIVE}
+    assert f"exit code {done.returncode}" in done.stderr
