@@ -52,7 +52,7 @@ def test_a_length_is_a_number_or_a_law(text: str, expected: Fixed | Lognormal) -
     assert expected == length(text, "--tokens-in")
 
 
-@pytest.mark.parametrize("text", ["", "x", "0", "-1", "5~", "5~x", "5~0", "~1", "1.5"])
+@pytest.mark.parametrize("text", ["", "x", "0", "-1", "5~", "5~x", "5~-1", "~1", "1.5"])
 def test_what_is_no_length_is_refused(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"--tokens-in: .*allowed"):
         length(text, "--tokens-in")
