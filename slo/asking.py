@@ -9,17 +9,18 @@ Source: spec/slo.md 2, 8.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from math import ceil
 
 from slo import expression_sql
 from slo.expression import parse
 from slo.objective import Objective, counted
 from slo.terms import Both, Macro, figures, written
-from slo.wholes import Flow, Job, events, words
-from telemetry.queries.busy import busy_counts
+from slo.wholes import Flow, Job, events, known_after_s, words
+from telemetry.queries.busy import MINUTE_S, busy_counts
 from telemetry.queries.calls import CountedCalls, call_counts
-from telemetry.queries.counted import counts
+from telemetry.queries.counted import BUCKET_S, counts
 from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
-from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
+from telemetry.queries.jobs import SLICE_S, CountedJobs, items_counted, slices_counted
 from telemetry.queries.question import Question
 
 Ask = Callable[[int, int], Question | None]
@@ -61,6 +62,22 @@ def counted_flows(objective: Objective) -> CountedFlows:
             for match, stage in zip(matches, whole.stages, strict=True)
         ),
     )
+
+
+def around(objective: Objective, since_s: int, until_s: int, at_s: int) -> tuple[int, int]:
+    """Return the buckets [since, until) that may hold what requests that ended in [since, until) are part of.
+
+    Args:
+        objective: What is counted.
+        since_s: Start, unix seconds, a multiple of the bucket.
+        until_s: End, excluded.
+        at_s: Up to where was counted.
+    """
+    whole = objective.whole
+    step_s = SLICE_S if isinstance(whole, Job) else MINUTE_S if objective.peak_only else BUCKET_S
+    # A flow may have been known by its other steps, which began up to a budget later.
+    reach_s = 0.0 if isinstance(whole, Job) else 2 * known_after_s(whole)
+    return since_s // step_s * step_s, min(ceil((until_s + reach_s) / step_s) * step_s, at_s)
 
 
 def unit(objective: Objective) -> str:

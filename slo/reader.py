@@ -15,7 +15,7 @@ from typing import Any, cast
 from slo import sight
 from slo.alert import Alert
 from slo.alert_states import Transition
-from slo.asking import own_questions
+from slo.asking import around, own_questions
 from slo.buckets import Bucket
 from slo.budget import Budget
 from slo.counts import Counts
@@ -117,20 +117,27 @@ class Reader:
             since_s: Start, a multiple of the bucket.
             until_s: End, excluded.
             now_ms: Wall clock, unix milliseconds.
-            revision: Above 0 counts buckets again that are kept already, and keeps what has changed.
+            revision: Above 0 counts buckets again that are kept already, and keeps what has changed: up to where was
+                counted. Flows and the like may move to another bucket, so those around are counted again with them.
         """
         wanted = frozenset(names)
         parts = [[name for name in part if name in wanted] for part in self._parts]
         return sum(self._count(part, since_s, until_s, now_ms, revision) for part in parts if part)
 
     def _count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int) -> int:
+        may_move = bool(revision) and names[0] in self._own
+        if may_move:
+            since_s, until_s = around(self._watched[names[0]].objective, since_s, until_s, revision)
         question = self._asked(names, since_s * 1000, until_s * 1000)
-        rows = [] if question is None else self._store.query(question)
-        if not rows:
+        rows: list[Row] = [] if question is None else [*self._store.query(question)]
+        if question is None or not (rows or may_move):
             return 0
         told = self._store.query(queries.counted_buckets(names, since_s, until_s))
         kept = {self._place(row): _sums(row) for row in told}
         fresh = [(row, 0) for row in rows if self._place(row) not in kept]
+        counted_now = {self._place(row) for row in rows}
+        moved = [row for row in told if may_move and self._is_ours(row) and self._place(row) not in counted_now]
+        rows += map(_emptied, moved)
         again = [(row, revision) for row in rows if kept.get(self._place(row), _sums(row)) != _sums(row)]
         again = again if revision else []
         values = [self._minute(row, of, now_ms) for row, of in (*fresh, *again)]
@@ -299,6 +306,12 @@ def _parts(names: Sequence[str], of: Mapping[str, Counted]) -> Iterator[Sequence
         yield from _parts(names[len(names) // 2 :], of)
     else:
         yield names
+
+
+def _emptied(row: Row) -> Row:
+    """Return a kept bucket as one of which everything has moved to others."""
+    place = {name: row[name] for name in ("slo", "group_key", "t_unix_s")}
+    return {**place, "eligible": 0, "good": 0, "bad": {}, "censored_bad": 0, "excluded": {}, "n_null": {}}
 
 
 def _sums(row: Row) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from engine_rig import Rig, objective
 from slo_texts import loaded
 
-from slo.asking import asks, counted_flows, how, own_questions, unit
+from slo.asking import around, asks, counted_flows, how, own_questions, unit
 from slo.counts import Counts
 from slo.expression import parse
 from slo.objective import Indicator, Objective, counted, definition_hash
@@ -211,6 +212,40 @@ def test_flows_that_never_reach_their_last_step_page(reader: Store, writer: Stor
 
     # From the fifth half minute on no flow is done, which each shows a minute after it began, and then one more bucket.
     assert 6 <= told[0] <= 10
+
+
+def test_a_late_step_moves_its_flow_and_leaves_nothing_behind(reader: Store, writer: Store) -> None:
+    name = "asking-late"
+    insert(writer, name, [step(name, 1, 10, "first", flow=1), step(name, 2, 20, "last", flow=2)])
+    asks = Reader(reader, writer, [watched(flows_of(name))], "r")
+    group = (name, f'{{"endpoint":"{name}"}}')
+    asks.count([name], NOW_S, NOW_S + 120, wall_ms())
+    before = asks.windows(NOW_S + 120, (120,))[group][120]
+    insert(writer, f"{name}/late", [step(name, 3, 40, "last", flow=1)])
+    written = asks.count([name], NOW_S + 30, NOW_S + 60, wall_ms(), revision=NOW_S + 120)
+    again = asks.count([name], NOW_S + 30, NOW_S + 60, wall_ms(), revision=NOW_S + 150)
+
+    assert before == Counts(eligible=2, bad=1), "the last step of one was not seen, so it was late"
+    assert (written, again) == (2, 0), "its bucket has it, and the one that had it has nothing"
+    assert asks.windows(NOW_S + 120, (60, 120))[group] == {60: Counts(), 120: Counts(eligible=2)}
+
+
+@pytest.mark.parametrize(
+    ("counts_what", "expected"),
+    [
+        ({"whole": Flow(last=parse("ok"), budget_s=50)}, (600_030, 600_180)),
+        ({"whole": Call(retry_s=60)}, (600_030, 600_180)),
+        ({"whole": Job(deadline_s=3_600)}, (600_000, 600_600)),
+        ({"peak_only": True}, (600_000, 600_060)),
+    ],
+)
+def test_what_may_have_moved_is_looked_at_up_to_where_was_counted(
+    counts_what: dict[str, Any], expected: tuple[int, int]
+) -> None:
+    one = replace(objective("asking-around"), **counts_what)
+
+    assert around(one, 600_030, 600_060, 999_990) == expected
+    assert around(one, 600_030, 600_060, 600_060)[1] == 600_060
 
 
 def test_only_what_counts_no_requests_has_a_question_of_its_own() -> None:
