@@ -4,7 +4,7 @@ A minute of an endpoint and model is busy if as many requests ended in it as in 
 had any, of the seven days before its hour. Before an endpoint's first whole hour none is. A minute is known to be busy
 when it is over, so all its requests count in its last bucket.
 
-Error: none, but rows that come late make no minute busy that was not.
+Error: none, of the rows that are there. Those that come late may make their minute busy, and others of the week less.
 
 Source: spec/slo.md 2 (production_error_peak); `telemetry.queries.peaks` for the rule that looks at the same minutes.
 """

@@ -16,7 +16,8 @@ A failed step may be tried again until the budget is over, so a flow that failed
 kept if the request after the failure has at least half of the prompt that the flow had before it. A flow whose requests
 stop ending for `QUIET_S` (or its budget, if that is longer) is over; the same number later is another flow.
 
-Error: none, but rows that come late change only the bucket in which they ended.
+Error: none, of the rows that are there. One that comes late may move its flow to another bucket, up to two budgets
+away: those around it have to be counted again.
 
 Source: spec/slo.md 2 (workflow_latency, workflow_completion), 3 (censoring of flows).
 """

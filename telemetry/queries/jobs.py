@@ -12,7 +12,7 @@ Slices (`slices_counted`): a slice through which a job ran is good if at least a
 as are left at its start per second that is left. The first slice of a job, of which it had a part only, does not count;
 the one in which the deadline comes counts up to there.
 
-Error: none, but rows that come late change nothing once their slice is counted.
+Error: none, of the rows that are there. One that comes late changes its slice; what was missing at a deadline stays so.
 
 Source: spec/slo.md 2 (batch_deadline, batch_throughput).
 """
