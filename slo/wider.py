@@ -4,7 +4,7 @@ A group starves if more of its requests of six hours were bad than its slowest p
 prove too little (G1, G2). Nothing is remembered for that, so replicas and restarts see the same. Beside the group
 itself, which goes on being silent and says by which gate, all that shares its endpoint and region is judged as one; if
 that starves, all of the endpoint; if that does, all of the objective. A wider group is judged for as long as an alert
-of it is not at rest, so that this ends as every alert does.
+of it is not at rest, so that this ends as every alert does, and so long no other is looked for.
 
 Error: a backtest judges groups by themselves only. Budgets of slices are not put together, so that an objective which
 has one is not judged in wider groups.
@@ -27,8 +27,10 @@ from slo.sliced import is_sliced
 from slo.watched import Watched
 from slo.windows import BurnRule, reach_ratio
 
+PROOF_N = 10
+"""With so many bad requests a group that proves nothing does not lack requests: it burns just about as it may."""
 _NOT_AT_REST = frozenset({AlertState.PENDING, AlertState.FIRING, AlertState.RESOLVED})
-_OF_FEW = frozenset({Gate.MIN_EVENTS, Gate.MIN_BAD, Gate.EVIDENCE})
+_OF_FEW = frozenset({Gate.MIN_EVENTS, Gate.MIN_BAD})
 _DIMS: dict[Level, frozenset[str]] = {
     Level.REGION: frozenset({"endpoint", "region"}),
     Level.ENDPOINT: frozenset({"endpoint"}),
@@ -86,19 +88,18 @@ def _wider(
     if rule is None:
         return
     keys = [(one.objective.name, group) for group in groups]
-    wanted = [
-        _level(one, rule, key, keys, sight)
-        for key in keys
-        if _starves(one, rule, sight.windows[key], sight.expected.get(key))
-    ]
     dims = [dim.value for dim in one.objective.indicator.group_by]
-    wanted += [{dim: labels[dim] for dim in dims if dim in labels} for labels in live]
     named = [_named(group_of(group)) for group in groups]  # an alert has no label for what is empty
-    made = {_key(one, common): common for common in wanted if common not in named}
-    for key, common in made.items():
+    of_alerts = [{dim: labels[dim] for dim in dims if dim in labels} for labels in live]
+    wanted = [common for common in of_alerts if common not in named]
+    for key in keys:
+        is_in_one = any(common.items() <= group_of(key[1]).items() for common in wanted)
+        if not is_in_one and _starves(one, rule, sight.windows[key], sight.expected.get(key)):
+            wanted.append(_level(one, rule, key, keys, sight))
+    for common in wanted:
         parts = _parts(common, keys)
-        if len(parts) > 1:
-            yield key, parts
+        if common not in named and len(parts) > 1:
+            yield (one.objective.name, json.dumps(common, separators=(",", ":"), sort_keys=True)), parts
 
 
 def _level(one: Watched, rule: BurnRule, key: Key, keys: Sequence[Key], sight: Sight) -> dict[str, str]:
@@ -110,7 +111,8 @@ def _level(one: Watched, rule: BurnRule, key: Key, keys: Sequence[Key], sight: S
         parts = _parts(found[at], keys)
         if _starves(one, rule, _windows(sight, parts), _expected(sight, parts)):
             starved_s[at] = STARVED_S
-    return found[level(starved_s)]
+    chosen = _parts(found[level(starved_s)], keys)
+    return next(common for common in found.values() if _parts(common, keys) == chosen)  # the one that says most
 
 
 def _parts(common: Mapping[str, str], keys: Sequence[Key]) -> list[Key]:
@@ -121,17 +123,13 @@ def _named(group: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in group.items() if value}
 
 
-def _key(one: Watched, common: Mapping[str, str]) -> Key:
-    return one.objective.name, json.dumps(common, separators=(",", ":"), sort_keys=True)
-
-
 def _starves(one: Watched, rule: BurnRule, windows: _Windows, expected: float | None) -> bool:
     counts = windows.get(max(rule.long_s, min(int(STARVED_S), one.objective.period_s)), Counts())
     target = one.objective.target
     if not counts.bad or counts.bad <= reach_ratio(rule, target) * counts.eligible:
         return False
-    failed = silences(rule, target, counts, expected, one.gates)
-    return any(silence.gate in _OF_FEW for silence in failed)
+    failed = {silence.gate for silence in silences(rule, target, counts, expected, one.gates)}
+    return bool(failed & _OF_FEW) or (Gate.EVIDENCE in failed and counts.bad < PROOF_N)
 
 
 def _slowest_page(one: Watched) -> BurnRule | None:

@@ -78,8 +78,13 @@ FINE = Counts(eligible=1_000)
         pytest.param({key("chat", "a", "eu"): FEW}, {}, id="there are no others"),
         pytest.param(
             {key("chat", "", ""): FEW, key("chat", "a", ""): FEW},
-            {"{}": Counts(eligible=8, bad=4)},
-            id="a wider group that one without names would be mistaken for is left out",
+            {},
+            id="its alerts would be those of one without names",
+        ),
+        pytest.param(
+            {key("chat", "a", "eu"): Counts(eligible=100, bad=3), key("chat", "b", "eu"): Counts(eligible=900, bad=80)},
+            {},
+            id="one is well, the other has many and burns just about as it may",
         ),
         pytest.param({}, {}, id="no requests"),
     ],
@@ -147,4 +152,8 @@ def test_groups_of_the_service_alone_have_no_wider_one_but_it() -> None:
     one = watched(replace(objective(0.99), indicator=Indicator(group_by=(Dim.ENDPOINT,))))
     few = {("chat-good", f'{{"endpoint":"{name}"}}'): FEW for name in ("a", "b", "c")}
 
+    same = {("chat-good", f'{{"endpoint":"a","model":"{name}"}}'): FEW for name in ("a", "b")}
+    models = watched(replace(objective(0.99), indicator=Indicator(group_by=(Dim.ENDPOINT, Dim.MODEL))))
+
     assert wider(sight(few), one) == {"{}": Counts(eligible=12, bad=6)}
+    assert wider(sight(same), models) == {'{"endpoint":"a"}': Counts(eligible=8, bad=4)}, "the only endpoint is named"

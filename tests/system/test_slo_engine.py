@@ -302,6 +302,10 @@ def test_models_of_few_requests_each_page_together(rig: Made) -> None:
     assert (page.labels["endpoint"], page.labels.get("model")) == (one.name, None)
     assert sum(judged.is_wider for judged in one.engine.view.judged) == 1
     assert len(one.engine.view.judged) == 31
+    for _ in range(16):
+        one.requests(400, 0, models=2)
+        one.live(0, 0)
+    assert one.said[1] == (f"{one.name}-models", "page", "resolved")
 
 
 def test_who_lost_its_ledger_goes_on_as_the_others_do(rig: Made, reader: Store, writer: Store, tmp_path: Path) -> None:
