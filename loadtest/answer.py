@@ -62,6 +62,13 @@ class AnswerReader:
         else:
             self._meter.abort(AbortBy.UPSTREAM, at_ns)
 
+    def release(self) -> None:
+        """Let go of the parser; nothing is fed any more.
+
+        Parser and reader hold each other, and a load worker does not look for such circles while it sends.
+        """
+        del self._parser
+
     # the parser's side
 
     def on_header(self, name: bytes, value: bytes) -> None:

@@ -190,6 +190,7 @@ class Client:
             meter.abort(AbortBy.CLIENT if self._is_cut else AbortBy.UPSTREAM, monotonic_ns())
         finally:
             seen.retry_after_s = reader.retry_after_s
+            reader.release()
             if line is not None:
                 self._busy.discard(line)
                 self._put_back(line, is_usable=reader.complete and reader.keeps_alive and not self._is_cut)

@@ -1,4 +1,5 @@
 import errno
+import gc
 import resource
 import socket
 import threading
@@ -10,6 +11,7 @@ import msgspec
 import pytest
 from secure_server import secure_server
 
+from loadtest.answer import AnswerReader
 from loadtest.client import OWN_FAULTS, Ask, Client, Exchange, Pump
 from loadtest.line import pumped as by_thread
 from loadtest.pump import pumped as by_gevent
@@ -17,6 +19,7 @@ from loadtest.target import target
 from loadtest.waits import Deadlines, Patience
 from telemetry import clock
 from telemetry.dialects import RequestShape
+from telemetry.meter import StreamMeter
 from telemetry.outcome import Outcome, Phase, TtftSource
 from telemetry.testing.endpoint import Endpoint
 from telemetry.testing.steps import AwaitEnd, AwaitToken, Close, Pause, Reset, Send, Stall
@@ -251,6 +254,22 @@ def test_what_is_cut_ends_as_its_users_doing() -> None:
         seen = client.exchange(ASK)
 
     assert (Outcome.CLIENT_CANCELLED, Phase.STREAMING) == (seen.measured.outcome, seen.measured.phase)
+
+
+def test_no_measurement_outlives_its_exchange() -> None:
+    """A worker sends with its garbage collector off: a circle of references would stay to the end of the run."""
+    with Endpoint([*ANSWER, *ANSWER]) as endpoint:
+        client = client_of(endpoint)
+        gc.collect()
+        gc.disable()
+        try:
+            outcomes = [client.exchange(ASK).measured.outcome for _ in range(2)]
+            left = sum(isinstance(one, StreamMeter | AnswerReader) for one in gc.get_objects())
+        finally:
+            gc.enable()
+        client.close()
+
+    assert ([Outcome.OK] * 2, 0) == (outcomes, left)
 
 
 def test_a_tap_sees_each_read() -> None:
