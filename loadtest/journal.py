@@ -21,6 +21,7 @@ class Journal:
     Attributes:
         error: Why rows could not be written; empty if they were.
         lost: Rows that were given up.
+        is_busy: A group is being written; whoever closes waits for it.
 
     Args:
         path: The file; it must not exist.
@@ -39,7 +40,7 @@ class Journal:
         self._fd = os.open(path, flags, 0o600)
         self._apart = apart
         self._held = bytearray()
-        self._is_busy = False
+        self.is_busy = False
 
     def add(self, line: bytes) -> None:
         """Take a row."""
@@ -50,19 +51,22 @@ class Journal:
 
     def flush(self) -> None:
         """Write what was taken so far; a second caller meanwhile returns at once."""
-        if self._is_busy or not self._held:
+        if self.is_busy or not self._held:
             return
-        self._is_busy = True
+        self.is_busy = True
         try:
             self._apart(self._write)
         finally:
-            self._is_busy = False
+            self.is_busy = False
 
     def close(self) -> None:
-        """Write the rest and close; rows that are left are lost."""
+        """Write the rest and close; rows that are left are lost, all that a disk keeps which does not answer."""
         self.flush()
         self.lost += self._held.count(b"\n")
-        os.close(self._fd)
+        if self.is_busy:
+            self.error = "rows cannot be written: the disk does not answer"
+        else:
+            os.close(self._fd)
 
     def _write(self) -> None:
         data = bytes(self._held)  # rows may come meanwhile, behind these

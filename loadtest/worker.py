@@ -40,6 +40,8 @@ TICK_S = 0.5
 """Between two looks at the journal; every second one is told to the master."""
 CUT_S_MAX = 5.0
 """Longest wait for requests that were cut to notice."""
+DISK_S_MAX = 10.0
+"""Longest wait for a disk that writes rows at the end."""
 _SENT_NS = re.compile(rb'"sent_ns":(\d+)')
 _NS = 1e9
 
@@ -126,7 +128,7 @@ class Worker:
             gc.unfreeze()
             held.close()
             self._is_over = True
-        self._journal.close()
+        self._close_journal()
         for client in self._clients:
             client.close()
         return self.report(over=True)
@@ -305,6 +307,13 @@ class Worker:
         while self._open and monotonic_ns() < until_ns:
             self._hands.sleep(0.02)
         return not self._open
+
+    def _close_journal(self) -> None:
+        """Write the last rows, behind the group that the tick may be writing just now."""
+        until_ns = monotonic_ns() + round(DISK_S_MAX * _NS)
+        while self._journal.is_busy and monotonic_ns() < until_ns:
+            self._hands.sleep(0.01)
+        self._journal.close()
 
     def _tick(self) -> None:
         """Write rows, look after the process and tell the master, until the run is over."""

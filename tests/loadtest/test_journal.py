@@ -68,3 +68,26 @@ def test_what_waits_is_bounded(tmp_path: Path) -> None:
 
     assert 1 == journal.lost
     assert HELD_BYTES_MAX == (tmp_path / "rows").stat().st_size
+
+
+def test_a_disk_that_hangs_is_said_and_its_rows_are_counted(tmp_path: Path) -> None:
+    began, let_go = threading.Event(), threading.Event()
+
+    def hanging(work: Callable[[], None]) -> None:
+        began.set()
+        let_go.wait(10)
+        work()
+
+    journal = Journal(tmp_path / "rows", hanging)
+    journal.add(b"1\n2\n")
+    writer = threading.Thread(target=journal.flush)
+    writer.start()
+    began.wait(10)
+    assert journal.is_busy
+
+    journal.close()
+    said = journal.lost, journal.error
+    let_go.set()
+    writer.join()
+
+    assert (2, "rows cannot be written: the disk does not answer") == said
