@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
-from inferometer import channel_file, slo_files, slo_rules
+from inferometer import channel_file, slo_files
 from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
 from slo import low_budget, own_alerts
@@ -122,7 +122,6 @@ class Control:
             raise ConfigurationError(
                 f"slo.lease: found {settings.lease}, the ledger of this replica; allowed: one file for all"
             )
-        slo_rules.check(settings.rules)
         watching = objectives(settings.objectives, settings.blind_policy)
         self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
         self._ledger = Ledger(settings.ledger)

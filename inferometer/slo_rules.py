@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import msgspec
 
 from inferometer.config_schema import Config
-from inferometer.errors import ConfigurationError
 from inferometer.rule_keys import told
 from slo.rules.catalogue import about, rules
 from slo.rules.rule import Rule, RuleId, Settings
@@ -21,31 +20,11 @@ NAMES = (
 """Fields of a row."""
 BRIEF = ("rule", "enabled", "mode", "threshold", "default")
 """Those of them that fit on a screen."""
-_SOME_S = 2_000_000_000  # any instant
 
 
 def settings_of(config: Config) -> dict[RuleId, Settings]:
-    """Return what was configured of built-in rules.
-
-    Raises:
-        ConfigurationError: A rule cannot be asked so.
-    """
-    found = msgspec.convert(told(config.slo.rules), dict[RuleId, Settings])
-    check(found)
-    return found
-
-
-def check(settings: Mapping[RuleId, Settings]) -> None:
-    """Refuse settings with which a rule has no question.
-
-    Raises:
-        ConfigurationError: It names the rule.
-    """
-    for rule in rules(settings):
-        try:
-            rule.questions(_SOME_S // rule.every_s * rule.every_s)
-        except ValueError as error:
-            raise ConfigurationError(f"slo.rules.{rule.id}: {error}") from None
+    """Return what was configured of built-in rules."""
+    return msgspec.convert(told(config.slo.rules), dict[RuleId, Settings])
 
 
 def rows(config: Config) -> list[Row]:

@@ -36,16 +36,6 @@ def test_a_mistake_in_the_configuration_is_one_line(tmp_path: Path, capsys: pyte
     assert "slo.rules.oom.mod: unknown key, nearest is slo.rules.oom.mode" in capsys.readouterr().err
 
 
-def test_a_window_that_a_rule_cannot_be_asked_about_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "config.yaml"
-    file.write_text("slo: {rules: {length_mix_shift: {window_s: 259200}}}")
-
-    assert outcome(["slo", "rules", "--config", str(file)]) == 2
-    assert "slo.rules.length_mix_shift: lengths are compared with the same hours" in capsys.readouterr().err
-
-
 def test_the_page_of_rules_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed(capsys, "config", "rules") == page()
     assert "error_rate_jump" in printed(capsys, "slo", "rules")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from inferometer.rule_keys import WINDOW_S_MAX
 from slo.rules.catalogue import CATALOGUE, about, page, rules
 from slo.rules.rule import Mode, Rule, RuleId, Settings
 from telemetry.store import Store
@@ -23,6 +24,12 @@ def test_settings_reach_the_rule_that_they_name() -> None:
 
     assert made.keys() == CATALOGUE.keys() == set(RuleId)
     assert [one for one, rule in made.items() if rule.settings == naive] == [RuleId.OOM]
+
+
+@pytest.mark.parametrize("window_s", [60, 90, 3_600, WINDOW_S_MAX])
+def test_every_rule_has_a_question_about_every_window_that_may_be_set(window_s: int) -> None:
+    for rule in rules(dict.fromkeys(RuleId, Settings(window_s=window_s))):
+        assert rule.questions(AT_S), rule.id
 
 
 @pytest.mark.parametrize("rule", list(RuleId))
