@@ -17,6 +17,7 @@ from inferometer.reading import access, source, told
 from telemetry.errors import StoreError
 from telemetry.queries.baseline_states import baseline_book
 from telemetry.schema.loads import BASELINES
+from telemetry.schema.parts import Table
 from telemetry.store import Store
 
 Histogram = dict[int, int]
@@ -56,6 +57,28 @@ def add(config: Config, state: State) -> None:
     Raises:
         InferometerError: The store does not answer or refuses.
     """
+    values = msgspec.structs.asdict(state) | {
+        "run_ids": list(state.run_ids),
+        "created_at": state.last_unix_ms,
+        "valid_until": state.valid_until_unix_ms,
+        "active": int(state.active),
+        "retired_reason": "",
+    }
+    add_row(config, BASELINES, values, f"baseline-{state.baseline_id}-{state.last_unix_ms}")
+
+
+def add_row(config: Config, table: Table, values: Mapping[str, object], token: str) -> None:
+    """Insert one row.
+
+    Args:
+        config: Says where the store is.
+        table: One of those of load tests.
+        values: At least those of its columns.
+        token: Says that two inserts are one.
+
+    Raises:
+        InferometerError: The store does not answer or refuses.
+    """
     how = access(config)
     user, password = how.user, how.password
     if config.store.url is None:
@@ -64,17 +87,9 @@ def add(config: Config, state: State) -> None:
             user, password = "writer", store_secrets.read_secret(path)
         except OSError as error:
             raise UnreachableError(f"{path}: cannot be read: {error.strerror}") from None
-    values = msgspec.structs.asdict(state) | {
-        "run_ids": list(state.run_ids),
-        "created_at": state.last_unix_ms,
-        "valid_until": state.valid_until_unix_ms,
-        "active": int(state.active),
-        "retired_reason": "",
-    }
     store = Store(how.url, user=user, password=password)
     try:
-        row = tuple(values[column.name] for column in BASELINES.insert_columns)
-        store.insert_rows(BASELINES, [row], f"baseline-{state.baseline_id}-{state.last_unix_ms}")
+        store.insert_rows(table, [tuple(values[column.name] for column in table.insert_columns)], token)
     except StoreError as error:
         raise told(error, how.url) from None
     finally:

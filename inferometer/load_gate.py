@@ -1,4 +1,4 @@
-"""Knows how kept runs are gated, and when they may not be: unfit, cut short, unlike each other; refuses to run any.
+"""Knows how kept runs are gated, and when they may not be: unfit, too short, unlike each other; refuses to run any.
 
 What keeps runs from a verdict outranks every number: the numbers are shown, and nothing is said to have passed or
 failed. A candidate whose target went away has failed.
@@ -19,6 +19,7 @@ from inferometer.load_objectives import are_asked
 from inferometer.load_told import tell_pipeline
 from loadtest.baseline import PARTIAL, differences
 from loadtest.cases import Case
+from loadtest.compare import BLOCK_S
 from loadtest.conductor import EXIT_FAILED
 from loadtest.gate import Gated, Metric, Run, gate
 from loadtest.gate_report import HEADS, cases, markdown, row
@@ -26,6 +27,8 @@ from loadtest.verdict import EXIT_CODES, Verdict
 
 NAME = "load gate"
 """Of its test suite."""
+BLOCKS_LEAST = 10
+"""Blocks of ten seconds that each arm must have: of fewer a bootstrap makes intervals that are far too narrow."""
 _ONLY_WITH = {
     Metric.TPOT_P50: "tpot_s",
     Metric.TPOT_P95: "tpot_s",
@@ -118,6 +121,9 @@ def objected(baseline: Sequence[Kept], candidate: Sequence[Kept], *, accepts_par
     plans = {run.plan_sha256 for run in baseline}
     if others := [run.run_id for run in candidate if run.plan_sha256 not in plans]:
         found.append(_open("plan", f"of another plan than the baseline: {', '.join(others)}"))
+    measured_s = min(_seconds(baseline), _seconds(candidate))
+    if measured_s < BLOCKS_LEAST * BLOCK_S:
+        found.append(_open("length", f"{measured_s:.0f} s measured of an arm, needed: {BLOCKS_LEAST * BLOCK_S:.0f} s"))
     if shared := {run.run_id for run in baseline} & {run.run_id for run in candidate}:
         found.append(_open("runs", f"compared with itself: {', '.join(sorted(shared))}"))
     return found
@@ -180,6 +186,11 @@ def _unfit(run: Kept, *, is_candidate: bool) -> Case | None:
         return Case(name=run.run_id, verdict=Verdict.FAILED, message=run.report["verdict"]["message"])
     state = "nothing was sent" if run.report["fit"] is None else run.report["fit"]["state"]
     return _open(run.run_id, f"{state}: {run.report['verdict']['message'] or 'not proven fit'}")
+
+
+def _seconds(runs: Sequence[Kept]) -> float:
+    """Return how long runs measured, all together."""
+    return sum(until_ns - first_ns for first_ns, until_ns in (run.window_ns for run in runs)) / 1e9
 
 
 def _open(name: str, message: str) -> Case:

@@ -155,7 +155,7 @@ def unnamed(line: bytes) -> Row:
     """
     told = cast("dict[str, Any]", json.loads(line))
     told["trace_id"] = bytes.fromhex(told["trace_id"])
-    record = msgspec.convert([told[name] for name in RequestRecord.__struct_fields__], RequestRecord)
+    record = msgspec.convert([told[name] for name in RequestRecord.__struct_fields__], RequestRecord, str_keys=True)
     return msgspec.convert(
         {name: told[name] for name in Row.__struct_fields__ if name != "record"} | {"record": record}, Row
     )

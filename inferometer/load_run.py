@@ -84,14 +84,14 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
     engine = load_key.UNKNOWN if options.engine_file is None else load_key.engine(Path(options.engine_file))
     spec = plan_spec(options)
     plan = planned(spec, config.load)
-    where = _reached(options.target, config.load.allowed_targets)
-    model = options.model or _first_model(where)
+    where = reached(options.target, config.load.allowed_targets)
+    model = options.model or first_model(where)
     data = data_directory.resolve(config.data)
     run_id = f"{wall_ms():x}"
     directory = (runs or data.root / "runs") / run_id
     made = run_spec(options, spec, config.load, run_id=run_id, directory=str(directory), model=model)
     made = msgspec.structs.replace(made, ceiling_chunks_per_s=ceiling(data.root))
-    carried = carry_out(made, plan, workers(options, plan, load_files.cores()), _on_terminal)
+    carried = carry_out(made, plan, workers(options, plan, load_files.cores()), on_terminal)
     report = reported(carried, data, options.goodput_ratio, engine)
     show(report, output)
     sys.stderr.write(f"{load_report.markdown_head(report)}\nfiles: {directory}\n")
@@ -195,7 +195,7 @@ def show(report: dict[str, Any], output: str) -> None:
         console().print(drawn(load_report.tables(report)))
 
 
-def _reached(url: str, allowed: tuple[str, ...]) -> Target:
+def reached(url: str, allowed: tuple[str, ...]) -> Target:
     """Return the target, which may be loaded and answers.
 
     Raises:
@@ -218,7 +218,12 @@ def _reached(url: str, allowed: tuple[str, ...]) -> Target:
     return where
 
 
-def _first_model(where: Target) -> str:
+def first_model(where: Target) -> str:
+    """Return the model that a target lists first.
+
+    Raises:
+        ConfigurationError: It lists none.
+    """
     try:
         answer = get(Address(host=where.place.host, port=where.place.port), f"{where.base}/v1/models")
         told: dict[str, Any] = json.loads(answer.body) if answer.status == _OK else {}
@@ -240,7 +245,7 @@ def _allow_descriptors(in_flight_max: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-def _on_terminal(line: str) -> None:
+def on_terminal(line: str) -> None:
     """Show progress on stderr: in place on a terminal, nothing else elsewhere."""
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{line}")

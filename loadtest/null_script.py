@@ -69,6 +69,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         reset_at: Before this event the connection is reset.
         stall_at: Before this event nothing comes for `stall_s`; later events keep their distance to it.
         stall_s: Length of that stall, seconds.
+        capacity_rps: Answers begun a second, at most; requests above it queue. 0: no limit.
         share_429: Share of requests answered 429, evenly spaced.
         share_503: Share of requests answered 503, evenly spaced.
         slow_body_s: A refusal's body comes this long after its head, seconds.
@@ -90,6 +91,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reset_at: _Count | None = None
     stall_at: _Count | None = None
     stall_s: _Seconds = 0.0
+    capacity_rps: Annotated[float, msgspec.Meta(ge=0.0, le=1e6)] = 0.0
     share_429: _Share = 0.0
     share_503: _Share = 0.0
     slow_body_s: _Seconds = 0.0

@@ -71,6 +71,7 @@ class NullServer:
         self._shape = shape
         self._connections = self._requests = 0
         self._arrivals_ns = array("q")
+        self._begun_ns = 0  # when the next answer may begin, if there is a capacity
 
     def connected(self, group: asyncio.TaskGroup) -> Connection:
         """Return the protocol of a new connection."""
@@ -91,7 +92,15 @@ class NullServer:
         if (status := refused(self._shape, number)) is not None:
             await self._refuse(HTTPStatus(status), request, out)
         else:
-            await self._generate(form, at_ns, request, out)
+            await self._generate(form, self._turn_ns(at_ns), request, out)
+
+    def _turn_ns(self, at_ns: int) -> int:
+        """Return when an answer begins: at once, or behind those that queue."""
+        if not self._shape.capacity_rps:
+            return at_ns
+        begins_ns = max(at_ns, self._begun_ns)
+        self._begun_ns = begins_ns + round(_NS / self._shape.capacity_rps)
+        return begins_ns
 
     async def _page(self, request: Request, out: Connection) -> None:
         pages: dict[str, Callable[[], object]] = {

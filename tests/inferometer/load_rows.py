@@ -41,6 +41,7 @@ def row(
         tokens_in=16,
         tokens_out=6,
         tok_by_s=(4, 2),
+        itl_h={40: 5},
         trace_id=b"\x01" * 16,
     )
     t_sched_us = j * 1_000_000 if at_s is None else round(at_s * 1e6)

@@ -23,7 +23,7 @@ from loadtest.run_spec import RunSpec, Window
 from loadtest.sketch import Sketch, add
 from loadtest.worker_report import WorkerReport
 
-SECONDS, RATE = 60.0, 20.0
+SECONDS, RATE = 120.0, 5.0
 ENGINE = Engine(engine="vllm", engine_version="0.32.0", flags={"max-num-seqs": 256})
 
 

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import msgspec
 import pytest
 from load_rows import row
 from load_runs import kept_run, plan, rows
 
-from inferometer.load_gate import Answer, answer, document, judgeable, objected, show
+from inferometer.load_gate import BLOCKS_LEAST, Answer, answer, document, judgeable, objected, show
 from inferometer.load_kept import Kept, kept
 from inferometer.load_key import UNKNOWN, Engine
 from loadtest.baseline import PARTIAL
+from loadtest.compare import BLOCK_S
 from loadtest.conductor import Halt
 from loadtest.gate import Metric, Run
 from loadtest.gate_rows import gated_run
@@ -108,12 +110,22 @@ def test_a_candidate_whose_target_went_away_has_failed_and_a_baseline_says_nothi
     assert {"c0": Verdict.INCONCLUSIVE} == told(gone, baseline)
 
 
+def test_runs_of_too_few_blocks_give_no_verdict(baseline: list[Kept], tmp_path: Path) -> None:
+    def lasting(seconds: float) -> list[Kept]:
+        spec = msgspec.structs.replace(plan(), duration_s=seconds)
+        return some(tmp_path, f"c{seconds:.0f}", spec=spec)
+
+    assert BLOCKS_LEAST * BLOCK_S == 100.0
+    assert "length" in told(baseline, lasting(99.0))
+    assert "length" not in told(baseline, lasting(100.0))
+
+
 def test_a_run_is_not_compared_with_itself(baseline: list[Kept]) -> None:
     assert {"runs": Verdict.INCONCLUSIVE} == told(baseline, baseline[:1])
 
 
 def test_a_candidate_without_an_answer_fails_and_its_change_is_a_word(baseline: list[Kept], tmp_path: Path) -> None:
-    bad = [row(j, at_s=j / 3, outcome=Outcome.SERVER_ERROR, ttft_us=None, tpot_us=None) for j in range(150)]
+    bad = [row(j, at_s=j / 2, outcome=Outcome.SERVER_ERROR, ttft_us=None, tpot_us=None) for j in range(150)]
     found = answer(baseline, [kept(kept_run(tmp_path, "c1", bad))], 7)
 
     assert Verdict.FAILED is found.verdict

@@ -18,7 +18,7 @@ def test_a_run_comes_back_as_it_was_written(tmp_path: Path) -> None:
     run = kept(kept_run(tmp_path, "r1", ROWS))
 
     assert ROWS == run.rows()
-    assert ("r1", 0, True, (0, 60_000_000_000)) == (run.run_id, run.ended, run.is_fit, run.window_ns)
+    assert ("r1", 0, True, (0, 120_000_000_000)) == (run.run_id, run.ended, run.is_fit, run.window_ns)
     assert 2 == len(run.gated().requests)
 
 

@@ -1,0 +1,76 @@
+"""The verbs on kept runs and the search, on real processes: a null server with a capacity, runs, gate, profile."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from load_rig import null_server
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+
+SHORT = ["--tokens-in", "16", "--tokens-out", "4", "--workers", "1"]
+BUSY = 4
+"""A machine that does other things meanwhile makes a client unfit; then no verdict may be given."""
+
+
+def load(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "inferometer", "load", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+
+
+def report(directory: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((directory / "report.json").read_text())
+    return told
+
+
+def test_a_rate_above_the_capacity_is_rejected_and_the_profile_is_written(tmp_path: Path) -> None:
+    limits = ["--ttft-max", "0.3", "--goodput", "0.9"]
+    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=20") as server:
+        steps = ["--around", "50", "--seconds", "4", "--warm-up", "0", "--steps-max", "2", "--output", "json"]
+        done = load("sweep", server.url, *steps, *limits, *SHORT, "--data", str(tmp_path))
+
+    print(done.stdout, done.stderr)
+    curve = [json.loads(line) for line in done.stdout.splitlines()]
+    runs = sorted((tmp_path / "runs").glob("*-?"))
+    (directory,) = {path.with_name(path.name.partition("-")[0]) for path in runs}
+    assert [str(point["rate_rps"]) for point in curve] == [
+        row["rate_rps"] for row in csv.DictReader((directory / "steps.csv").read_text().splitlines())
+    ]
+    if done.returncode == BUSY:
+        assert not (directory / "profile.json").exists()
+        return
+    assert ["reject"] == [point["verdict"] for point in curve if point["rate_rps"] == 40.0]
+    profile = json.loads((directory / "profile.json").read_text())
+    assert (0, "inferometer.scaling_profile/v1", 40.0) == (done.returncode, profile["schema"], profile["rejected_rps"])
+    assert 0 < profile["goodput_rps"] < 20
+    assert [path.name for path in runs] == profile["run_ids"]
+    assert "only: no store runs" in done.stderr
+
+
+def test_a_slower_server_fails_its_objective_and_a_short_run_no_gate(tmp_path: Path) -> None:
+    data = ["--data", str(tmp_path)]
+    plan = ["--rate", "40", "--count", "120", *SHORT, "--start-delay", "0.5", "--ttft-max", "0.2", "--goodput", "0.9"]
+    codes: list[int] = []
+    for ttft in ("ttft_s=0.05", "ttft_s=0.25"):
+        with null_server(ttft, "itl_s=0.005") as server:
+            codes.append(load("run", server.url, *plan, *data, "--output", "junit").returncode)
+    before, after = sorted((tmp_path / "runs").iterdir())
+    gate = load("gate", after.name, "--against", before.name, *data, "--accept-partial-key", "--output", "junit")
+
+    print(codes, gate.stdout, gate.stderr)
+    suite = ET.fromstring(gate.stdout)  # noqa: S314 -- our own text
+    failed = {case.get("name") for case in suite if case.find("failure") is not None}
+    fit = [report(directory)["fit"]["state"] for directory in (before, after)]
+    assert [0 if fit[0] == "fit" else BUSY, 3 if fit[1] == "fit" else BUSY] == codes
+    assert (BUSY, set()) == (gate.returncode, failed)
+    assert "length: 3 s measured" in gate.stderr  # ttft_p50 is +400 %, of 120 requests that shared one queue
+    assert {"joint", "default/ttft"} <= {
+        case.get("name")
+        for case in ET.fromstring((after / "junit.xml").read_text())  # noqa: S314
+    }
+    assert "load run http://" in json.loads((after / "receipt.json").read_text())["rerun"]
