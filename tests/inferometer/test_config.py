@@ -22,7 +22,8 @@ from inferometer.errors import ConfigurationError
         ),
         pytest.param(
             "port: 1",
-            "f:1: port: unknown key, nearest is tee.port; allowed: data, load, probe, serve, slo, spool, store, target, tee",
+            "f:1: port: unknown key, nearest is tee.port; "
+            "allowed: data, load, probe, serve, slo, spool, store, target, tee",
             id="a key without its section",
         ),
         pytest.param(
