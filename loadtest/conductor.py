@@ -21,7 +21,7 @@ UNREACHED_MIN = 20
 """Attempts in a row, all workers together, without a response head before the target counts as gone."""
 SILENT_S_MIN = 3.0
 """And so long without any."""
-EXIT_OK, EXIT_FAULT, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 3, 4, 130
+EXIT_OK, EXIT_FAULT, EXIT_USAGE, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 class Halt(StrEnum):
@@ -80,7 +80,7 @@ class Conductor:
         self._reports = [WorkerReport(worker=index) for index in range(workers)]
         self._acked: set[int] = set()
         self._lost: set[int] = set()
-        self._fault = ""
+        self._fault, self._fault_code = "", EXIT_FAULT
 
     def ack(self, worker: int, sha256: str, users: int) -> None:
         """Take the word of a worker that it is ready."""
@@ -115,9 +115,10 @@ class Conductor:
         if not self.halted and not self.is_over:
             self.halted = why
 
-    def abort(self, message: str) -> None:
-        """End the run before it began: our own fault."""
-        self._fault = self._fault or message
+    def abort(self, message: str, code: int = EXIT_FAULT) -> None:
+        """End the run before it began; the first reason stays."""
+        if not self._fault:
+            self._fault, self._fault_code = message, code
         self.halted = Halt.ABORTED
 
     @property
@@ -155,7 +156,7 @@ class Conductor:
 
     def _verdict(self, whole: WorkerReport, fitness: Fitness | None) -> tuple[int, str]:
         if self._fault:
-            return EXIT_FAULT, self._fault
+            return self._fault_code, self._fault
         if whole.rows_lost:
             return EXIT_FAULT, f"{whole.rows_lost} rows lost: {whole.error}"
         if self.halted is Halt.INTERRUPTED:

@@ -24,7 +24,7 @@ from locust import events as locust_events
 from locust import stats
 
 from loadtest.alarm import Alarm
-from loadtest.conductor import EXIT_FAULT, Halt
+from loadtest.conductor import EXIT_FAULT, EXIT_USAGE, Halt
 from loadtest.errors import LoadError
 from loadtest.leader import Leader
 from loadtest.plan import Plan
@@ -42,7 +42,6 @@ from telemetry.outcome import Outcome
 
 EVENTS_VARIABLE = "INFEROMETER_LOAD_EVENTS"
 """Environment variable: number of an open descriptor."""
-EXIT_USAGE = 2
 _log = logging.getLogger("inferometer.load")
 _hooks = cast("Any", locust_events)
 _followers: dict[int, "Follower"] = {}
@@ -227,7 +226,8 @@ class Follower:
                 run, plan, (index, self._order["workers"]), hands=hands, tell=self._report, seen=self._show
             )
         except (LoadError, OSError) as error:
-            self._post.send("load_ack", ack | {"fault": f"worker {index}: {error}"})
+            code = EXIT_USAGE if isinstance(error, LoadError) else EXIT_FAULT
+            self._post.send("load_ack", ack | {"fault": f"worker {index}: {error}", "code": code})
             return None
         self._post.send("load_ack", ack | {"sha256": plan.sha256})
         return self._worker

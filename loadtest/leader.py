@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from loadtest.conductor import Conductor, Ending, Halt
+from loadtest.conductor import EXIT_FAULT, Conductor, Ending, Halt
 from loadtest.plan import Plan
 from loadtest.run_spec import RunSpec, encoded
 from loadtest.sketch import quantile_us
@@ -61,12 +61,14 @@ class Ack(msgspec.Struct, kw_only=True):
         sha256: Of the plan that it built; empty if it could not.
         users: Plan users that it has.
         fault: Why it cannot; empty if it can.
+        code: Exit code of that fault.
     """
 
     worker: int
     sha256: str = ""
     users: int = 1
     fault: str = ""
+    code: int = EXIT_FAULT
 
 
 class Leader:
@@ -109,7 +111,7 @@ class Leader:
         if self._conductor is None:
             return
         if ack.fault:
-            self._conductor.abort(ack.fault)
+            self._conductor.abort(ack.fault, ack.code)
         else:
             self._conductor.ack(ack.worker, ack.sha256, ack.users)
 

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadtest.conductor import EXIT_FAULT, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, Ending, Halt
+from loadtest.conductor import EXIT_FAULT, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Ending, Halt
 from loadtest.leader import ACK_S_MAX, LATE_S_MAX, LOOK_S, Event, Leader, progress
 from loadtest.plan_spec import PlanSpec, RateCurve
 from loadtest.planner import build
@@ -49,10 +49,10 @@ class Play:
         return self.leader.lead(RUN, PLAN)
 
 
-def ack(*workers: int, sha256: str = PLAN.sha256, fault: str = "") -> Callable[[Play], object]:
+def ack(*workers: int, sha256: str = PLAN.sha256, **fault: object) -> Callable[[Play], object]:
     def act(play: Play) -> None:
         for worker in workers:
-            play.listeners["load_ack"]({"worker": worker, "sha256": sha256, "users": 1, "fault": fault})
+            play.listeners["load_ack"]({"worker": worker, "sha256": sha256, "users": 1} | fault)
 
     return act
 
@@ -92,10 +92,10 @@ def test_another_plan_aborts_before_anything_is_sent() -> None:
 
 
 def test_a_worker_that_cannot_aborts_the_run() -> None:
-    play = Play(ack(0, fault="worker 0: a:1 is not this machine"))
+    play = Play(ack(0, fault="worker 0: a:1 is not this machine", code=EXIT_USAGE))
     ending = play.lead()
 
-    assert (EXIT_FAULT, "worker 0: a:1 is not this machine") == (ending.code, ending.message)
+    assert (EXIT_USAGE, "worker 0: a:1 is not this machine") == (ending.code, ending.message)
 
 
 def test_an_interruption_drains_and_reports() -> None:
