@@ -26,6 +26,7 @@ app = typer.Typer(
     help="Load an endpoint by a plan, and prove that the client was not the bottleneck.", rich_markup_mode=None
 )
 app.command()(cli_load_kept.gate)
+app.command()(cli_load_kept.compare)
 app.command()(cli_load_sweep.sweep)
 app.add_typer(cli_load_kept.baseline_app, name="baseline")
 

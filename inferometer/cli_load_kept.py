@@ -121,3 +121,18 @@ def show(
     from inferometer import load_baseline  # noqa: PLC0415  # loads the statistics
 
     return load_baseline.show_one(configured(file, typed(data=data, store_url=store_url)), name, output)
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="Run id, or directory of a run.", show_default=False)],
+    b: Annotated[str, typer.Argument(metavar="B", help="The other run.", show_default=False)],
+    *,
+    output: OutputOption = Output.TABLE,
+    data: DataOption = None,
+    file: FileOption = None,
+) -> int:
+    """Show two runs side by side, whatever they differ in; that is no verdict."""
+    from inferometer import data_directory, load_compare, load_kept  # noqa: PLC0415  # loads the statistics
+
+    one, other = load_kept.found(data_directory.resolve(configured(file, typed(data=data)).data), [a, b])
+    return load_compare.show(one, other, output)
