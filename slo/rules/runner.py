@@ -82,7 +82,7 @@ class Runner:
             heard = heard_of(answers.of(queries.coverage(at_s * 1000)), ())
             asked = {id(one.rule): _asked(one, answers, at_s) for one in due}
         except StoreError as error:  # nothing more is asked, and all of it again at the next instant
-            heard, asked = {}, {id(one.rule): replace(one, trouble=_no_answer(error)) for one in due}
+            heard, asked = None, {id(one.rule): replace(one, trouble=_no_answer(error)) for one in due}
         self.last = tuple(asked.get(id(one.rule), one) for one in self.last)
         return spoken(self.last, heard, before, self._services)
 

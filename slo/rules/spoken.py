@@ -9,7 +9,7 @@ heard, its alerts stand as they were.
 | judged, too few collectors heard | bad | blind | blind |
 | judged by requests, no collector heard | blind | blind | blind |
 | judged, none heard for a day, others are | blind | blind | no_traffic |
-| not judged | blind | blind | blind |
+| not judged, or the store says nothing | blind | blind | blind |
 | disabled, or in another mode | - | - | it ends |
 
 A rule that is not seen in requests alone, and whose subject no collector has, needs none to be heard. A collector that
@@ -69,21 +69,25 @@ class Last:
 
 
 def spoken(
-    last: Sequence[Last], heard: Mapping[str, Heard], before: Mapping[int, Alert], services: Services = NO_SERVICES
+    last: Sequence[Last],
+    heard: Mapping[str, Heard] | None,
+    before: Mapping[int, Alert],
+    services: Services = NO_SERVICES,
 ) -> list[Watch]:
     """Return what rules say of their alerts, also of those that are remembered and have no finding any more.
 
     Args:
         last: What every rule found last.
-        heard: Who is heard, by endpoint; nobody while the store does not answer.
+        heard: Who is heard, by endpoint; None while the store does not answer, which says nothing of any alert.
         before: The alerts that are remembered.
         services: Of which service each endpoint is a part.
     """
     found: dict[int, Watch] = {}
-    for watch in (watch for one in last for watch in _said(one, heard, services)):
+    for watch in (watch for one in last for watch in _said(one, heard or {}, services)):
         if watch.fingerprint not in found or watch.event is AlertEvent.BAD:
             found[watch.fingerprint] = watch
-    return [*found.values(), *_unsaid(last, before, found, heard)]
+    said = [*found.values(), *_unsaid(last, before, found, heard or {})]
+    return said if heard is not None else [replace(watch, event=AlertEvent.BLIND) for watch in said]
 
 
 def _said(one: Last, heard: Mapping[str, Heard], services: Services) -> Iterator[Watch]:

@@ -221,23 +221,39 @@ def empty(world: World) -> None:
 
 
 @given(
+    st.sampled_from((Kind.ERRORS, Kind.OTHER)),
     st.lists(st.tuples(st.sampled_from((bad, bad, calm, empty, *BLIND)), st.integers(1, 8)), max_size=12),
     st.integers(0, 40),
 )
 def test_whatever_happens_nothing_ends_while_nobody_looks(
-    spans: Sequence[tuple[Callable[[World], None], int]], restart_at: int
+    kind: Kind, spans: Sequence[tuple[Callable[[World], None], int]], restart_at: int
 ) -> None:
     """The law of slo.md 7, also across a restart: an end is told only at an instant that was seen."""
     world = World()
-    runner = world.runner(OneRule())
+    runner = world.runner(OneRule(kind=kind))
     for n, happens in enumerate(happens for happens, steps in spans for _ in range(steps)):
-        runner = world.runner(OneRule()) if n == restart_at else runner
+        runner = world.runner(OneRule(kind=kind)) if n == restart_at else runner
         world.fresh, world.is_gone, world.refuses, ended = {"chat": (1, 1)}, False, False, world.said.count(OVER)
         happens(world)
         world.step(runner)
 
         assert happens not in BLIND or world.said.count(OVER) == ended
     assert world.said.count(OVER) <= world.said.count(FIRED)
+
+
+@pytest.mark.parametrize("kind", [Kind.ERRORS, Kind.OTHER])
+def test_a_store_that_goes_between_two_questions_of_a_rule_ends_nothing_that_too_few_collectors_held(
+    kind: Kind,
+) -> None:
+    world = World(rows=[row(PAGE)])
+    runner = world.runner(OneRule(kind=kind, every_s=300))
+    world.step(runner, times=10)
+    half_heard(world)
+    world.step(runner, times=3)
+    world.is_gone = True
+    world.step(runner, times=6)
+
+    assert (states(world), world.said) == ({AlertState.FIRING}, [FIRED])
 
 
 def test_a_restart_while_the_store_is_gone_keeps_the_alert_and_its_kind() -> None:
