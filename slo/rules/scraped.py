@@ -1,5 +1,7 @@
 """Knows what rules about engines share: when an engine is known, and how a finding about it looks; refuses to judge.
 
+An engine or a collector that was not heard for an hour has no row any more. That says nothing of it.
+
 Source: spec/measurement.md 15 (T3: a failed scrape is a gap).
 """
 
@@ -7,10 +9,24 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from slo.jump import Verdict
-from slo.rules.rule import Found, Row
+from slo.rules.rule import Found, Row, RuleId
 
 FRESH_S = 90
 """An engine whose last answered scrape is older is not known; scrapes should be at most half as far apart."""
+
+_HEARD_THEMSELVES = frozenset(
+    {RuleId.STALLED_ENGINE, RuleId.KV_THRASH, RuleId.QUEUE_DEPTH, RuleId.QUALITY_CANARY, RuleId.TELEMETRY_SELF}
+)
+
+
+def must_be_heard(rule_id: RuleId, labels: Mapping[str, str]) -> bool:
+    """Return whether a rule knows a subject by what an engine or a collector says itself, not by requests.
+
+    Args:
+        rule_id: Name of the rule.
+        labels: Of the subject.
+    """
+    return rule_id in _HEARD_THEMSELVES and bool(labels.get("replica") or labels.get("collector"))
 
 
 def is_fresh(at_s: int, row: Row) -> bool:

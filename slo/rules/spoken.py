@@ -14,6 +14,10 @@ heard, its alerts stand as they were.
 
 A rule that is not seen in requests alone, and whose subject no collector has, needs none to be heard. A collector that
 was not heard for a day is not expected any more (`telemetry.queries.coverage`): an endpoint that has no other is gone.
+An engine that is not named any more is blind until its endpoint is gone or another engine of it is known, and so is a
+collector until all that are expected are heard.
+
+Error: an engine whose own scraper falls silent is taken to be gone while those of others of its endpoint go on.
 
 Source: spec/slo.md 7 (missing data), 9 (identity), 13 (both verdicts, `mode`).
 """
@@ -30,6 +34,7 @@ from slo.identity import IDENTITY, fingerprint, identity_labels
 from slo.inhibit import DERIVED, Kind
 from slo.jump import Verdict
 from slo.rules.rule import Found, Mode, Rule
+from slo.rules.scraped import must_be_heard
 from slo.rules.services import Services
 from slo.sight import Heard
 from slo.telemetry_state import COVERAGE_RATIO
@@ -156,9 +161,20 @@ def _unsaid(
         one = None if key in found or alert.labels.get("slo") else of.get(alert.labels["alertname"])
         if one is not None and ("method" in alert.labels) in _READINGS[one.rule.settings.mode]:
             judged = not one.trouble and not one.left_out
-            seen = _coverage(one.rule, alert.labels, heard) >= COVERAGE_RATIO or _is_gone(alert.labels, heard)
-            event = AlertEvent.NO_TRAFFIC if judged and seen else AlertEvent.BLIND
+            event = AlertEvent.NO_TRAFFIC if judged and _is_over(one, alert.labels, heard) else AlertEvent.BLIND
             yield of_remembered(alert, event, one.rule.kind)
+
+
+def _is_over(one: Last, labels: Mapping[str, str], heard: Mapping[str, Heard]) -> bool:
+    """Return whether it is known of a subject that is not named any more that there is nothing of it, or it is gone."""
+    if _is_gone(labels, heard):
+        return True
+    if not must_be_heard(one.rule.id, labels):
+        return _coverage(one.rule, labels, heard) >= COVERAGE_RATIO
+    endpoint = labels.get("endpoint", "")
+    if not endpoint:
+        return bool(heard) and all(who.fresh >= who.expected for who in heard.values())
+    return any(found.is_known and found.labels.get("endpoint") == endpoint for found in one.found)
 
 
 def _is_gone(labels: Mapping[str, str], heard: Mapping[str, Heard]) -> bool:

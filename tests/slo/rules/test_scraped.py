@@ -3,8 +3,8 @@
 import pytest
 
 from slo.jump import Verdict
-from slo.rules.rule import Row
-from slo.rules.scraped import FRESH_S, engine_found, is_fresh
+from slo.rules.rule import Row, RuleId
+from slo.rules.scraped import FRESH_S, engine_found, is_fresh, must_be_heard
 
 ROW: Row = {"endpoint": "chat", "replica": "r0", "heard_unix_ms": 5_000}
 
@@ -21,3 +21,12 @@ def test_a_finding_names_its_engine() -> None:
     assert {"endpoint": "chat", "replica": "r0"} == found.labels
     assert {"summary": "chat/r0 stands", "naive": "no"} == found.words
     assert (Verdict.SILENT, Verdict.TICKET, False) == (found.sound, found.naive, found.is_known)
+
+
+def test_engines_and_collectors_must_be_heard_themselves_and_what_is_made_of_requests_need_not() -> None:
+    engine, collector, endpoint = {"endpoint": "chat", "replica": "r0"}, {"collector": "c0"}, {"endpoint": "chat"}
+
+    assert must_be_heard(RuleId.STALLED_ENGINE, engine)
+    assert must_be_heard(RuleId.TELEMETRY_SELF, collector)
+    assert not must_be_heard(RuleId.TELEMETRY_SELF, endpoint)
+    assert not must_be_heard(RuleId.REPLICA_OUTLIER, engine)

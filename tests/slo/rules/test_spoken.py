@@ -122,6 +122,39 @@ def test_an_endpoint_that_nobody_expects_any_more_does_not_fire_for_ever(
     assert watch.event is event
 
 
+STALLED = OneRule(id=RuleId.STALLED_ENGINE, kind=Kind.OTHER)
+SELF = OneRule(id=RuleId.TELEMETRY_SELF, kind=Kind.OTHER)
+ENGINE, COLLECTOR = {"endpoint": "chat", "replica": "r0"}, {"endpoint": "", "collector": "c0"}
+
+
+def known(*, known: bool = True, **labels: str) -> Found:
+    return Found(labels=labels, sound=SILENT, is_known=known)
+
+
+@pytest.mark.parametrize(
+    ("rule", "subject", "found", "heard", "event"),
+    [
+        pytest.param(STALLED, ENGINE, (), {"chat": ALL}, BLIND, id="its scraper is silent"),
+        pytest.param(STALLED, ENGINE, (known(endpoint="mail"),), {"chat": ALL}, BLIND, id="others are scraped"),
+        pytest.param(
+            STALLED, ENGINE, (known(endpoint="chat", known=False),), {"chat": ALL}, BLIND, id="none beside it"
+        ),
+        pytest.param(STALLED, ENGINE, (known(endpoint="chat", replica="r1"),), {"chat": ALL}, NOBODY, id="scaled down"),
+        pytest.param(STALLED, ENGINE, (), {"mail": ALL}, NOBODY, id="its endpoint is gone"),
+        pytest.param(SELF, COLLECTOR, (), {"chat": ALL}, NOBODY, id="the collector is not expected any more"),
+        pytest.param(SELF, COLLECTOR, (), {"chat": ALL, "mail": NONE}, BLIND, id="some collector is silent"),
+        pytest.param(SELF, {"endpoint": "chat"}, (), {"chat": ALL}, NOBODY, id="no requests"),
+    ],
+)
+def test_silence_of_what_an_engine_or_a_collector_says_itself_ends_nothing(
+    rule: OneRule, subject: Mapping[str, str], found: Sequence[Found], heard: Mapping[str, Heard], event: AlertEvent
+) -> None:
+    alert = remembered(**{"alertname": rule.id.value, **subject})
+    said = spoken([Last(rule=rule, found=tuple(found))], heard, {alert.fingerprint: alert})
+
+    assert {one.fingerprint: one.event for one in said}[alert.fingerprint] is event
+
+
 def test_one_beyond_those_that_have_alerts_does_not_end() -> None:
     assert events(last(left_out=1), ALL, remembered()) == {("page", ""): BLIND}
 
