@@ -74,8 +74,8 @@ class Adjuster:
         found = {key: self._plain(key, parts, sight) for key, parts in plain.items()}
         sliced = {key: parts for key, parts in out.items() if key not in plain}
         if self._sliced_of[0] != agreed or at_s - self._sliced_of[1] >= SLICED_EVERY_S:
+            self._sliced_of = (agreed, at_s)  # Subtle: first, so that what fails is not asked again at each instant
             self._sliced = self._of_slices(sight, sliced)
-            self._sliced_of = (agreed, at_s)
         return found | {key: budget for key, budget in self._sliced.items() if key in sliced}
 
     def _objective(self, key: Key) -> Objective:
@@ -140,38 +140,46 @@ class Adjuster:
         return occurrences(left + unseen, lost + unseen, objective.target)
 
     def _of_slices(self, sight: Sight, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
-        found: dict[Key, Budget] = {}
-        at_s = sight.at_s
-        for name in {name for name, _ in out}:
-            objective = self._watched[name].objective
-            since_s, length_s = period_start_s(objective, at_s), slice_s(objective)
-            sums: dict[Key, dict[int, Counts]] = {}
-            for (key, start_s), counts in self._counts([name], since_s, at_s, length_s).items():
-                sums.setdefault(key, {})[start_s] = counts
-            for key in (key for key in out if key[0] == name):
-                taken, blind = self._taken(key, out[key], since_s, length_s), _blind(key, since_s, sight)
-                found[key] = sliced_budget(objective, sums.get(key, {}), since_s, at_s, taken, blind)
-        return found
+        of: dict[str, dict[Key, Sequence[Segment]]] = {}
+        for key, parts in out.items():
+            of.setdefault(key[0], {})[key] = parts
+        return {key: left for name, own in of.items() for key, left in self._of_name(sight, name, own).items()}
 
-    def _taken(self, key: Key, parts: Sequence[Segment], since_s: int, length_s: int) -> dict[int, Taken]:
-        found: dict[int, Taken] = {}
+    def _of_name(self, sight: Sight, name: str, out: Mapping[Key, Sequence[Segment]]) -> dict[Key, Budget]:
+        objective, at_s = self._watched[name].objective, sight.at_s
+        since_s, length_s = period_start_s(objective, at_s), slice_s(objective)
+        sums: dict[Key, dict[int, Counts]] = {}
+        for (key, start_s), counts in self._counts([name], since_s, at_s, length_s).items():
+            sums.setdefault(key, {})[start_s] = counts
+        taken = self._taken(name, out, since_s, length_s)
+        return {
+            key: sliced_budget(objective, sums.get(key, {}), since_s, at_s, taken[key], _blind(key, since_s, sight))
+            for key in out
+        }
 
-        def take(at_s: int, percent: int, share: Fraction, counts: Counts) -> None:
+    def _taken(
+        self, name: str, out: Mapping[Key, Sequence[Segment]], since_s: int, length_s: int
+    ) -> dict[Key, dict[int, Taken]]:
+        """Return what is taken out of the slices of an objective's groups; a time is asked for once for all of them."""
+        found: dict[Key, dict[int, Taken]] = {key: {} for key in out}
+
+        def take(key: Key, at_s: int, percent: int, share: Fraction, counts: Counts) -> None:
             start_s = since_s + (at_s - since_s) // length_s * length_s
-            before, weight = found.get(start_s, Taken()), Fraction(percent, ALL_PERCENT)
-            found[start_s] = Taken(
+            before, weight = found[key].get(start_s, Taken()), Fraction(percent, ALL_PERCENT)
+            found[key][start_s] = Taken(
                 weight=before.weight + weight * share,
                 eligible=before.eligible + weight * counts.eligible,
                 bad=before.bad + weight * counts.bad,
             )
 
-        for first_s, last_s, percent in parts:
+        for (first_s, last_s, percent), keys in _by_segment(out).items():
             for at_s in range(since_s + (first_s - since_s) // length_s * length_s, last_s, length_s):
                 overlap_s = min(last_s, at_s + length_s) - max(first_s, at_s)
-                take(at_s, percent, Fraction(overlap_s, length_s), _NOTHING)
-            for (of, at_s), counts in self._counts([key[0]], first_s, last_s, BUCKET_S).items():
-                if of == key:
-                    take(at_s, percent, Fraction(0), counts)
+                for key in keys:
+                    take(key, at_s, percent, Fraction(overlap_s, length_s), _NOTHING)
+            for (key, at_s), counts in self._counts([name], first_s, last_s, BUCKET_S).items():
+                if key in keys:
+                    take(key, at_s, percent, Fraction(0), counts)
         return found
 
     def _counts(self, names: Sequence[str], since_s: int, until_s: int, length_s: int) -> dict[tuple[Key, int], Counts]:
@@ -197,6 +205,14 @@ def period_start_s(objective: Objective, at_s: int) -> int:
     if isinstance(window, Rolling):
         return at_s - window.length_s
     return at_s - max(BUCKET_S, (at_s - civil(window, at_s).start_s) // BUCKET_S * BUCKET_S)
+
+
+def _by_segment(out: Mapping[Key, Sequence[Segment]]) -> dict[Segment, set[Key]]:
+    found: dict[Segment, set[Key]] = {}
+    for key, parts in out.items():
+        for part in parts:
+            found.setdefault(part, set()).add(key)
+    return found
 
 
 def _is_counted(sight: Sight, name: str, span: Span) -> bool:

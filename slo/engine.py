@@ -43,6 +43,8 @@ from telemetry.errors import StoreError
 
 SLICED_EVERY_S = 300
 """How often budgets that are made of slices are made again."""
+ADJUSTED_S_MAX = 900
+"""How long budgets less what people took out are told of while they cannot be made anew; then, budgets as they are."""
 GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
 """Labels of an alert that name its group."""
 RECENT_S = max(LONG_S, LOOK_BACK_S)
@@ -113,6 +115,8 @@ class Engine:
         self._unkept: tuple[Change, ...] = ()
         self._budgets: dict[Key, Budget] = {}
         self._budgets_at_s = 0
+        self._adjusted: Mapping[Key, Budget] = {}
+        self._adjusted_at_s = 0
         self._counting = Counting(watched, reader, ledger)
         self._blindness = Blindness(ledger)
         self._known_as: dict[Key, Judged] = {}
@@ -270,9 +274,17 @@ class Engine:
             since_s=self._counting.since_s(),
             blind=self._blindness.within,
         )
-        with suppress(CountsError):  # whose counts cannot be is told of by itself
-            found = replace(found, adjusted=self._reach.adjust(found))
-        return found
+        return replace(found, adjusted=self._less(found))
+
+    def _less(self, seen: Sight) -> Mapping[Key, Budget]:
+        """Return budgets less what is taken out; the last ones for a while, if they cannot be asked for."""
+        try:
+            self._adjusted, self._adjusted_at_s = self._reach.adjust(seen), seen.at_s
+        except CountsError:  # whose counts cannot be is told of by itself
+            return {}
+        except StoreError:  # a question that is too much for the store blinds nobody
+            return self._adjusted if seen.at_s - self._adjusted_at_s <= ADJUSTED_S_MAX else {}
+        return self._adjusted
 
     def _sliced(self, at_s: int) -> dict[Key, Budget]:
         """Return what is left of the objectives that are judged slice by slice; renewed every few minutes."""

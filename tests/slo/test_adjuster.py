@@ -21,6 +21,7 @@ from slo.sight import Key, Sight
 from slo.silence import Matcher, MatchOp
 from slo.telemetry_state import Blind, BlindCause
 from slo.watched import Watched, watched
+from telemetry.errors import StoreError, StoreUnreachableError
 from telemetry.queries import Question
 from telemetry.schema.objectives import SLO_MINUTES
 from telemetry.store import Store
@@ -86,6 +87,14 @@ class Noted:
     def query(self, question: Question) -> Any:  # noqa: ANN401 -- as the store's
         self.asked += 1
         return self._store.query(question)
+
+
+class Failing(Noted):
+    """A store that does not answer."""
+
+    def query(self, question: Question) -> Any:  # noqa: ANN401 -- as the store's
+        super().query(question)
+        raise StoreUnreachableError("no answer")
 
 
 METHODS = {
@@ -226,6 +235,45 @@ def test_slices_are_made_again_every_few_minutes_and_when_something_is_agreed(re
 
     assert asked == [2, 2, 4]
     assert store.asked == 4 + 3
+
+
+def test_a_time_that_is_taken_out_of_slices_is_asked_for_once_for_all_groups(reader: Store, writer: Store) -> None:
+    """One for the slices and one for each time, be it of one group or of all three."""
+    of = one("adjuster-many", **METHODS["timeslices"])
+    name, groups = of.objective.name, [f'{{"endpoint":"{end}"}}' for end in "abc"]
+    histories = {key_of(name, group): history(group) for group in groups}
+    for (_, group), buckets in histories.items():
+        put(writer, of, buckets, group)
+    only = (Matcher(name="endpoint", op=MatchOp.EQUAL, value="b"),)
+    every = agreed(name, AT_S - 2 * HOUR_S, AT_S - HOUR_S, 40)
+    own = agreed(name, AT_S - 5 * HOUR_S, AT_S - 5 * HOUR_S + 600, matchers=only)
+    store = Noted(reader)
+    adjuster = Adjuster(store, [of], lambda: (every, own))  # type: ignore[arg-type]  # it asks, and nothing else
+    found = adjuster.budgets(sight({key: {PERIOD_S: Counts()} for key in histories}))
+    wanted = {
+        key: reference(
+            of.objective,
+            buckets,
+            [span for time in ((every, own) if '"b"' in key[1] else (every,)) for span in spans(time, 0, AT_S)],
+        )
+        for key, buckets in histories.items()
+    }
+
+    assert found == wanted
+    assert store.asked == 1 + 2
+
+
+def test_slices_that_could_not_be_asked_for_are_not_asked_again_at_once(reader: Store) -> None:
+    of = one("adjuster-fails", **METHODS["timeslices"])
+    key = key_of("adjuster-fails")
+    store = Failing(reader)
+    time = agreed("adjuster-fails", AT_S - HOUR_S, AT_S - 1_800)
+    adjuster = Adjuster(store, [of], lambda: (time,))  # type: ignore[arg-type]  # it asks, and nothing else
+    with pytest.raises(StoreError):
+        adjuster.budgets(sight({key: {PERIOD_S: Counts()}}))
+    again = adjuster.budgets(sight({key: {PERIOD_S: Counts()}}, AT_S + 30))
+
+    assert (again, store.asked) == ({}, 1)
 
 
 def test_each_group_has_its_own_time(reader: Store, writer: Store) -> None:

@@ -10,9 +10,12 @@ from slo.alarms import Judged
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Record
-from slo.engine import Reach
+from slo.budget import Budget, occurrences
+from slo.engine import ADJUSTED_S_MAX, Reach
+from slo.sight import Key, Sight
 from slo.telemetry_state import BlindCause
 from telemetry.clock import wall_ms
+from telemetry.errors import StoreError
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 // 30 * 30 - 7_200
@@ -62,6 +65,33 @@ def test_what_happens_to_the_clock_is_said_and_blinds(rig: Made) -> None:
     assert one.engine.view.problems == ("the wall clock was set by -120 s",)
     assert one.engine.step(one.now_s + 30, steady_s + 150) == 1
     assert one.engine.view.blind_cause == ""
+
+
+def test_budgets_that_cannot_be_asked_for_blind_nobody_and_stay_for_a_while(rig: Made) -> None:
+    one = rig()
+    last_s = NOW_S + 30
+
+    def adjust(seen: Sight) -> dict[Key, Budget]:
+        if seen.at_s > last_s:
+            raise StoreError("memory limit", 241)
+        return dict.fromkeys(seen.windows, occurrences(10, 1, 0.5))
+
+    def adjusted() -> list[Budget | None]:
+        return [judged.found.facts.adjusted for judged in one.engine.view.judged if judged.found]
+
+    one.reach = Reach(channels=one.hear, adjust=adjust)
+    one.restart()
+    one.live(5, 0, steps=3)
+    assert one.engine.view.at_s is not None
+    assert one.engine.view.at_s > last_s
+    assert (one.engine.view.blind_cause, adjusted()) == ("", [occurrences(10, 1, 0.5)])
+
+    one.now_s = last_s + ADJUSTED_S_MAX  # an instant is half a minute behind the clock
+    one.live(5, 0)
+    assert one.engine.view.at_s == last_s + ADJUSTED_S_MAX
+    assert adjusted() == [occurrences(10, 1, 0.5)]
+    one.live(5, 0)
+    assert (one.engine.view.blind_cause, adjusted()) == ("", [None])
 
 
 def test_alerts_that_rest_for_long_are_forgotten(rig: Made) -> None:
