@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from inferometer import cli_load_kept, cli_load_sweep
+from inferometer import cli_load_kept, cli_load_replay, cli_load_sweep
 from inferometer.cli_options import (
     DataOption,
     FileOption,
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command()(cli_load_kept.gate)
 app.command()(cli_load_kept.compare)
 app.command()(cli_load_sweep.sweep)
+app.command()(cli_load_replay.replay)
 app.add_typer(cli_load_kept.baseline_app, name="baseline")
 
 

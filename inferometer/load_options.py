@@ -6,6 +6,7 @@ Source: spec/loadtest.md 1 (verbs), 2 (plan), 6 (phases), 8 (lengths), safety in
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,13 +26,15 @@ from loadtest.plan_spec import (
     Process,
     RateCurve,
     Separate,
+    TraceSpec,
     WorkloadClass,
 )
-from loadtest.planner import build
 from loadtest.run_spec import WORKERS_MAX, Api, RunSpec
+from loadtest.traces import built
 
 CHUNKS_PER_S_AND_WORKER = 10_000.0
 """Chunks a second that one worker is planned for: a quarter of what one was seen to take (spec 4)."""
+_NS = 1_000_000_000
 _NO_LIMITS = Objectives()
 
 
@@ -61,6 +64,8 @@ class Options:
     objectives: Objectives = _NO_LIMITS
     goodput_ratio: float = GOODPUT_RATIO
     engine_file: str | None = None
+    trace: TraceSpec | None = None
+    trace_path: str | None = None
 
 
 def length(text: str, option: str) -> Length:
@@ -93,7 +98,8 @@ def plan_spec(options: Options) -> PlanSpec:
         "seed": options.seed,
         "process": options.process,
         "shape": options.shape,
-        "rate": RateCurve(points=((0.0, options.rate),)),
+        "rate": None if options.trace else RateCurve(points=((0.0, options.rate),)),
+        "trace": options.trace,
         "duration_s": options.seconds,
         "count": options.count,
         "classes": (WorkloadClass(lengths=lengths, objectives=options.objectives),),
@@ -104,21 +110,26 @@ def plan_spec(options: Options) -> PlanSpec:
         raise ConfigurationError(f"not a plan: {error}") from None
 
 
-def planned(spec: PlanSpec, keys: LoadKeys) -> Plan:
+def planned(spec: PlanSpec, keys: LoadKeys, trace_path: str | None = None) -> Plan:
     """Build a plan and hold it against the ceilings.
+
+    Args:
+        spec: Its parameters.
+        keys: The ceilings.
+        trace_path: File of the trace that it replays, if it does.
 
     Raises:
         ConfigurationError: It cannot be built, or passes one.
     """
     try:
-        plan = build(spec)
+        plan = built(spec, trace_path)
     except LoadError as error:
         raise ConfigurationError(str(error)) from None
-    points = spec.rate.points if spec.rate is not None else ()
+    rates = [rate for _, rate in spec.rate.points] if spec.rate is not None else [_busiest(plan)]
     arrivals = [plan.arrival(j) for j in range(len(plan))]
     last_s = plan.t_sched_ns[-1] / 1e9 if len(plan) else 0.0
     for name, found, most in (
-        ("rate_rps_max", max((rate for _, rate in points), default=0.0), keys.rate_rps_max),
+        ("rate_rps_max", max(rates), keys.rate_rps_max),
         ("duration_s_max", spec.duration_s or last_s, keys.duration_s_max),
         ("tokens_max", sum(one.len_in + one.len_out for one in arrivals), keys.tokens_max),
     ):
@@ -150,6 +161,7 @@ def run_spec(options: Options, plan: PlanSpec, keys: LoadKeys, *, run_id: str, d
             in_flight_max=options.in_flight_max,
             ignore_eos=options.ignore_eos,
             key_file=options.key_file,
+            trace_path=options.trace_path,
             allowed_targets=keys.allowed_targets,
         )
     except ValueError as error:
@@ -171,3 +183,8 @@ def chunks_per_s(plan: Plan) -> float:
 
 def _tokens_out(plan: Plan, numbers: Sequence[int]) -> int:
     return sum(plan.arrival(j).len_out for j in numbers)
+
+
+def _busiest(plan: Plan) -> float:
+    """Return the arrivals of the busiest second."""
+    return float(max(Counter(t_ns // _NS for t_ns in plan.t_sched_ns).values(), default=0))

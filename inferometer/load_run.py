@@ -83,7 +83,7 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
     must_be_installed()
     engine = load_key.UNKNOWN if options.engine_file is None else load_key.engine(Path(options.engine_file))
     spec = plan_spec(options)
-    plan = planned(spec, config.load)
+    plan = planned(spec, config.load, options.trace_path)
     where = reached(options.target, config.load.allowed_targets)
     model = options.model or first_model(where)
     data = data_directory.resolve(config.data)

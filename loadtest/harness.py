@@ -29,12 +29,12 @@ from loadtest.errors import LoadError
 from loadtest.leader import Leader
 from loadtest.plan import Plan
 from loadtest.plan_spec import PlanSpec, RateCurve
-from loadtest.planner import build
 from loadtest.post import Message, Post
 from loadtest.pump import pumped
 from loadtest.rows import Row
 from loadtest.run_spec import RunSpec, decoded
 from loadtest.sketch import rounded_ms
+from loadtest.traces import built
 from loadtest.worker import Hands, Worker
 from loadtest.worker_report import WorkerReport
 from telemetry.clock import monotonic_ns, wall_ms, wall_ns
@@ -110,7 +110,7 @@ def _run_of(environment: Any) -> RunSpec:  # noqa: ANN401 -- Locust's own enviro
 
 def _built(run: RunSpec) -> Plan:
     """Build the plan in a thread, so that heartbeats go on meanwhile."""
-    plan: Plan = cast("Any", get_hub()).threadpool.apply(build, (run.plan,))
+    plan: Plan = cast("Any", get_hub()).threadpool.apply(built, (run.plan, run.trace_path))
     return plan
 
 

@@ -71,6 +71,7 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         allowed_targets: Hosts, or HOST:PORT, that may be loaded beside this machine.
         key_file: File of the bearer token; None sends none.
         rss_bytes_max: Memory of a worker that ends the run.
+        trace_path: File of the trace that the plan replays; None if it replays none.
         truth: The target is a null server: compare each stamp with the server's.
         ceiling_chunks_per_s: What one worker can take on this host, as calibrated; None if never.
     """
@@ -100,6 +101,7 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     allowed_targets: tuple[str, ...] = ()
     key_file: str | None = None
     rss_bytes_max: Annotated[int, Meta(ge=1 << 26)] = 4 << 30
+    trace_path: str | None = None
     truth: bool = False
     ceiling_chunks_per_s: _Rate | None = None
 

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from loadtest import servegen
 from loadtest.errors import TraceError
+from loadtest.plan import Plan
 from loadtest.plan_spec import PlanSpec, TraceFormat, TraceSpec
+from loadtest.planner import build
 from loadtest.trace_formats import Trace, TraceRow, read, store_line
 
 TRACE_BYTES_MAX = 4 << 30
@@ -64,6 +66,20 @@ def load(path: Path, plan: PlanSpec) -> Trace:
         return _read(path, spec, plan)
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise TraceError(f"{path}: {error}") from error
+
+
+def built(spec: PlanSpec, path: str | None) -> Plan:
+    """Build a plan, with its trace if it replays one.
+
+    Args:
+        spec: Its parameters.
+        path: The file of its trace; None for synthetic arrivals.
+
+    Raises:
+        PlanError: The spec's values cannot be a plan.
+        TraceError: The trace cannot be read, or nothing is left to replay.
+    """
+    return build(spec, None if path is None else load(Path(path), spec))
 
 
 def write(path: Path, rows: Iterable[TraceRow]) -> str:

@@ -30,7 +30,7 @@ def report(directory: Path) -> dict[str, Any]:
 
 def test_a_rate_above_the_capacity_is_rejected_and_the_profile_is_written(tmp_path: Path) -> None:
     limits = ["--ttft-max", "0.3", "--goodput", "0.9"]
-    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=20") as server:
+    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=30") as server:
         steps = ["--around", "50", "--seconds", "4", "--warm-up", "0", "--steps-max", "2", "--output", "json"]
         done = load("sweep", server.url, *steps, *limits, *SHORT, "--data", str(tmp_path))
 
@@ -47,7 +47,7 @@ def test_a_rate_above_the_capacity_is_rejected_and_the_profile_is_written(tmp_pa
     assert ["reject"] == [point["verdict"] for point in curve if point["rate_rps"] == 40.0]
     profile = json.loads((directory / "profile.json").read_text())
     assert (0, "inferometer.scaling_profile/v1", 40.0) == (done.returncode, profile["schema"], profile["rejected_rps"])
-    assert 0 < profile["goodput_rps"] < 20
+    assert 20.0 == profile["goodput_rps"]
     assert [path.name for path in runs] == profile["run_ids"]
     assert "only: no store runs" in done.stderr
 
@@ -74,3 +74,17 @@ def test_a_slower_server_fails_its_objective_and_a_short_run_no_gate(tmp_path: P
         for case in ET.fromstring((after / "junit.xml").read_text())  # noqa: S314
     }
     assert "load run http://" in json.loads((after / "receipt.json").read_text())["rerun"]
+
+
+def test_a_trace_is_sent_at_its_own_times(tmp_path: Path) -> None:
+    trace = Path(__file__).parent.parent / "fixtures" / "traces" / "azure.csv"
+    with null_server("ttft_s=0.02", "itl_s=0.005") as server:
+        words = ["--format", "azure", "--seconds", "1", "--workers", "1", "--output", "json", "--data", str(tmp_path)]
+        done = load("replay", str(trace), server.url, *words)
+
+    (directory,) = (tmp_path / "runs").iterdir()
+    rows = [json.loads(line) for line in (directory / "requests.jsonl").read_text().splitlines()]
+    assert done.returncode in {0, BUSY}
+    assert [0, 52_000, 98_189, 140_684, 444_994, 539_187, 698_571] == [row["t_sched_us"] for row in rows]
+    assert [(4808, 10), (3180, 8), (110, 27)] == [(row["len_in"], row["len_out"]) for row in rows[:3]]
+    assert [10, 8, 27] == [row["tokens_out"] for row in rows[:3]]
