@@ -221,6 +221,7 @@ class Control:
             trouble = self.desk.refresh(view, int(_wall_s()))
             self._tell(view.blind_cause, trouble)
             self._tell_rules("; ".join(self.built_in.problems))
+            self._trouble = ""  # only a whole instant shows that what failed works again
         self._tell_history(self._engine.view.history)
         if _wall_s() - self._pruned_s >= PRUNE_S:
             self._pruned_s = int(_wall_s())
@@ -241,7 +242,6 @@ class Control:
         """Take a step; whatever it meets is told, and the evaluation goes on."""
         try:
             step()
-            self._trouble = ""
         except LedgerError as error:
             self._trouble = str(error)
             self._log("slo engine cannot keep what it found, and says nothing", reason=str(error))

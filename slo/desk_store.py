@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from slo.adjustments import Agreed
+from slo.adjustments import ALL_PERCENT, SPAN_S_MAX, Agreed
 from slo.audit import Act
 from slo.desk_records import Ack, Marker, MarkerKind
 from slo.errors import ObjectiveError
@@ -183,7 +183,10 @@ def _adjustment_row(one: Agreed) -> tuple[object, ...]:
 
 def _agreed(row: Mapping[str, object]) -> Agreed | None:
     """Return what a row says; None if it was not written by us, for anybody may insert there."""
-    text = str(row["rrule"])
+    text, percent = str(row["rrule"]), float(str(row["percent_excluded"]))
+    start_s, end_s = _s(row["at_unix_ms"]) or 0, _s(row["end_unix_ms"]) or 0
+    if not (0 <= percent <= ALL_PERCENT and 0 < end_s - start_s <= SPAN_S_MAX):  # Subtle: nor is NaN in there
+        return None
     try:
         selector = msgspec.json.decode(str(row["selector"]), type=_Selector)
         again = repeat(text) if text else None
@@ -193,10 +196,10 @@ def _agreed(row: Mapping[str, object]) -> Agreed | None:
     return Agreed(
         id=selector.id,
         matchers=selector.matchers,
-        start_s=_s(row["at_unix_ms"]) or 0,
-        end_s=_s(row["end_unix_ms"]) or 0,
+        start_s=start_s,
+        end_s=end_s,
         repeat=again,
-        excluded_percent=round(float(str(row["percent_excluded"]))),
+        excluded_percent=round(percent),
         reason=str(row["reason"]),
         author=str(row["author"]),
         made_at_s=selector.made_at_unix_s,

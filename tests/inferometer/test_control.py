@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from one_slo import slo_file
@@ -13,6 +14,8 @@ from inferometer.supervisor import Log
 from slo.alert_moves import AlertEvent
 from slo.budget import BlindPolicy
 from telemetry.clock import monotonic_ns, sleep
+from telemetry.queries import Question
+from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
 
@@ -91,6 +94,37 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
     assert not [one for one in later if one.event is AlertEvent.BAD]
     assert watched.objective.target == 0.9999
     assert any("refused" in line for line in said)
+    reader.close()
+    writer.close()
+
+
+class Odd:
+    """A store that answers as no store does when it is asked for adjustments."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def query(self, question: Question) -> Any:  # noqa: ANN401 -- as the store's
+        if "percent_excluded" in question.sql:
+            raise ValueError("odd")
+        return self._store.query(question)
+
+
+def test_an_instant_that_failed_is_told_until_another_does_not(tmp_path: Path, process: StoreProcess) -> None:
+    reader, writer = process.store("reader"), process.store("writer")
+    settings = settings_of(slo_file(tmp_path), tmp_path, "r")
+    control = Control(settings, Odd(reader), writer, log_into([]))  # type: ignore[arg-type]  # it asks, and no more
+    told = "the last instant failed: ValueError"
+    control.start()
+    failed = until(lambda: told in control.view.problems)
+    seen: list[bool] = []
+    for _ in range(5):  # each time, several looks at the clock later
+        sleep(0.2)
+        seen.append(told in control.view.problems)
+    control.stop()
+
+    assert failed
+    assert seen == [True] * 5
     reader.close()
     writer.close()
 

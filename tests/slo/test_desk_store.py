@@ -1,11 +1,12 @@
 """What of the desk is in the store, over a real one."""
 
+import zlib
 from dataclasses import replace
 
 import pytest
 from views import silence
 
-from slo.adjustments import Agreed
+from slo.adjustments import SPAN_S_MAX, Agreed
 from slo.audit import FIRST_HASH, By, Deed, act, broken_at
 from slo.desk_records import Ack, Marker, MarkerKind
 from slo.desk_store import DeskStore
@@ -120,6 +121,32 @@ def test_what_others_wrote_into_our_tables_is_told_from_ours(shared: DeskStore, 
 
     assert list(found.values()) == [None] * 4
     assert shared.markers(at_ms // 1000, at_ms // 1000 + 1) == [strange]
+
+
+@pytest.mark.parametrize(
+    ("percent", "length_s", "is_ours"),
+    [
+        pytest.param(0.0, 60, True, id="withdrawn"),
+        pytest.param(100.0, SPAN_S_MAX, True, id="all of the longest time"),
+        pytest.param(float("nan"), 60, False, id="no number"),
+        pytest.param(float("inf"), 60, False, id="endless"),
+        pytest.param(-300.0, 60, False, id="less than nothing"),
+        pytest.param(100.5, 60, False, id="more than all"),
+        pytest.param(100.0, 0, False, id="no time"),
+        pytest.param(100.0, -60, False, id="ends before it begins"),
+        pytest.param(100.0, SPAN_S_MAX + 1, False, id="too long"),
+    ],
+)
+def test_an_adjustment_that_nobody_could_have_entered_is_left_out(
+    shared: DeskStore, writer: Store, request: pytest.FixtureRequest, percent: float, length_s: int, is_ours: bool
+) -> None:
+    at_s = NOW_S + 2_000 * 86_400 + zlib.crc32(request.node.name.encode()) % 10**6 * 10
+    selector = '{"id":"r","made_at_unix_s":1,"matchers":[{"name":"slo","op":"=","value":"x"}]}'
+    row = (at_s * 1000, (at_s + length_s) * 1000, selector, "", percent, "", "")
+    writer.insert_rows(ADJUSTMENTS, [row], f"range-{at_s}")
+    (found,) = shared.adjustments(at_s, at_s + 1).values()
+
+    assert (found is not None) == is_ours
 
 
 def test_an_act_comes_back_with_its_hash(shared: DeskStore) -> None:
