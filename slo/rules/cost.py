@@ -83,9 +83,9 @@ class CostJumpRule:
         return {"spending": spending((at_s - self._span_s) * 1_000, at_s * 1_000)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
-        """Return what the tokens of every endpoint cost, if it had requests within seven days."""
+        """Return what the tokens of every endpoint cost that has requests now."""
         by_endpoint = nights(rows["spending"], self._span_s, self.settings.options.get("gpus_per_replica"))
-        return [self._found(endpoint, of) for endpoint, of in by_endpoint.items()]
+        return [self._found(endpoint, of) for endpoint, of in by_endpoint.items() if 0 in of]
 
     def _found(self, endpoint: str, of: Mapping[int, Night | None]) -> Found:
         now, yesterday = of.get(0), of.get(1)

@@ -101,11 +101,11 @@ class P99DriftRule:
         }
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
-        """Return what drifts, for every endpoint and model that was asked anything within seven days."""
+        """Return what drifts, for every endpoint and model that was asked anything in the window or the last day."""
         slow, past = _by_subject(rows["slow"]), _by_subject(rows["hours"])
         today, yesterday, pinned = (_ok_p99_s(rows.get(name, ())) for name in ("today", "yesterday", "pinned"))
         found: list[Found] = []
-        for subject in sorted(slow.keys() | past.keys()):
+        for subject in sorted(slow.keys() | _by_subject(rows["today"]).keys()):
             before = yesterday.get(subject)
             day_over_day = today[subject] / before if before and subject in today else None
             anchor = self._anchor or _of_s(pinned.get(subject)) or _said_of(self.objectives, subject)

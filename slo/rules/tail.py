@@ -54,9 +54,10 @@ class TailSpreadRule:
         return {metric: spreads(metric, since_s * 1_000, at_s * 1_000) for metric in (*_SOUND, Metric.E2E)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
-        """Return what spread, for every endpoint and model that had requests now or before."""
+        """Return what spread, for every endpoint and model that has requests now."""
         strata = {metric: _by_subject(rows[metric]) for metric in (*_SOUND, Metric.E2E)}
-        subjects = sorted({subject for by_subject in strata.values() for subject in by_subject})
+        named = {subject for of in strata.values() for subject, some in of.items() if any(map(_is_asked, some))}
+        subjects = sorted(named)
         return [
             self._found(subject, {name: of.get(subject, []) for name, of in strata.items()}) for subject in subjects
         ]
@@ -86,6 +87,10 @@ class TailSpreadRule:
 
 def _by_subject(rows: Sequence[Row]) -> dict[_Subject, list[Row]]:
     return {subject: list(of) for subject, of in groupby(rows, key=lambda row: (row["endpoint"], row["model"]))}
+
+
+def _is_asked(row: Row) -> bool:
+    return any(row[half] or row[f"{half}_failed"] for half in _HALVES)
 
 
 def _lasts(strata: Sequence[Row], limit: float) -> bool:

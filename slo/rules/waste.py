@@ -39,6 +39,7 @@ ANCHOR_S, ANCHOR_S_PER_TOKEN = 1.0, 0.0002
 """Limit of the composite good request (spec/slo.md 3), where none is configured."""
 
 _MS = 1_000
+_HALVES = ("early", "late")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +83,7 @@ class WastingComputeRule:
         }
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
-        """Return what is wasted, for every endpoint that had requests now or before."""
+        """Return what is wasted, for every endpoint that has requests now."""
         bills = nights(rows["spending"], self._span_s, self.settings.options.get("gpus_per_replica"))
         in_time = {row["endpoint"]: row for row in rows["in_time"]}
         strata: dict[str, list[Row]] = {}
@@ -91,10 +92,11 @@ class WastingComputeRule:
         return [
             self._found(endpoint, self._cost(bills.get(endpoint, {}), in_time.get(endpoint)), of)
             for endpoint, of in strata.items()
+            if any(row[half] or row[f"{half}_failed"] for row in of for half in _HALVES)
         ]
 
     def _found(self, endpoint: str, cost: _Cost, strata: Sequence[Row]) -> Found:
-        pairs = [(_sample(row, "before"), pooled(_sample(row, half) for half in ("early", "late"))) for row in strata]
+        pairs = [(_sample(row, "before"), pooled(_sample(row, half) for half in _HALVES)) for row in strata]
         within, plain = ratio(pairs, P99), _plain(pairs)
         limit = 1 + (SLOWER_RATIO if self.settings.threshold is None else self.settings.threshold)
         is_compared = within.n >= least_events(self.settings, n_min(P99)) and within.n >= within.left_out

@@ -99,13 +99,16 @@ def found(store: Store) -> dict[str, Found]:
         ("cost-unseen", Verdict.SILENT, Verdict.SILENT, False),
         ("cost-new", Verdict.SILENT, Verdict.TICKET, False),
         ("cost-hosted", Verdict.SILENT, Verdict.SILENT, False),
-        ("cost-gone", Verdict.SILENT, Verdict.SILENT, False),
     ],
 )
 def test_each_night(found: dict[str, Found], endpoint: str, sound: Verdict, naive: Verdict, known: bool) -> None:
     one = found[endpoint]
 
     assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[str, Found]) -> None:
+    assert "cost-gone" not in found
 
 
 def test_the_words_split_the_change(found: dict[str, Found]) -> None:

@@ -151,8 +151,12 @@ def test_who_left_waiting_counts_by_the_wait_and_who_was_refused_does_not(found:
 
 
 def test_silence_and_too_few_requests_are_unknown_and_not_well(found: dict[str, Found]) -> None:
-    assert [False] * 3 == [found[name].is_known for name in ("drift-few", "drift-gone", "drift-long-gone")]
+    assert [False] * 2 == [found[name].is_known for name in ("drift-few", "drift-gone")]
     assert "never-seen" not in found
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[str, Found]) -> None:
+    assert "drift-long-gone" not in found
 
 
 def objective(good: str) -> Objective:

@@ -70,7 +70,6 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         ("tail-half", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-few", Verdict.SILENT, Verdict.TICKET, False),
         ("tail-new", Verdict.SILENT, Verdict.TICKET, False),
-        ("tail-gone", Verdict.SILENT, Verdict.SILENT, False),
     ],
 )
 def test_each_tail(found: dict[str, Found], endpoint: str, sound: Verdict, naive: Verdict, known: bool) -> None:
@@ -83,4 +82,7 @@ def test_the_words_say_whose_tail_it_is(found: dict[str, Found]) -> None:
     assert found["tail-ttft"].words["summary"].startswith("tail-ttft m: the tail of the time to first output is 3.")
     assert found["tail-tpot"].words["summary"].startswith("tail-tpot m: the tail of the time per token is 3.")
     assert found["tail-new"].words["summary"] == "tail-new m: too few requests"
-    assert found["tail-gone"].words["naive"] == "unknown"
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[str, Found]) -> None:
+    assert "tail-gone" not in found

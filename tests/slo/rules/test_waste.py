@@ -54,6 +54,7 @@ def store(process: StoreProcess) -> Iterator[Store]:
         "waste-failing": [*(*before(SHORT), *of(DAY_S + 60, 60, SHORT, **FAILED)), *of(60, 900, SHORT, **FAILED)],
         "waste-few": [*before(SHORT), *of(60, 90, SHORT, slower=3, tokens_out=1_000)],
         "waste-unseen": [*before(SHORT), *of(60, 900, SHORT, slower=3)],
+        "waste-gone": [*before(SHORT)],
     }
     insert(writer, past)
     names = (name for name in past if name != "waste-unseen")
@@ -86,6 +87,10 @@ def test_each_endpoint(found: dict[str, Found], endpoint: str, sound: Verdict, n
     one = found[endpoint]
 
     assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[str, Found]) -> None:
+    assert "waste-gone" not in found
 
 
 def test_the_words_have_the_figures(found: dict[str, Found]) -> None:
