@@ -4,8 +4,8 @@ The mix of input or of output lengths, in bands of a factor two, is compared wit
 before: the index must exceed 0.25 by more than chance makes it (`slo.stability`). Longer prompts raise latency
 honestly, so this ticket stands beside alerts of latency and says why.
 
-Naive: the index against all hours of those days, above 0.25. A batch that comes every night moves it every night, and
-so does chance where few requests are.
+Naive: the index against those hours and as many before them, above 0.25. A batch that comes every night moves it every
+night, and so does chance where few requests are.
 
 Error: as `slo.stability`. Below `min_events` requests on either side, or with fewer than `DAYS_MIN` days before, it is
 not known.
@@ -50,14 +50,14 @@ class LengthMixShiftRule:
         return {"lengths": length_mix(since_s * 1_000, at_s * 1_000)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows know when they are of
-        """Return what moved, for every endpoint and model of the last seven days."""
-        return [self._found(row) for row in rows["lengths"]]
+        """Return what moved, for every endpoint and model that has requests now."""
+        return [self._found(row) for row in rows["lengths"] if row["n_now"]]
 
     def _found(self, row: Row) -> Found:
         known = {side: self._moved(row, side) for side in _SIDES}
         limit = self._limit
         shifted = {side: one for side, one in known.items() if one and one.index > limit + one.noise}
-        plain = [moved(row[f"{side}_now"], row[f"{side}_all"]) for side in _SIDES]
+        plain = [moved(row[f"{side}_now"], row[f"{side}_around"]) for side in _SIDES]
         is_naive = any(one is not None and one.index > limit for one in plain)
         told = shifted or {side: one for side, one in known.items() if one}
         return Found(

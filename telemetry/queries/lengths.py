@@ -1,63 +1,71 @@
 """Knows the question how long inputs and outputs are, now and on the days before; refuses to say that they changed.
 
 Lengths are counted in bands named by their lower end: 512 holds 512 to 1023 tokens. The days before are counted twice:
-in the same hours of the day as the window, and whole.
+in the same hours of the day as the window, and with as many hours before those.
 
 Source: spec/slo.md 14 (`length_mix_shift`: input or output buckets against 7 d).
 """
 
-from telemetry.queries.asked import ENDED_WITHIN
+from telemetry.queries import same_hours
 from telemetry.queries.question import REPORT_S, Question, Select
-
-REFERENCE_DAYS = 7
-"""Days before the window that it is compared with."""
-
-_DAY_MS = 86_400_000
 
 
 def length_mix(since_ms: int, until_ms: int) -> Question:
     """Ask for the lengths of the requests of users in [since, until), and of those before.
 
-    Rows: `endpoint`, `model`; for `in` and `out` the maps from band to requests `<side>_now`, `<side>_same` (same hours
-    of the days before) and `<side>_all` (all their hours); `days` that have requests in the same hours.
+    Rows: `endpoint`, `model`, `n_now` (requests of the window); for `in` and `out` the maps from band to requests
+    `<side>_now`, `<side>_same` (same hours of the days before) and `<side>_around` (those, and the hours before them
+    and before the window); `days` that have requests in the same hours.
 
     Args:
         since_ms: Start of the window, unix milliseconds.
         until_ms: Its end, excluded; at most a day later.
 
     Raises:
-        ValueError: The window is longer than a day, so that it would be its own reference.
+        ValueError: The window is empty, or longer than a day, so that it would be its own reference.
     """
-    if until_ms - since_ms > _DAY_MS:
-        raise ValueError("lengths are compared with the same hours of other days: the window is a day at most")
-    values = {"window": since_ms, "since": since_ms - REFERENCE_DAYS * _DAY_MS, "until": until_ms}
+    length_ms = until_ms - since_ms
+    around_ms = min(2 * length_ms, max(length_ms, same_hours.DAY_MS))
+    values = {**same_hours.values(until_ms - around_ms, until_ms), "now": since_ms}
     return Question(sql=_MIX, parameters=values, seconds_max=REPORT_S)
 
 
+_SIDES = ("in", "out")
+
+
 def _side(name: str) -> list[str]:
-    band = f"map(roundToExp2(assumeNotNull(tokens_{name})), toUInt64(1))"
-    known = f"isNotNull(tokens_{name})"
+    known = f"isNotNull(band_{name})"
     return [
-        f"sumMapIf({band}, {known} AND is_now) AS {name}_now",
-        f"sumMapIf({band}, {known} AND NOT is_now AND is_same) AS {name}_same",
-        f"sumMapIf({band}, {known} AND NOT is_now) AS {name}_all",
+        f"sumMapIf(map(assumeNotNull(band_{name}), rows), {known} AND {condition}) AS {name}_{of}"
+        for of, condition in (("now", "is_now"), ("same", "is_same AND NOT is_now"), ("around", "NOT is_now"))
     ]
 
 
-_BACK_MS = "{until:Int64} - 1 - toUnixTimestamp64Milli(ended_at)"
-_MIX = Select(
-    given=[
-        "ended_at >= fromUnixTimestamp64Milli({window:Int64}) AS is_now",
-        f"({_BACK_MS}) % {_DAY_MS} < {{until:Int64}} - {{window:Int64}} AS is_same",
-    ],
+# Counted by band first: a map of each request alone takes several times as long (`telemetry.queries.tails`).
+_COUNTED = Select(
+    given=["{until:Int64} - 1 - toUnixTimestamp64Milli(ended_at) AS back_ms"],
     columns=[
         *("endpoint", "model"),
-        *_side("in"),
-        *_side("out"),
-        f"uniqExactIf(intDiv({_BACK_MS}, {_DAY_MS}), NOT is_now AND is_same) AS days",
+        f"{same_hours.days_ago('ended_at')} AS days_ago",
+        f"back_ms % {same_hours.DAY_MS} < {{until:Int64}} - {{now:Int64}} AS is_same",
+        "is_same AND days_ago = 0 AS is_now",
+        *(
+            f"if(isNull(tokens_{name}), NULL, roundToExp2(assumeNotNull(tokens_{name}))) AS band_{name}"
+            for name in _SIDES
+        ),
+        "count() AS rows",
     ],
     source="inferometer.requests",
-    where=[*ENDED_WITHIN, "traffic = 'user'"],
+    where=[same_hours.of_requests(), "traffic = 'user'"],
+    group_by=["endpoint", "model", "days_ago", "is_same", "is_now", "band_in", "band_out"],
+)
+_MIX = Select(
+    columns=[
+        *("endpoint", "model", "sumIf(rows, is_now) AS n_now"),
+        *(column for name in _SIDES for column in _side(name)),
+        "uniqExactIf(days_ago, is_same AND NOT is_now) AS days",
+    ],
+    source=_COUNTED,
     group_by=["endpoint", "model"],
     order_by=["endpoint", "model"],
 ).text()

@@ -35,6 +35,7 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         "mix-new": [*days(40, 300, last=2), *of(60, 200, 9_000)],
         "mix-gone": [*days(40, 300)],
         "mix-unknown": [*days(40, 300), *of(60, 200, None)],
+        "mix-untold": [*days(40, 300), *of(60, 200, None, None)],
     }
     insert(writer, past)
     yield found_by_endpoint(reader, LengthMixShiftRule(settings=Settings()))
@@ -52,14 +53,18 @@ def found(process: StoreProcess) -> Iterator[dict[str, Found]]:
         ("mix-chance", Verdict.SILENT, Verdict.TICKET, True),
         ("mix-few", Verdict.SILENT, Verdict.TICKET, False),
         ("mix-new", Verdict.SILENT, Verdict.TICKET, False),
-        ("mix-gone", Verdict.SILENT, Verdict.SILENT, False),
         ("mix-unknown", Verdict.SILENT, Verdict.SILENT, False),
+        ("mix-untold", Verdict.SILENT, Verdict.SILENT, False),
     ],
 )
 def test_each_mix(found: dict[str, Found], endpoint: str, sound: Verdict, naive: Verdict, known: bool) -> None:
     one = found[endpoint]
 
     assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[str, Found]) -> None:
+    assert "mix-gone" not in found
 
 
 def test_the_words_name_what_grew(found: dict[str, Found]) -> None:

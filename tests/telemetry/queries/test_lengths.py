@@ -28,7 +28,8 @@ def test_the_window_is_counted_in_bands(stored: Stored) -> None:
         now, before = ([one for one in own if (one.ended_at >= since_ms) is is_now] for is_now in (True, False))
         assert bands([one.tokens_in for one in now]) == row["in_now"]
         assert bands([one.tokens_out for one in now]) == row["out_now"]
-        assert bands([one.tokens_in for one in before]) == row["in_all"]
+        assert bands([one.tokens_in for one in before if one.ended_at >= since_ms - HOUR_MS]) == row["in_around"]
+        assert len(now) == row["n_now"]
         assert ({}, 0) == (row["in_same"], row["days"]), "the hours before the window are of the same day"
 
 
@@ -37,11 +38,11 @@ def test_the_same_hours_of_the_day_before_are_the_reference(stored: Stored) -> N
 
     own = [one for one in stored.records if (one.endpoint, one.model) == (row["endpoint"], row["model"])]
     assert bands([one.tokens_in for one in own if one.ended_at < SINCE_MS + HOUR_MS]) == row["in_same"]
-    assert bands([one.tokens_in for one in own]) == row["in_all"]
-    assert ({}, 1) == (row["in_now"], row["days"])
+    assert row["in_same"] == row["in_around"], "nothing ended in the hour before"
+    assert ({}, 0, 1) == (row["in_now"], row["n_now"], row["days"])
 
 
 def test_a_window_longer_than_a_day_is_refused() -> None:
     length_mix(0, DAY_MS)
-    with pytest.raises(ValueError, match="a day at most"):
+    with pytest.raises(ValueError, match="not within a day"):
         length_mix(0, DAY_MS + 1)
