@@ -109,6 +109,10 @@ def _chosen(view: EngineView, asked: GateAsked) -> list[SloShown]:
 
 
 def _alerts(view: EngineView, slos: list[SloShown]) -> list[AlertShown]:
-    """Return the alerts of objectives; a page of an objective counts whatever group it is of."""
-    names = {one.name for one in slos}
-    return [one for one in alerts_shown(view, {}).alerts if one.slo in names]
+    """Return the alerts of objectives, whatever group they are of, and those of their services that are of none."""
+    names, services = {one.name for one in slos}, {one.service for one in slos}
+    return [
+        one
+        for one in alerts_shown(view, {}).alerts
+        if one.slo in names or (not one.slo and one.labels.get("service") in services)
+    ]

@@ -5,6 +5,9 @@ from pathlib import Path
 import pytest
 from views import NOW_S, Told, judged, seen
 
+from slo.alert import Alert
+from slo.alert_moves import AlertState
+from slo.alert_states import Record
 from slo.shown import instant
 from slo.view import EngineView
 
@@ -21,6 +24,35 @@ async def test_the_gate_is_asked_for_all_or_one(told: Told) -> None:
     assert (every["verdict"], every["exit_code"]) == ("fail", 3)
     assert (well["verdict"], well["exit_code"], well["version"]) == ("pass", 0, "v7")
     assert [one["name"] for one in well["slos"]] == ["well"]
+
+
+@pytest.mark.parametrize(
+    ("service", "severity", "asked", "verdict"),
+    [
+        pytest.param("chat", "page", "?slo=well", "fail", id="a page of the objective's service"),
+        pytest.param("chat", "page", "?service=chat", "fail", id="a page of the service"),
+        pytest.param("chat", "page", "", "fail", id="a page of a service of all"),
+        pytest.param("chat", "ticket", "?slo=well", "pass", id="a ticket"),
+        pytest.param("bot", "page", "?slo=well", "pass", id="a page of another service"),
+    ],
+)
+async def test_a_page_of_a_built_in_rule_fails_the_gate_of_its_service(
+    tmp_path: Path, service: str, severity: str, asked: str, verdict: str
+) -> None:
+    labels = {"alertname": "stalled_engine", "service": service, "severity": severity, "replica": "r"}
+    record = Record(fingerprint=1, definition_hash=0, state=AlertState.FIRING, at_s=NOW_S)
+    alert = Alert(record=record, labels=labels, annotations={"summary": "r gives out nothing"})
+    told = Told(tmp_path, seen(judged("well"), alerts={1: alert}))
+    found = await told.said("GET", f"/v1/gate{asked}")
+
+    assert (found["verdict"], [one["code"] for one in found["reasons"]]) == (
+        verdict,
+        ["PAGE_FIRING"] if verdict == "fail" else [],
+    )
+
+
+async def test_a_page_of_another_objective_of_the_service_fails_no_gate_but_its_own(told: Told) -> None:
+    assert (await told.said("GET", "/v1/gate?slo=well"))["verdict"] == "pass"
 
 
 async def test_the_parts_of_an_slo_are_asked_for_by_its_name(told: Told) -> None:
