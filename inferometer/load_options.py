@@ -163,6 +163,7 @@ def run_spec(options: Options, plan: PlanSpec, keys: LoadKeys, *, run_id: str, d
             key_file=options.key_file,
             trace_path=options.trace_path,
             allowed_targets=keys.allowed_targets,
+            salt=run_id,  # or prompts of an earlier run would be found in a prefix cache
         )
     except ValueError as error:
         raise ConfigurationError(f"not a run: {error}") from None

@@ -15,8 +15,10 @@ from inferometer.load_options import (
     run_spec,
     workers,
 )
+from loadtest.asking import Asker
 from loadtest.plan_spec import Fixed, Lognormal, Process
 from loadtest.run_spec import WORKERS_MAX, Api
+from loadtest.traces import built
 
 
 def options(**changes: Any) -> Options:  # noqa: ANN401 -- fields of Options
@@ -74,6 +76,17 @@ def test_what_was_typed_becomes_a_run() -> None:
         run.plan,
     )
     assert 60 < len(planned(spec, keys)) < 140  # 100 arrivals are expected, a standard deviation is 10
+
+
+def test_two_runs_of_one_plan_send_unlike_prompts() -> None:
+    spec = plan_spec(options())
+    plan = planned(spec, LoadKeys())
+    runs = [run_spec(options(), spec, LoadKeys(), run_id=name, directory="d", model="m") for name in ("a", "b")]
+    first, second = ([asker.prompt(plan.arrival(j)) for j in range(5)] for asker in (Asker(run, plan) for run in runs))
+
+    assert {plan.sha256} == {built(run.plan, None).sha256 for run in runs}
+    assert set(first).isdisjoint(second)
+    assert first == [Asker(runs[0], plan).prompt(plan.arrival(j)) for j in range(5)]  # what run.json keeps repeats it
 
 
 @pytest.mark.parametrize(
