@@ -1,7 +1,7 @@
 """Knows how the highest good rate of a target is searched: run after run, and the profile that is handed over.
 
-Refuses to know which rate comes next (`loadtest.search`). A step whose client was not fit ends the search: it may not
-blame the target, and no profile is published.
+Refuses to know which rate comes next (`loadtest.search`). A run whose client was not fit may not blame the target: it
+is left out and made again, and the third such run in a row ends the search without a profile.
 
 Source: spec/loadtest.md 1 (exit codes), 7 (search), 18 (`steps.csv`), 19 (scaling profile, only of fit runs).
 """
@@ -40,6 +40,8 @@ from telemetry.outcome import DEFS_VERSION
 from telemetry.schema.loads import SCALING_PROFILES
 
 PROFILE, STEPS = "profile.json", "steps.csv"
+TRIES_MAX = 3
+"""Runs of unfit clients in a row that end a search."""
 COLUMNS = (*CurvePoint.__struct_fields__, "verdict")
 
 
@@ -51,7 +53,7 @@ class Found:
         steps: Each rate that was tried.
         bracket: Highest accepted and lowest rejected rate.
         code: Exit code of the run that ended it early; 0 if none did.
-        run_ids: Runs that were carried out.
+        run_ids: Runs that it rests on.
     """
 
     steps: tuple[Tried, ...]
@@ -113,15 +115,20 @@ def searched(
     steps: list[Tried] = []
     runs: list[Measured] = []
     ids: list[str] = []
+    number = unfit = 0
     while True:
         judged = [one.step for one in steps]
         bracket = next_step(judged, options.goodput_ratio, around_rps, rate_rps_max=rate_rps_max, bisect=not climbs)
         if bracket.rate_rps is None or (len(steps) >= steps_max and not bracket.longer):
             return Found(steps=tuple(steps), bracket=bracket, code=EXIT_OK, run_ids=tuple(ids))
-        run_id, code, measured = carry(bracket.rate_rps, len(ids))
-        ids.append(run_id)
+        run_id, code, measured = carry(bracket.rate_rps, number)
+        number += 1
+        unfit = unfit + 1 if code == EXIT_INCONCLUSIVE else 0
+        if 0 < unfit < TRIES_MAX:
+            continue
         if code != EXIT_OK:
             return Found(steps=tuple(steps), bracket=bracket, code=code, run_ids=tuple(ids))
+        ids.append(run_id)
         runs = [*runs, measured] if bracket.longer else [measured]
         steps = [*(steps[:-1] if bracket.longer else steps), tried(bracket.rate_rps, runs, limits)]
 

@@ -10,8 +10,8 @@ from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.load_key import Engine
 from inferometer.load_options import plan_spec
-from inferometer.load_sweep import COLUMNS, Found, made, run, searched
-from loadtest.conductor import EXIT_INCONCLUSIVE
+from inferometer.load_sweep import COLUMNS, TRIES_MAX, Found, made, run, searched
+from loadtest.conductor import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED
 from loadtest.plan_spec import Objectives
 from loadtest.planner import build
 from loadtest.search import RATIO_ENOUGH
@@ -46,13 +46,28 @@ def test_the_bracket_holds_the_capacity(climbs: bool) -> None:
     assert bracket.rejected_rps / bracket.accepted_rps <= RATIO_ENOUGH
 
 
-def test_a_run_that_says_nothing_ends_the_search() -> None:
+@pytest.mark.parametrize(
+    ("spoilt", "code", "numbers"),
+    [
+        pytest.param({1, 2}, 0, ["s-0", "s-3"], id="two runs left out"),
+        pytest.param({1, *range(2, 1 + TRIES_MAX)}, EXIT_INCONCLUSIVE, ["s-0"], id="never fit again"),
+    ],
+)
+def test_a_run_of_an_unfit_client_is_left_out_and_made_again(spoilt: set[int], code: int, numbers: list[str]) -> None:
     def unfit(rate_rps: float, number: int) -> tuple[str, int, Measured]:
         run_id, _, measured = carried(rate_rps, number)
-        return run_id, EXIT_INCONCLUSIVE if number == 2 else 0, measured
+        return run_id, EXIT_INCONCLUSIVE if number in spoilt else 0, measured
 
     ended = searched(unfit, OPTIONS, 12.0, 40, rate_rps_max=1000.0, climbs=False)
-    assert (EXIT_INCONCLUSIVE, 3, 2) == (ended.code, len(ended.run_ids), len(ended.steps))
+    assert (code, tuple(numbers)) == (ended.code, ended.run_ids[:2])
+
+
+def test_an_interrupted_run_ends_the_search() -> None:
+    def interrupted(rate_rps: float, number: int) -> tuple[str, int, Measured]:
+        return f"s-{number}", EXIT_INTERRUPTED, carried(rate_rps, number)[2]
+
+    ended = searched(interrupted, OPTIONS, 12.0, 40, rate_rps_max=1000.0, climbs=False)
+    assert (EXIT_INTERRUPTED, (), ()) == (ended.code, ended.run_ids, ended.steps)
 
 
 def test_no_more_rates_than_asked_for_but_each_to_its_end() -> None:
