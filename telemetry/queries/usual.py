@@ -42,7 +42,7 @@ def queue_steps(at_s: int) -> Question:
 
 
 def _values(at_s: int) -> dict[str, object]:
-    return {"at": at_s, "since": at_s - WEEKS * _WEEK_S - _HOUR_S}
+    return {"at": at_s}
 
 
 _T = "toUnixTimestamp(t)"
@@ -50,8 +50,20 @@ _BACK = f"{{at:Int64}} + {_AFTER_S - 1} - {_T}"
 _KEYS = ("endpoint", "weeks_ago", "t_unix_s")
 
 
+def _within(first_s: int, end_s: int) -> str:
+    return f"(t >= toDateTime({{at:Int64}} - {first_s}) AND t < toDateTime({{at:Int64}} - {end_s}))"
+
+
+# Each week's hour is a range of its own, so that the store leaves out the marks between them (`same_hours`).
+_HOURS = "\n    OR ".join(
+    [
+        _within((LAST_STEPS + HOUR_STEPS) * STEP_S, 0),
+        *(_within(ago * _WEEK_S + _HOUR_S - _AFTER_S, ago * _WEEK_S - _AFTER_S) for ago in range(1, WEEKS + 1)),
+    ]
+)
+
+
 def _steps(columns: list[str], table: str, where: list[str]) -> Select:
-    present = f"{_T} >= {{at:Int64}} - {(LAST_STEPS + HOUR_STEPS) * STEP_S}"
     return Select(
         columns=[
             "toString(s.endpoint) AS endpoint",
@@ -60,12 +72,7 @@ def _steps(columns: list[str], table: str, where: list[str]) -> Select:
             *columns,
         ],
         source=f"inferometer.{table} AS s",
-        where=[
-            "t >= toDateTime({since:Int64})",
-            "t < toDateTime({at:Int64})",
-            f"({present} OR ({_BACK}) % {_WEEK_S} < {_HOUR_S})",
-            *where,
-        ],
+        where=[f"({_HOURS})", *where],
         group_by=_KEYS,
     )
 

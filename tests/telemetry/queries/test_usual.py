@@ -7,6 +7,7 @@ import pytest
 from query_store import SINCE_MS, Stored
 
 from telemetry.outcome import Eligibility
+from telemetry.queries.question import Question
 from telemetry.queries.usual import STEP_S, WEEKS, queue_steps, request_steps
 from telemetry.record import RequestRecord
 from telemetry.samples import EngineSample
@@ -61,3 +62,11 @@ def test_the_queue_of_a_replica_is_a_mean_of_its_samples(stored: Stored) -> None
     assert [(0, AT_S - 300, 4.0), (1, AT_S - WEEK_S, 7.0)] == [
         (row["weeks_ago"], row["t_unix_s"], row["queued"]) for row in rows
     ]
+
+
+@pytest.mark.parametrize("asked", [request_steps(AT_S), queue_steps(AT_S)])
+def test_the_days_between_are_not_read(stored: Stored, asked: Question) -> None:
+    text = stored.rows(Question(sql="EXPLAIN indexes = 1 " + asked.sql, parameters=asked.parameters))
+    [ranges] = [str(row["explain"]) for row in text if "Condition: or(and((toMonday(t) in" in str(row["explain"])]
+
+    assert WEEKS + 1 == ranges.count("toMonday(t) in [")
