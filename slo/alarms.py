@@ -160,6 +160,15 @@ def as_told(alert: Alert, now_s: int) -> Alert:
     return replace(alert, record=replace(record, last_sent_at_s=record.fired_at_s))
 
 
+def identity_of(one: Judged, name: str, severity: Severity) -> dict[str, str]:
+    """Return the labels that an alert of an objective and group is known by."""
+    objective = one.watched.objective
+    known = {"alertname": name, "slo": objective.name, "service": objective.service, **one.group, "severity": severity}
+    static = {label: values[0] for label, values in objective.labels.items() if len(values) == 1}
+    finer = {dim: value for dim, value in one.group.items() if dim not in IDENTITY}
+    return identity_labels(known, static | finer)
+
+
 def explained(moved: Moved, words: Mapping[int, Mapping[str, str]]) -> Moved:
     """Return the alerts with what was found out about those that begin to fire, by fingerprint."""
     if not words:
@@ -273,17 +282,9 @@ def _meta(one: Judged, severity: Severity, event: AlertEvent, key: int, labels: 
 def _identity(one: Judged, name: str, severity: Severity) -> tuple[int, Mapping[str, str]]:
     """Return the fingerprint and the labels of an alert."""
     if (known := one.identities.get((name, severity))) is None:
-        labels = _labels(one, name, severity)
+        labels = identity_of(one, name, severity)
         known = one.identities[name, severity] = (fingerprint(labels), labels)
     return known
-
-
-def _labels(one: Judged, name: str, severity: Severity) -> dict[str, str]:
-    objective = one.watched.objective
-    known = {"alertname": name, "slo": objective.name, "service": objective.service, **one.group, "severity": severity}
-    static = {label: values[0] for label, values in objective.labels.items() if len(values) == 1}
-    finer = {dim: value for dim, value in one.group.items() if dim not in IDENTITY}
-    return identity_labels(known, static | finer)
 
 
 def _moved(watch: Watch, before: Mapping[int, Alert], at_s: int, *, may_start: bool) -> tuple[Alert, Transition | None]:

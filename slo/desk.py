@@ -343,9 +343,7 @@ class Desk:
         for threshold in self._policy.thresholds:
             if threshold.remaining in over and Action.NOTIFY in threshold.actions:
                 yield Low(
-                    slo=objective.name,
-                    service=objective.service,
-                    group=one.group,
+                    judged=one,
                     threshold=threshold.remaining,
                     remaining=_remaining(one),
                     actions=tuple(sorted(self.asked(objective.name, one.group))),

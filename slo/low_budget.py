@@ -8,8 +8,9 @@ Source: spec/slo.md 16 (`notify`), 9 (identity labels).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from slo.alarms import Judged, identity_of
 from slo.alert import Alert
 from slo.alert_moves import AlertEvent
 from slo.alert_states import Timers, default_timers
@@ -27,17 +28,13 @@ class Low:
     """A threshold that a budget has crossed.
 
     Attributes:
-        slo: The objective.
-        service: Of it.
-        group: Values that it is grouped by.
+        judged: The objective and group.
         threshold: Share of the budget.
         remaining: Share that is left now; None if unknown.
         actions: What the policy asks for now, at all thresholds that are crossed.
     """
 
-    slo: str
-    service: str
-    group: Mapping[str, str] = field(default_factory=dict[str, str])
+    judged: Judged
     threshold: float
     remaining: float | None
     actions: tuple[str, ...] = ()
@@ -58,14 +55,7 @@ def of_budgets(low: Sequence[Low] | None, alerts: Mapping[int, Alert]) -> list[W
 
 
 def _watch(one: Low) -> Watch:
-    labels = {
-        **one.group,
-        "alertname": NAME,
-        "slo": one.slo,
-        "service": one.service,
-        "severity": Severity.TICKET.value,
-        "below": f"{one.threshold:.0%}",
-    }
+    labels = {**identity_of(one.judged, NAME, Severity.TICKET), "below": f"{one.threshold:.0%}"}
     return Watch(
         fingerprint=fingerprint(labels),
         labels=labels,
@@ -73,13 +63,15 @@ def _watch(one: Low) -> Watch:
         timers=TIMERS,
         words=lambda: _words(one),
         kind=Kind.BURN,
+        definition_hash=one.judged.watched.definition_hash,
     )
 
 
 def _words(one: Low) -> dict[str, str]:
     left = "an unknown share" if one.remaining is None else f"{one.remaining:.1%}"
-    where = " ".join(one.group.values()) or one.service
+    objective = one.judged.watched.objective
+    where = " ".join(one.judged.group.values()) or objective.service
     return {
-        "summary": f"{one.slo}: {where} has {left} of its error budget left, {one.threshold:.0%} is the limit",
+        "summary": f"{objective.name}: {where} has {left} of its error budget left, {one.threshold:.0%} is the limit",
         "policy": ", ".join(action.replace("_", " ") for action in one.actions),
     }

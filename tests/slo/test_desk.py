@@ -132,13 +132,13 @@ def test_the_policy_asks_by_threshold_and_group_and_remembers_over_a_restart(des
     assert desk.low() is None, "nothing was judged since the start"
     desk.refresh(view, NOW_S)
     again = alone(ledger)
-    low = desk.low() or ()
+    lows = desk.low() or ()
 
     assert again.asked("chat", {"endpoint": "chat"}) == {Action.NOTIFY, Action.REQUIRE_APPROVAL}
     assert again.asked("chat", {"endpoint": "other"}) == again.asked("well", {"endpoint": "chat"}) == frozenset()
     assert again.frozen(Action.REQUIRE_APPROVAL) == {"chat"}
     assert again.frozen() == frozenset()
-    assert [(one.slo, one.threshold, one.actions) for one in low] == [
+    assert [(low.judged.watched.objective.name, low.threshold, low.actions) for low in lows] == [
         ("chat", 0.5, ("notify", "require_approval")), ("chat", 0.25, ("notify", "require_approval")),
     ]  # fmt: skip
     desk.refresh(seen(replace(judged(), found=None)), NOW_S)

@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from views import judged
 
-from slo.alarms import advance
+from slo.alarms import advance, restored
 from slo.alert import Alert
 from slo.alert_moves import AlertState
+from slo.identity import fingerprint
 from slo.low_budget import TIMERS, Low, of_budgets
 
 AT_S = 1_790_000_010
-LOW = Low(
-    slo="chat", service="bot", group={"endpoint": "e"}, threshold=0.25, remaining=0.2, actions=("notify", "require_x")
-)
+ONE = judged(endpoint="e")
+LOW = Low(judged=ONE, threshold=0.25, remaining=0.2, actions=("notify", "require_x"))
 
 
 def states(alerts: Mapping[int, Alert]) -> list[tuple[str, AlertState]]:
@@ -24,14 +24,35 @@ def test_each_threshold_is_a_ticket_of_its_own_in_words() -> None:
     (one, other) = of_budgets([LOW, replace(LOW, threshold=0.5)], {})
 
     assert one.labels == {
-        "alertname": "BudgetLow", "slo": "chat", "service": "bot", "endpoint": "e", "severity": "ticket",
+        "alertname": "BudgetLow", "slo": "chat", "service": "chat", "endpoint": "e", "severity": "ticket",
         "below": "25%",
     }  # fmt: skip
     assert one.fingerprint != other.fingerprint
     assert one.words() == {
         "summary": "chat: e has 20.0% of its error budget left, 25% is the limit", "policy": "notify, require x",
     }  # fmt: skip
-    assert replace(LOW, group={}).service in of_budgets([replace(LOW, group={})], {})[0].words()["summary"]
+    whole = replace(LOW, judged=replace(ONE, group={}))
+    assert of_budgets([whole], {})[0].words()["summary"].startswith("chat: chat has")
+
+
+def test_it_has_the_labels_of_its_objective_so_that_it_reaches_the_same_people() -> None:
+    of = replace(ONE.watched, objective=replace(ONE.watched.objective, labels={"team": ("a",), "tags": ("x", "y")}))
+    (watch,) = of_budgets([replace(LOW, judged=replace(ONE, watched=of, group={"endpoint": "e", "cell": "c"}))], {})
+
+    assert watch.labels == {
+        "alertname": "BudgetLow", "slo": "chat", "service": "chat", "endpoint": "e", "cell": "c", "team": "a",
+        "severity": "ticket", "below": "25%",
+    }  # fmt: skip
+    assert watch.fingerprint == fingerprint(watch.labels)
+
+
+def test_it_is_remembered_over_a_restart_unless_its_objective_is_another() -> None:
+    fired = advance(of_budgets([LOW], {}), {}, AT_S).alerts
+    own, other = (restored(fired, AT_S + 30, {"chat": ONE.watched.definition_hash + more}) for more in (0, 1))
+
+    assert states(own) == [("25%", AlertState.FIRING)]
+    assert advance(of_budgets([LOW], own), own, AT_S + 30).notices == ()
+    assert states(other) != states(own)
 
 
 def test_it_fires_at_once_is_told_once_and_ends_when_the_budget_has_recovered() -> None:
@@ -60,7 +81,7 @@ def test_what_is_not_known_ends_nothing() -> None:
 
 
 def test_a_page_of_the_same_objective_speaks_first() -> None:
-    low = replace(LOW, slo="chat", service="chat", group={"endpoint": "chat"}, remaining=-1.0)
+    low = replace(LOW, judged=judged(), remaining=-1.0)
     paged = advance([judged(bad=1_000), *of_budgets([low], {})], {}, AT_S)
     calm = advance([judged(), *of_budgets([low], {})], {}, AT_S)
 
