@@ -6,10 +6,14 @@ soon as their own windows are whole, while a fortnight goes on being counted. On
 remembered, by the store's rows and, for those that have hardly any, by the ledger: who begins anew goes on where it
 stopped.
 
+An objective that the store refuses to count costs no other: of those that are asked for together it is found by halves,
+is behind, and is asked for again after a while, twice as long each time. A store that does not answer at all is not
+asked again at the same instant.
+
 Source: spec/slo.md 8 (instants, late rows up to an hour).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -18,9 +22,16 @@ from slo.ledger import Ledger, Note
 from slo.reader import LATE_S, Reader, chunk_s
 from slo.watched import HOUR_S, Watched
 from slo.windows import BUCKET_S
+from telemetry.errors import StoreBusyError, StoreDeniedError, StoreError, StoreUnreachableError
 
 LATE_EVERY_S = 60
 """How often late rows are looked for."""
+REFUSED_S, REFUSED_S_MAX = 30, 960
+"""How long an objective that was refused is left alone: at first, and at most."""
+REFUSALS_MAX = 16
+"""Refusals after which the rest is left to the next instant: it is not a few objectives that the store refuses."""
+_GONE = (StoreUnreachableError, StoreBusyError, StoreDeniedError)
+"""What is no fault of an objective."""
 _KIND = "counted"
 
 
@@ -38,6 +49,20 @@ class Extent(msgspec.Struct, frozen=True, kw_only=True):
     until_s: int
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """An objective that the store refused to count.
+
+    Attributes:
+        until_s: The instant at which it is asked for again.
+        wait_s: How long it was left alone.
+        why: What the store said.
+    """
+
+    until_s: int
+    wait_s: int
+    why: str
+
+
 class Counting:
     """What of an engine's objectives is counted.
 
@@ -52,6 +77,7 @@ class Counting:
         self._watched = {one.objective.name: one for one in watched}
         self._span_s = chunk_s(len(watched))
         self._extents: dict[str, Extent] = {}
+        self._refused: dict[str, Refusal] = {}
         self._oldest_s = self._late_at_s = self._kept_at_s = 0
         self._is_recount = False
         self._looked: list[tuple[int, int]] = []  # up to where was counted, and when, since late rows were looked for
@@ -67,17 +93,19 @@ class Counting:
             Whether buckets have changed that lie further back than the instant before.
 
         Raises:
-            StoreError: The store did not answer; what was counted until then stays.
+            StoreError: The store did not answer; what was counted until then stays. An objective that alone is refused
+                raises nothing, and is behind.
         """
         if not self._extents:
             self._begin(at_s, now_ms)
-        near = {name: one.until_s for name, one in self._extents.items() if at_s - one.until_s <= self._span_s}
+        near = {name: one.until_s for name, one in self._asked(at_s) if at_s - one.until_s <= self._span_s}
         while (since_s := min(near.values(), default=at_s)) < at_s:
             names = [name for name, until_s in near.items() if until_s == since_s]
             end_s = min(self._end_s(since_s), at_s)
-            self._reader.count(names, since_s, end_s, now_ms)
-            self._move(names, until_s=end_s)
-            near |= dict.fromkeys(names, end_s)
+            near |= dict.fromkeys(names, at_s)  # those that are refused are done with for now
+            for part in self._count(names, since_s, end_s, at_s, now_ms):
+                self._move(part, until_s=end_s)
+                near |= dict.fromkeys(part, end_s)
         is_late = self._count_late(at_s, now_ms)
         if at_s - self._kept_at_s >= self._span_s // 2:  # who begins anew soon finds all of them nearly there
             self._keep(self._extents)
@@ -95,28 +123,31 @@ class Counting:
         Raises:
             StoreError: The store did not answer.
         """
-        behind = [self._extents[name].until_s for name in self.behind(at_s)]
+        asked = dict(self._asked(at_s))
+        behind = {name: one.until_s for name, one in asked.items() if one.until_s < at_s}
         if behind:
-            since_s = max(behind)
+            since_s = max(behind.values())
             until_s = min(self._end_s(since_s), at_s)
-            names = [name for name in self.behind(at_s) if self._extents[name].until_s == since_s]
-            self._reader.count(names, since_s, until_s, now_ms)
-            self._move(names, until_s=until_s)
+            names, moves = [name for name, end_s in behind.items() if end_s == since_s], {"until_s": until_s}
             self._is_recount = True
         else:
-            end_s = max((one.since_s for one in self._extents.values()), default=0)
-            if end_s <= self._oldest_s:
+            until_s = max((one.since_s for one in asked.values()), default=0)
+            if until_s <= self._oldest_s:
                 return False
-            since_s = max(self._oldest_s, (end_s - 1) // self._span_s * self._span_s)
-            names = [name for name, one in self._extents.items() if one.since_s == end_s]
-            self._reader.count(names, since_s, end_s, now_ms)
-            self._move(names, since_s=since_s)
-        self._keep(names)
+            since_s = max(self._oldest_s, (until_s - 1) // self._span_s * self._span_s)
+            names, moves = [name for name, one in asked.items() if one.since_s == until_s], {"since_s": since_s}
+        for part in self._count(names, since_s, until_s, at_s, now_ms):
+            self._move(part, **moves)
+            self._keep(part)
         return True
 
     def behind(self, at_s: int) -> frozenset[str]:
         """Return the objectives that are not counted up to an instant."""
         return frozenset(name for name, one in self._extents.items() if one.until_s < at_s)
+
+    def refused(self) -> Mapping[str, str]:
+        """Return why the store refuses to count an objective, by name; none of those that it counts."""
+        return {name: one.why for name, one in self._refused.items()}
 
     def since_s(self) -> Mapping[str, int]:
         """Return from where those objectives are counted of which there is more to be counted, further back."""
@@ -152,6 +183,46 @@ class Counting:
             for name, one in kept.items()
             if name in self._watched and one.definition_hash == self._watched[name].definition_hash
         }
+
+    def _asked(self, at_s: int) -> Iterator[tuple[str, Extent]]:
+        """Yield the objectives that are not left alone at an instant."""
+        for name, one in self._extents.items():
+            if name not in self._refused or self._refused[name].until_s <= at_s:
+                yield name, one
+
+    def _count(
+        self, names: Sequence[str], since_s: int, until_s: int, at_s: int, now_ms: int, revision: int = 0
+    ) -> Iterator[Sequence[str]]:
+        """Count objectives, as many at once as the store takes; yields those that are counted as soon as they are.
+
+        Raises:
+            StoreError: The store does not answer, or refuses so many that it may be ill.
+        """
+        parts, refusals = self._reader.parts(names), 0
+        while parts:
+            part = parts.pop(0)
+            try:
+                self._reader.count(part, since_s, until_s, now_ms, revision)
+            except _GONE:
+                raise
+            except StoreError as error:
+                refusals += 1
+                if refusals > REFUSALS_MAX:
+                    raise
+                parts = [*self._halves(part, at_s, str(error)), *parts]  # depth first, so that some are found
+            else:
+                for name in part:
+                    self._refused.pop(name, None)
+                yield part
+
+    def _halves(self, part: Sequence[str], at_s: int, why: str) -> list[Sequence[str]]:
+        """Return the halves of a part that was refused; what cannot be halved is left alone for a while."""
+        if len(part) > 1:
+            return [part[: len(part) // 2], part[len(part) // 2 :]]
+        before = self._refused.get(part[0])
+        wait_s = min(2 * before.wait_s, REFUSED_S_MAX) if before else REFUSED_S
+        self._refused[part[0]] = Refusal(until_s=at_s + wait_s, wait_s=wait_s, why=why)
+        return []
 
     def _end_s(self, since_s: int) -> int:
         """Return the end of the chunk that begins here; chunks end alike for every replica."""

@@ -177,7 +177,8 @@ class Engine:
         self._notes = {text: until_s for text, until_s in self._notes.items() if 0 < until_s - wall_s <= NOTED_S}
         is_back = self.view.at_s is not None and wall_s < self.view.at_s
         cause = BlindCause.CLOCK if is_back else self.view.blind_cause
-        self.view = replace(self.view, problems=tuple(sorted(self._notes)), blind_cause=cause)
+        refused = [f"{name} is not counted: {why}" for name, why in self._counting.refused().items()]
+        self.view = replace(self.view, problems=(*sorted(self._notes), *refused), blind_cause=cause)
 
     def _count_more(self, wall_s: float) -> None:
         """Count a little of the past, and say how far that is."""

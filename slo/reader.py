@@ -109,6 +109,12 @@ class Reader:
             if self._is_ours(row)
         }
 
+    def parts(self, names: Iterable[str]) -> list[Sequence[str]]:
+        """Return objectives in parts, of which each is counted by one question."""
+        wanted = frozenset(names)
+        found = [[name for name in part if name in wanted] for part in self._parts]
+        return [part for part in found if part]
+
     def count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int = 0) -> int:
         """Count the buckets [since, until) of objectives and keep them; returns how many rows that are.
 
@@ -120,9 +126,7 @@ class Reader:
             revision: Above 0 counts buckets again that are kept already, and keeps what has changed: up to where was
                 counted. Flows and the like may move to another bucket, so those around are counted again with them.
         """
-        wanted = frozenset(names)
-        parts = [[name for name in part if name in wanted] for part in self._parts]
-        return sum(self._count(part, since_s, until_s, now_ms, revision) for part in parts if part)
+        return sum(self._count(part, since_s, until_s, now_ms, revision) for part in self.parts(names))
 
     def _count(self, names: Sequence[str], since_s: int, until_s: int, now_ms: int, revision: int) -> int:
         may_move = bool(revision) and names[0] in self._own

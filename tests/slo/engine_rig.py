@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -13,12 +14,15 @@ from slo.notice import Notice
 from slo.objective import Indicator, Objective, Rolling
 from slo.reader import Reader
 from slo.watched import watched
+from telemetry.errors import StoreError
 from telemetry.outcome import Eligibility, Outcome
 from telemetry.queries.asked import Dim
+from telemetry.queries.question import Question
 from telemetry.record import RequestBatch, RequestRecord
 from telemetry.samples import Heartbeat, ProbeResult
 from telemetry.store import Store
 from telemetry.testing.memory_store import sample_request
+from telemetry.testing.store_process import StoreProcess
 
 DAY_S = 86_400
 
@@ -120,3 +124,28 @@ class Rig:
             self.requests(good, bad)
             self.beat()
             self.engine.step(self.now_s, self.now_s)
+
+
+class Refusing(Store):
+    """The store, which refuses to count some objectives.
+
+    Attributes:
+        names: Those objectives.
+        error: What it says.
+        counts: Of each question that counts, which objectives it names.
+    """
+
+    names: frozenset[str] = frozenset()
+    error = StoreError("memory limit exceeded", 241)
+
+    def __init__(self, process: StoreProcess) -> None:
+        super().__init__(process.url, user="reader", password=process.secret("reader"))
+        self.counts: list[set[str]] = []
+
+    def query(self, question: Question) -> list[dict[str, object]]:
+        asked = [value for name, value in question.parameters.items() if name in {"slo", "f0_slo"}]
+        for value in asked:
+            self.counts.append({value} if isinstance(value, str) else set(cast("list[str]", value)))
+            if self.names & self.counts[-1]:
+                raise self.error
+        return super().query(question)

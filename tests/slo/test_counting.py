@@ -5,15 +5,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from engine_rig import DAY_S, Rig, objective
+from engine_rig import DAY_S, Refusing, Rig, objective
 
-from slo.counting import Counting
+from slo.counting import REFUSALS_MAX, REFUSED_S, REFUSED_S_MAX, Counting
+from slo.expression import parse
 from slo.ledger import Ledger
 from slo.objective import Rolling
 from slo.reader import CHUNK_S, Reader
 from slo.watched import Watched, watched
+from slo.wholes import Flow
 from telemetry.clock import wall_ms
+from telemetry.errors import StoreError, StoreUnreachableError
 from telemetry.store import Store
+from telemetry.testing.store_process import StoreProcess
 
 HOUR_S = 3_600
 NOW_MS = wall_ms()
@@ -46,6 +50,13 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def asks(reader: Store, writer: Store, one: Watched) -> Reader:
     return Reader(reader, writer, [one], "r")
+
+
+@pytest.fixture
+def refusing(process: StoreProcess) -> Iterator[Refusing]:
+    store = Refusing(process)
+    yield store
+    store.close()
 
 
 def counted(asks: Reader, window_s: int) -> int:
@@ -121,3 +132,91 @@ def test_what_has_no_rows_is_known_to_be_counted_all_the_same(
     after.reach(later_s, NOW_MS)
 
     assert after.behind(later_s) == set()
+
+
+def five_counted(one: Watched, store: Store, writer: Store, ledger: Ledger) -> tuple[list[str], Counting]:
+    """Return five objectives of an endpoint, of which the last hours are counted."""
+    endpoint = one.objective.name.removesuffix("-new")
+    five = [objectives(endpoint, f"{endpoint}-{n}") for n in range(5)]
+    counting = Counting(five, Reader(store, writer, five, "r"), ledger)
+    counting.reach(NOW_S, NOW_MS)
+    while counting.behind(NOW_S):
+        counting.more(NOW_S, NOW_MS)
+    return [each.objective.name for each in five], counting
+
+
+def test_an_objective_that_is_refused_costs_no_other(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger
+) -> None:
+    """Of five that are asked for together one is refused; it is found, left alone, and goes on when it is not."""
+    names, counting = five_counted(one, refusing, writer, ledger)
+    refusing.names = frozenset(names[3:4])
+    at_s = NOW_S + 30
+    counting.reach(at_s, NOW_MS)
+    assert counting.behind(at_s) == {names[3]}
+    assert counting.refused() == {names[3]: "memory limit exceeded"}
+
+    refusing.counts.clear()
+    for after_s in (60, 90, 120, 210, 240, 450, 480, 930, 960, 1_890, 1_920, 2_850, 2_880):
+        counting.reach(NOW_S + after_s, NOW_MS)
+        assert counting.behind(NOW_S + after_s) == {names[3]}
+    alone = [named for named in refusing.counts if names[3] in named]
+    assert alone == [{names[3]}] * 7, "after 30, 60, 120, 240, 480 s and then each 960 s"
+    assert REFUSED_S_MAX == 960
+
+
+def test_who_was_refused_goes_on_when_he_is_not(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger
+) -> None:
+    names, counting = five_counted(one, refusing, writer, ledger)
+    refusing.names = frozenset(names[3:4])
+    at_s = NOW_S + 30
+    counting.reach(at_s, NOW_MS)
+    while counting.more(at_s, NOW_MS):
+        pass
+    assert set(counting.since_s()) == {names[3]}, "the past of the others is counted"
+    refusing.names = frozenset()
+    at_s += REFUSED_S_MAX
+    counting.reach(at_s, NOW_MS)
+    while counting.more(at_s, NOW_MS):
+        pass
+
+    assert (counting.behind(at_s), counting.refused(), counting.since_s()) == (frozenset(), {}, {})
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_objectives(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger
+) -> None:
+    counting = Counting([one], Reader(refusing, writer, [one], "r"), ledger)
+    counting.reach(NOW_S, NOW_MS)
+    while counting.behind(NOW_S):
+        counting.more(NOW_S, NOW_MS)
+    refusing.names, refusing.error = frozenset([one.objective.name]), StoreUnreachableError("no answer")
+
+    with pytest.raises(StoreUnreachableError):
+        counting.reach(NOW_S + 30, NOW_MS)
+    assert counting.refused() == {}
+    refusing.names = frozenset()
+    counting.reach(NOW_S + 30, NOW_MS)
+    assert counting.behind(NOW_S + 30) == frozenset()
+
+
+@pytest.mark.parametrize("n", [REFUSALS_MAX, REFUSALS_MAX + 1])
+def test_many_refusals_are_the_stores(one: Watched, refusing: Refusing, writer: Store, ledger: Ledger, n: int) -> None:
+    flows = [
+        watched(replace(one.objective, name=f"{one.objective.name}-{k}", whole=Flow(last=parse("ok"), budget_s=60)))
+        for k in range(n)
+    ]
+    names = [each.objective.name for each in flows]
+    refusing.names = frozenset(names)
+    counting = Counting(flows, Reader(refusing, writer, flows, "r"), ledger)
+    counting.reach(NOW_S, NOW_MS)
+
+    if n > REFUSALS_MAX:
+        with pytest.raises(StoreError, match="memory"):
+            counting.more(NOW_S, NOW_MS)
+    else:
+        assert counting.more(NOW_S, NOW_MS)
+        assert not counting.more(NOW_S, NOW_MS)
+    assert set(counting.refused()) == set(names[:REFUSALS_MAX])
+    assert REFUSED_S == 30
