@@ -4,12 +4,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from load_rows import row
 
 from inferometer.load_key import UNKNOWN, key
 from inferometer.load_objectives import attainment, limits
 from inferometer.load_report import SCHEMA, document, markdown_head, tables
 from inferometer.report_tables import Table, markdown
-from loadtest.conductor import Conductor, Ending
+from loadtest.conductor import EXIT_INCONCLUSIVE, Conductor, Ending
 from loadtest.digest import Digest, digest
 from loadtest.goodput import goodput
 from loadtest.plan_spec import PlanSpec, RateCurve
@@ -18,6 +19,7 @@ from loadtest.rows import Row
 from loadtest.run_spec import RunSpec
 from loadtest.sketch import Sketch, add
 from loadtest.worker_report import WorkerReport
+from telemetry.outcome import Outcome
 
 SPEC = PlanSpec(seed=7, rate=RateCurve(points=((0.0, 40.0),)), count=20)
 PLAN = build(SPEC)
@@ -113,3 +115,14 @@ def test_where_nothing_was_sent_there_is_no_proof() -> None:
 @pytest.mark.parametrize("unknown", ["n/a", "n too small"])
 def test_what_is_unknown_is_a_word(unknown: str) -> None:
     assert unknown in "".join(markdown(one) for one in tables(report()))
+
+
+def test_objectives_are_told_and_an_unfit_run_has_no_verdict() -> None:
+    rows = [row(j, outcome=Outcome.OK if j else Outcome.SERVER_ERROR) for j in range(50)]
+    told = report(rows=rows, ratio=0.9)
+    shown = table("objectives", told)
+
+    assert ("joint", "49 of 50") == shown.rows[0][:2]
+    assert ("asked of joint: 0.9: inconclusive",) == shown.notes
+    assert (EXIT_INCONCLUSIVE, 0) == (told["verdict"]["code"], told["verdict"]["ended"])
+    assert ("no verdict: unfit",) == table("objectives", report(ending(lag_us=50_000), rows=rows, ratio=0.9)).notes

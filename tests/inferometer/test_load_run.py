@@ -12,13 +12,17 @@ from test_load_report import RUN, report
 
 from inferometer.errors import ConfigurationError, UnreachableError
 from inferometer.load_run import DESCRIPTORS_SPARE, carry_out, show
+from inferometer.load_told import SUMMARY_VARIABLE
 from loadtest.planner import build
 
 
-def test_a_report_is_printed_in_each_format(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_report_is_printed_in_each_format(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(SUMMARY_VARIABLE, raising=False)
     told = report()
     printed: dict[str, str] = {}
-    for output in ("json", "csv", "markdown", "table"):
+    for output in ("json", "csv", "markdown", "table", "junit", "github"):
         show(told, output)
         printed[output] = capsys.readouterr().out
 
@@ -32,6 +36,8 @@ def test_a_report_is_printed_in_each_format(capsys: pytest.CaptureFixture[str]) 
     )
     assert "| ttft | ms | n too small |" in printed["markdown"]
     assert "latency from the planned arrival" in printed["table"]
+    assert '<testcase classname="load run" name="run" />' in printed["junit"]
+    assert "" == printed["github"]  # nothing failed
 
 
 def nothing(line: str) -> None:
