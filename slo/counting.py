@@ -96,6 +96,8 @@ class Counting:
             StoreError: The store did not answer; what was counted until then stays. An objective that alone is refused
                 raises nothing, and is behind.
         """
+        if not self._watched:
+            return False
         if not self._extents:
             self._begin(at_s, now_ms)
         near = {name: one.until_s for name, one in self._asked(at_s) if at_s - one.until_s <= self._span_s}

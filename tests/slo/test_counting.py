@@ -220,3 +220,10 @@ def test_many_refusals_are_the_stores(one: Watched, refusing: Refusing, writer: 
         assert not counting.more(NOW_S, NOW_MS)
     assert set(counting.refused()) == set(names[:REFUSALS_MAX])
     assert REFUSED_S == 30
+
+
+def test_without_objectives_nothing_is_asked(ledger: Ledger) -> None:
+    nobody = Store("http://127.0.0.1:1")
+    counting = Counting([], Reader(nobody, nobody, [], "r"), ledger)
+
+    assert not any(counting.reach(at_s, NOW_MS) or counting.more(at_s, NOW_MS) for at_s in (NOW_S, NOW_S + 90))
