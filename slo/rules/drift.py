@@ -15,7 +15,8 @@ the trend of the hourly P99 of seven days, which decides nothing. Both read the 
 
 Error: as `slo.drift`. Against `anchor_s` requests are counted one by one, and divided by how much slow ones come
 together; against the others they are of histograms, and only what is slower for certain counts, which one up to 4.43 %
-above the multiple is not. Below `min_events` requests in the window, and with none in the last hour, nothing is known.
+above the multiple is not. Below `min_events` requests in the window, with none in the last hour, and with none in more
+than half of its hours nothing is known: what is asked for eight hours a day needs a window of sixteen or less.
 
 Source: spec/slo.md 13 (`p99_drift`, seed S0: 800 ms -> 8 s; anchor: the threshold of the objective), A14.
 """
@@ -120,14 +121,14 @@ class P99DriftRule:
         self, at_s: int, subject: _Subject, anchor: Anchor | None, hours: Sequence[_Hour], drift: _Judged
     ) -> Found:
         n = sum(hour.n for hour in hours)
-        enough = n >= least_events(self.settings, n_min(P99)) and hours[-1].t_unix_s == at_s - HOUR_S
+        enough = n >= least_events(self.settings, n_min(P99)) and _are_half(len(hours), self._window_s)
         return Found(
             labels={"endpoint": subject[0], "model": subject[1], "figure": Metric.TTFT.value},
             sound=drift.found.judgement.sound,
             naive=drift.found.judgement.naive,
             words=self._words(subject, anchor, hours, drift),
             bad=sum(hour.over[0] for hour in hours),
-            is_known=enough,
+            is_known=enough and hours[-1].t_unix_s == at_s - HOUR_S,
         )
 
     def _words(
@@ -219,17 +220,21 @@ def _above(histogram: Mapping[int, int], limit_us: float) -> int:
 def _drift(
     hours: Sequence[_Hour], day_over_day: float | None, series: Sequence[tuple[float, float]], length_s: int
 ) -> _Judged:
-    first, second = (_lasting(hours, at) for at in (0, 1))
+    first, second = (_lasting(hours, at, length_s) for at in (0, 1))
     deff = max(_deff(hours, at, length_s) for at in (0, 1))
     return _Judged(found=p99_drift(first, second, day_over_day, series, deff), day_over_day=day_over_day)
 
 
-def _lasting(hours: Sequence[_Hour], at: int) -> Counts:
-    """Return the counts of the window, with nothing bad if it was not bad for most of it and to its end."""
+def _lasting(hours: Sequence[_Hour], at: int, length_s: int) -> Counts:
+    """Return the counts of the window, with nothing bad if it was not bad for half of it and to its end."""
     counts = total(Counts(eligible=hour.n, bad=hour.over[at]) for hour in hours)
     slow = [hour.over[at] * 100 > hour.n * _SLOW_PERCENT for hour in hours]
-    lasts = bool(slow) and slow[-1] and 2 * sum(slow) >= len(slow)
+    lasts = bool(slow) and slow[-1] and _are_half(sum(slow), length_s)
     return counts if lasts else Counts(eligible=counts.eligible)
+
+
+def _are_half(n_hours: int, length_s: int) -> bool:
+    return 2 * n_hours >= length_s // HOUR_S
 
 
 def _deff(hours: Sequence[_Hour], at: int, length_s: int) -> float:

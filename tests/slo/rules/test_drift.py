@@ -16,7 +16,10 @@ from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
 PER_DAY = 10 ** (1 / 14)  # A14: tenfold in 14 days, 17.9 % a day
-RULE = P99DriftRule(settings=Settings(options={"anchor_s": 0.8}))
+RULE, OF_SIX_HOURS, OF_TWO_HOURS = (
+    P99DriftRule(settings=Settings(window_s=hours and hours * HOUR_S, options={"anchor_s": 0.8}))
+    for hours in (None, 6, 2)
+)
 BY_LENGTH = P99DriftRule(settings=Settings(options={"anchor_s": 0.2, "anchor_s_per_token": 0.0002}))
 DAYS = range(2, 16)
 """Those of A14 that are stored: the last one ends now."""
@@ -30,9 +33,11 @@ def hour(back_s: float, ttft_s: float, n: int = 120, slow: int = 120, **change: 
 
 def a14() -> Iterator[Change]:
     for day in DAYS:
-        for at in (5, 24):
+        for at in range(2, 25, 2):
             back_s = (DAYS[-1] + 1 - day) * DAY_S - (at - 1) * HOUR_S
-            yield from hour(back_s, 0.8 * PER_DAY**day, slow=6)
+            # A P99 of an hour is known of two hours a day.
+            n, slow = (120, 6) if at in {4, 24} else (12, 1)
+            yield from hour(back_s, 0.8 * PER_DAY**day, n, slow)
 
 
 def ended(outcome: Outcome, eligible: Eligibility, elapsed_s: float, n: int) -> Iterator[Change]:
@@ -105,7 +110,7 @@ def test_a14_a_drift_of_17_9_percent_a_day_is_told_though_no_day_is_much_worse_t
     assert [silent, silent, ticket, ticket, ticket, page] == [one.sound for one in by_day.values()]
     assert {silent} == {one.naive for one in by_day.values()}
     assert by_day[15].words == {
-        "summary": "drift-a14 m: 12 of 240 first outputs took more than 3 times, 12 more than 10 times 0.8 s",
+        "summary": "drift-a14 m: 22 of 360 first outputs took more than 3 times, 22 more than 10 times 0.8 s",
         "limit_s": "2.4",
         "naive": "P99 day over day: 1.19",  # of histograms, which err by 4.4 % at most
         "trend": "+17.2% a day over 7 d, significant",  # the same error
@@ -113,9 +118,9 @@ def test_a14_a_drift_of_17_9_percent_a_day_is_told_though_no_day_is_much_worse_t
 
 
 def test_one_terrible_hour_is_no_drift_and_a_drift_that_is_undone_ends_with_the_next_hour(
-    store: Store, found: dict[str, Found]
+    store: Store,
 ) -> None:
-    before = found_by_endpoint(store, RULE, NOW_S - HOUR_S)
+    found, before = (found_by_endpoint(store, OF_SIX_HOURS, at_s) for at_s in (NOW_S, NOW_S - HOUR_S))
 
     assert (Verdict.SILENT, True, 100) == (
         found["drift-bad-hour"].sound,
@@ -130,7 +135,16 @@ def test_one_terrible_hour_is_no_drift_and_a_drift_that_is_undone_ends_with_the_
     assert Verdict.PAGE is before["drift-undone"].sound
 
 
-def test_slow_requests_that_come_together_prove_less(found: dict[str, Found]) -> None:
+def test_an_hour_alone_is_no_drift_though_no_other_was_well(store: Store, found: dict[str, Found]) -> None:
+    alone, of_two = found["drift-edge"], found_by_endpoint(store, OF_TWO_HOURS)["drift-edge"]
+
+    assert (Verdict.SILENT, False, 120) == (alone.sound, alone.is_known, alone.bad)
+    assert (Verdict.TICKET, True, 120) == (of_two.sound, of_two.is_known, of_two.bad), "it is half of the window"
+
+
+def test_slow_requests_that_come_together_prove_less(store: Store) -> None:
+    found = found_by_endpoint(store, OF_SIX_HOURS)
+
     assert (Verdict.TICKET, 12) == (found["drift-apart"].sound, found["drift-apart"].bad)
     assert (Verdict.SILENT, 12) == (found["drift-together"].sound, found["drift-together"].bad)
 
@@ -143,8 +157,8 @@ def test_longer_prompts_are_no_drift_where_day_over_day_says_they_are(store: Sto
     assert one.words["summary"].endswith("0.2 s + 0.0002 s per input token")
 
 
-def test_who_left_waiting_counts_by_the_wait_and_who_was_refused_does_not(found: dict[str, Found]) -> None:
-    one = found["drift-left"]
+def test_who_left_waiting_counts_by_the_wait_and_who_was_refused_does_not(store: Store) -> None:
+    one = found_by_endpoint(store, OF_TWO_HOURS)["drift-left"]
 
     assert (Verdict.TICKET, 10) == (one.sound, one.bad)
     assert one.words["summary"].startswith("drift-left m: 10 of 130")
@@ -165,8 +179,11 @@ def objective(good: str) -> Objective:
 
 
 def test_without_an_anchor_the_limit_of_the_objectives_holds(store: Store, found: dict[str, Found]) -> None:
-    rule = P99DriftRule(settings=Settings(), objectives=[objective("ttft_s <= 0.8")])
-    before, now = found_by_endpoint(store, rule, NOW_S - HOUR_S)["drift-undone"], found_by_endpoint(store, rule)
+    six, two = (
+        P99DriftRule(settings=Settings(window_s=hours * HOUR_S), objectives=[objective("ttft_s <= 0.8")])
+        for hours in (6, 2)
+    )
+    before, now = found_by_endpoint(store, six, NOW_S - HOUR_S)["drift-undone"], found_by_endpoint(store, two)
 
     assert (Verdict.PAGE, True, 500) == (before.sound, before.is_known, before.bad)
     assert before.words["summary"].endswith(
@@ -185,7 +202,7 @@ def test_the_catalogue_hands_it_the_objectives() -> None:
 
 
 def test_a_day_may_be_pinned_for_the_p99_to_drift_from(store: Store) -> None:
-    pinned = Settings(options={"pinned_unix_s": float(NOW_S - 10 * DAY_S + 60)})
+    pinned = Settings(window_s=2 * HOUR_S, options={"pinned_unix_s": float(NOW_S - 10 * DAY_S + 60)})
     found = found_by_endpoint(store, P99DriftRule(settings=pinned, objectives=[objective("ttft_s <= 0.8")]))
 
     assert (Verdict.TICKET, 120) == (found["drift-pinned"].sound, found["drift-pinned"].bad)
@@ -211,7 +228,7 @@ def test_where_nobody_set_a_limit_there_is_nothing_to_drift_from(store: Store) -
 
 def test_other_numbers_may_be_set(store: Store) -> None:
     options = {"anchor_s": 0.8, "page_ratio": 5.0}
-    strict = P99DriftRule(settings=Settings(threshold=2.5, min_events=50, options=options))
+    strict = P99DriftRule(settings=Settings(threshold=2.5, window_s=2 * HOUR_S, min_events=50, options=options))
     found = found_by_endpoint(store, strict)
 
     assert (Verdict.PAGE, True) == (found["drift-few"].sound, found["drift-few"].is_known)
