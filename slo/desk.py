@@ -328,7 +328,7 @@ class Desk:
 
     def _ask(self, view: EngineView) -> None:
         """Follow the policy: which budget asks for what."""
-        if not view.judged:
+        if view.watched and not view.judged:
             return
         before = self._crossed.items()
         own = known(view)

@@ -147,6 +147,17 @@ def test_the_policy_asks_by_threshold_and_group_and_remembers_over_a_restart(des
     assert desk.low() == []
 
 
+def test_without_objectives_no_budget_is_low(desk: Desk) -> None:
+    """The last objective was removed: what its budget asked for is over, and its tickets end."""
+    desk.refresh(FIRING, NOW_S)
+    assert desk.low()
+    desk.refresh(EngineView(watched=FIRING.watched), NOW_S)
+    assert desk.low(), "before the first instant nothing is known"
+    desk.refresh(EngineView(watched=[], at_s=NOW_S), NOW_S)
+
+    assert (desk.low(), desk.frozen()) == ([], frozenset())
+
+
 def test_a_group_that_stands_for_others_freezes_nothing(desk: Desk) -> None:
     desk.refresh(seen(judged(), replace(judged(endpoint="all", bad=1_000), is_wider=True)), NOW_S)
 
