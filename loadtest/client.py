@@ -219,7 +219,7 @@ class Client:
         else:
             line.close()
 
-    def _converse(self, ask: Ask, line: Line, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
+    def _send(self, ask: Ask, line: Line, meter: StreamMeter, seen: Exchange) -> None:
         head = f"POST {self._target.base}{ask.path} HTTP/1.1\r\n".encode("latin-1")
         data = b"%b%b%bContent-Length: %d\r\n\r\n%b" % (head, self._head, ask.headers, len(ask.body), ask.body)
         line.wait_s(self._deadlines.first_token_s)
@@ -229,30 +229,34 @@ class Client:
         line.send(data)
         meter.sent(begun_ns if len(data) <= _ONE_CALL_BYTES else monotonic_ns())
         seen.sent_bytes = len(data)
+
+    def _converse(self, ask: Ask, line: Line, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
+        self._send(ask, line, meter, seen)
         ref_ns = seen.issue_ns if ask.t_sched_ns is None else ask.t_sched_ns
         waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
-        at_ns = seen.issue_ns
-
-        def due_ns() -> int:
-            return waits.next(at_ns, has_output=meter.has_output)[0]
+        due, by = waits.next(seen.issue_ns, has_output=False)
 
         def take(got: Got) -> bool:
-            nonlocal at_ns
+            nonlocal due, by
             data, at_ns, _ = got
+            if data:
+                seen.note(got)
+            if at_ns > due:  # it came too late, and whoever waits for the deadline has not noticed yet
+                meter.abort(by, due)
+                return True
             if not data:
                 self._peer_ended(reader, meter, seen)
                 return True
-            seen.note(got)
             if self._tap is not None:
                 self._tap(data, at_ns)
             reader.feed(data, at_ns)
             if reader.faulty or _is_over(ask, meter, waits, seen):
                 meter.abort(AbortBy.UPSTREAM if reader.faulty else AbortBy.CLIENT, at_ns)
                 return True
+            due, by = waits.next(at_ns, has_output=meter.has_output)
             return reader.complete
 
-        if not self._pump(line, take, due_ns):
-            due, by = waits.next(at_ns, has_output=meter.has_output)
+        if not self._pump(line, take, lambda: due):
             meter.abort(by, due)
 
     def _peer_ended(self, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:

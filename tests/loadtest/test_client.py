@@ -185,6 +185,36 @@ def test_every_fate_is_a_class(script: list[Step], outcome: Outcome, phase: Phas
     assert (outcome, phase) == (result.outcome, result.phase)
 
 
+@pytest.mark.parametrize(
+    ("limits", "patience", "outcome"),
+    [
+        pytest.param({"stall_s": 0.1}, Patience(), Outcome.TIMEOUT_STREAM, id="a stall"),
+        pytest.param({}, Patience(gap_s=0.1), Outcome.CLIENT_CANCELLED, id="an impatient user"),
+    ],
+)
+def test_a_gap_ends_an_answer_though_its_first_token_had_more_time(
+    limits: dict[str, float], patience: Patience, outcome: Outcome
+) -> None:
+    gate = Gate()
+
+    def tap(data: bytes, at_ns: int) -> None:
+        del data, at_ns
+        gate.open()
+
+    with Endpoint([GET, Send(HEAD + token(b"a")), Stall(gate), Pause(0.3), Send(END)]) as endpoint:
+        host, port = endpoint.address
+        client = Client(
+            target(f"http://{host}:{port}"),
+            (socket.AF_INET, (host, port)),
+            deadlines=Deadlines(first_token_s=10.0, **limits),
+            tap=tap,
+            pump=Pumps.now,
+        )
+        result = client.exchange(replace(ASK, patience=patience)).measured
+
+    assert (outcome, 1) == (result.outcome, result.n_out_events)
+
+
 def test_a_deadline_is_the_time_that_it_names() -> None:
     result = exchanged([GET, Stall(Gate())], first_token_s=0.1).measured
 

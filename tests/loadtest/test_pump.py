@@ -52,6 +52,23 @@ def test_a_deadline_that_moves_is_looked_at_again() -> None:
     there.close()
 
 
+def test_a_deadline_that_comes_nearer_is_kept() -> None:
+    line, there = a_pair()
+    far_ns = due_ns = monotonic_ns() + 5_000 * MS
+
+    def take(got: Got) -> bool:
+        nonlocal due_ns
+        due_ns = got.at_ns + 20 * MS
+        return False
+
+    there.send(b"first")
+
+    assert not pumped(line, take, lambda: due_ns)
+    assert due_ns <= monotonic_ns() < far_ns
+    line.close()
+    there.close()
+
+
 def test_an_error_of_the_taker_is_raised_where_the_request_waits() -> None:
     line, there = a_pair()
     there.send(b"x")
