@@ -61,7 +61,10 @@ def addresses(host: str, port: int) -> list[Address]:
     Raises:
         OSError: The name is unknown or the resolver did not answer.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # it cannot be written as a name: a part is empty, or over 63 characters long
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known") from None
     return [(entry[0], (str(entry[4][0]), port)) for entry in dict.fromkeys(found)]
 
 
@@ -227,12 +230,16 @@ def kernel_lag_ns(notes: Sequence[tuple[int, int, bytes]], wall: int) -> int | N
 
 
 def _both_clocks() -> tuple[int, int]:
-    """Read the monotonic and the wall clock as one: again if the process was stopped between the two."""
+    """Read the monotonic and the wall clock as one: again if the process was stopped between the two.
+
+    The wall clock is read first, so that no stamp is made earlier than it was.
+    """
     for _ in range(_CLOCK_TRIES):
-        now_ns, wall = monotonic_ns(), wall_ns()
-        if monotonic_ns() - now_ns < _CLOCK_SPAN_NS:
+        begun_ns, wall, now_ns = monotonic_ns(), wall_ns(), monotonic_ns()
+        if now_ns - begun_ns < _CLOCK_SPAN_NS:
             return now_ns, wall
-    return monotonic_ns(), wall_ns()
+    wall = wall_ns()
+    return monotonic_ns(), wall
 
 
 class _Tls:

@@ -7,6 +7,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+WAIT_S = 10.0
+"""A peer that says nothing for so long keeps nobody from ending."""
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -21,7 +23,7 @@ def secure_server(certificate: Path, answer: bytes = OK) -> Generator[tuple[int,
     asked: list[str | None] = []
     context.sni_callback = lambda _, name, __: asked.append(name)
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=_serve, args=(listener, context, answer))
+        thread = threading.Thread(target=_serve, args=(listener, context, answer), daemon=True)
         thread.start()
         try:
             yield listener.getsockname()[1], asked
@@ -34,6 +36,7 @@ def _serve(listener: socket.socket, context: ssl.SSLContext, answer: bytes) -> N
     with suppress(OSError):  # the listener was shut
         while True:
             connection, _ = listener.accept()
+            connection.settimeout(WAIT_S)
             with connection, suppress(OSError), context.wrap_socket(connection, server_side=True) as line:
                 _answer(line, answer)
 
