@@ -197,10 +197,13 @@ def _values(run: Run, value: Callable[[Request], float | None]) -> Blocks:
 
 
 def _tokens(run: Run) -> Blocks:
-    """Return the tokens a second of each block, one value in each; the last block may be shorter."""
+    """Return the tokens a second of each block, one value in each; none in a last block that is not whole.
+
+    One answer more or less would decide a short block, which counts as much as a whole one in the mean.
+    """
     blocks = blocked(((at_s, float(tokens)) for at_s, tokens in run.tokens), run.since_s, run.until_s)
-    last_s = run.until_s - run.since_s - BLOCK_S * (len(blocks) - 1)
-    return [[sum(block) / (BLOCK_S if at < len(blocks) - 1 else last_s)] for at, block in enumerate(blocks)]
+    whole = math.floor(round((run.until_s - run.since_s) / BLOCK_S, 6))  # to a microsecond: 60 s may be 59.999999999
+    return [[sum(block) / BLOCK_S] if at < whole else [] for at, block in enumerate(blocks)]
 
 
 def _missed(runs: Sequence[Run]) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The release gate: its examples, its correction for many metrics, and its silence where it cannot tell."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -179,3 +180,17 @@ def test_only_what_is_asked_for_is_judged() -> None:
 
     assert ([Metric.TOKENS_PER_S], Verdict.PASSED) == ([one.metric for one in found.metrics], found.verdict)
     assert Verdict.INCONCLUSIVE is gate(runs(0), runs(10), seed=1, metrics=()).verdict
+
+
+def test_a_window_that_ends_behind_a_whole_block_dilutes_no_tokens_per_second() -> None:
+    """A plan by count ends a moment behind its last arrival, as a rule not at ten whole seconds."""
+
+    def ended_late(one: Run, share: float) -> Run:
+        tokens = [(float(second), round(100 * share) if second < 60 else 100) for second in range(61)]
+        return replace(one, until_s=60.013, tokens=tokens)
+
+    before, after = ([ended_late(one, share) for one in runs(first)] for first, share in ((1, 1.0), (11, 0.7)))
+    (found,) = gate(before, after, 7, metrics=[Metric.TOKENS_PER_S]).metrics
+
+    assert found.change.estimate == pytest.approx(0.3)
+    assert Verdict.FAILED is found.verdict
