@@ -81,7 +81,7 @@ it as `naive_verdict`. Settings stand in the configuration under `slo.rules.<nam
 |---|---|
 | `enabled` | `false` switches the rule off; its alerts end |
 | `threshold` | the number that it compares with, below |
-| `window_s` | length of its window, seconds |
+| `window_s` | length of its window, seconds; rounded up to the rule's steps, and cut to what it can look back |
 | `severity` | `page` or `ticket` for all its alerts |
 | `mode` | `sound` (default), `naive` or `both`: which readings make alerts; a naive one has the label `method` |
 | `min_events` | fewer requests say nothing |

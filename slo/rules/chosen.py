@@ -5,7 +5,7 @@ Source: spec/slo.md 13 (`enabled, threshold, window, severity, mode, min_events`
 
 from slo.rules.rule import Settings
 
-HOUR_S, DAY_S = 3_600, 86_400
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 
 def least_events(settings: Settings, own: int) -> int:
@@ -13,12 +13,13 @@ def least_events(settings: Settings, own: int) -> int:
     return own if settings.min_events is None else max(1, settings.min_events)
 
 
-def window_s(settings: Settings, own_s: int, step_s: int = 1) -> int:
-    """Return the length of a window that is compared with the same hours of days before, seconds.
+def window_s(settings: Settings, own_s: int, step_s: int = 1, most_s: int = DAY_S) -> int:
+    """Return the length of a window that can be no longer than what a question reads, seconds.
 
     Args:
         settings: Of the rule.
         own_s: Length where none is configured.
-        step_s: A configured length is rounded up to a multiple of this; a day at most is looked at.
+        step_s: A configured length is rounded up to a multiple of this.
+        most_s: It is cut to this: a day, where it is compared with the same hours of days before.
     """
-    return min(DAY_S, -(-(settings.window_s or own_s) // step_s) * step_s)
+    return min(most_s, -(-(settings.window_s or own_s) // step_s) * step_s)

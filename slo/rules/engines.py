@@ -28,6 +28,7 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import window_s
 from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from slo.rules.scraped import engine_found, is_fresh
 from telemetry.queries import engine_life
@@ -99,7 +100,7 @@ class StalledEngineRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KvThrashRule:
-    """Finds engines that lose the memory of requests and compute it again."""
+    """Finds engines that lose the memory of requests and compute it again; `window_s` is an hour at most."""
 
     settings: Settings
     id: RuleId = field(default=RuleId.KV_THRASH, init=False)
@@ -119,7 +120,7 @@ class KvThrashRule:
 
     @property
     def _window_s(self) -> int:
-        return self.settings.window_s or THRASH_S
+        return window_s(self.settings, THRASH_S, most_s=engine_life.LOOK_BACK_MS // _MS)
 
     def _found(self, at_s: int, row: Row) -> Found:
         used = row["kv_used_ratio"]

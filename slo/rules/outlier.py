@@ -29,6 +29,7 @@ from itertools import groupby
 from slo.counts import Counts
 from slo.inhibit import Kind
 from slo.jump import Verdict, error_rate_jump
+from slo.rules.chosen import window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from telemetry.queries.question import Question
 from telemetry.queries.replicas import replicas
@@ -66,7 +67,7 @@ class Away:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplicaOutlierRule:
-    """Finds replicas that are worse than their peers."""
+    """Finds replicas that are worse than their peers; `window_s` is a day at most."""
 
     settings: Settings
     id: RuleId = field(default=RuleId.REPLICA_OUTLIER, init=False)
@@ -76,7 +77,7 @@ class ReplicaOutlierRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        since_s = at_s - (self.settings.window_s or WINDOW_S)
+        since_s = at_s - window_s(self.settings, WINDOW_S)
         return {"replicas": replicas(since_s * 1000, at_s * 1000, SLOWER_RATIO)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows are of the instant

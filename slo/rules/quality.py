@@ -26,9 +26,10 @@ from dataclasses import dataclass, field
 from slo.counts import Counts
 from slo.inhibit import Kind
 from slo.jump import Verdict, error_rate_jump
+from slo.rules.chosen import DAY_S, MINUTE_S, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.rules.scraped import engine_found, is_fresh
-from telemetry.queries.answers import answers_now, answers_usual, corrupted
+from telemetry.queries.answers import LOOK_BACK_MS, answers_now, answers_usual, corrupted
 from telemetry.queries.question import Question
 
 WINDOW_S = 3_600
@@ -55,11 +56,12 @@ class QualityCanaryRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        window_ms = (at_s - (self.settings.window_s or WINDOW_S)) * 1000, at_s * 1000
+        length_s = window_s(self.settings, WINDOW_S, MINUTE_S, most_s=DAY_S - MINUTE_S)
+        window_ms = (at_s - length_s) * 1000, at_s * 1000
         return {
             "now": answers_now(*window_ms),
             "usual": answers_usual(*window_ms),
-            "corrupted": corrupted(*window_ms),
+            "corrupted": corrupted(max(window_ms[0], window_ms[1] - LOOK_BACK_MS), window_ms[1]),
         }
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:

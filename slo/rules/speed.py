@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.capacity_profile import Profile, profiles_of
+from slo.rules.chosen import MINUTE_S, window_s
 from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from telemetry.queries import speeds
 from telemetry.queries.profiles import profiles
@@ -63,7 +64,7 @@ class ThroughputBelowExpectedRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        window_ms = (at_s - (self.settings.window_s or WINDOW_S)) * 1000, at_s * 1000
+        window_ms = (at_s - window_s(self.settings, WINDOW_S, MINUTE_S)) * 1000, at_s * 1000
         return {
             "paces": speeds.paces(*window_ms),
             "loads": speeds.load_points(*window_ms),

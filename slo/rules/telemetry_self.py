@@ -28,11 +28,12 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import MINUTE_S, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.special import proven_above
 from slo.telemetry_state import STALE_S
 from telemetry.clock import STEP_MS_MAX
-from telemetry.queries.pipeline import collectors, unobserved
+from telemetry.queries.pipeline import LOOK_BACK_MS, collectors, unobserved
 from telemetry.queries.question import Question
 
 WINDOW_S = 900
@@ -49,7 +50,7 @@ REQUESTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetrySelfRule:
-    """Finds collectors and endpoints whose measurements cannot be trusted."""
+    """Finds collectors and endpoints whose measurements cannot be trusted; `window_s` is an hour at most."""
 
     settings: Settings
     id: RuleId = field(default=RuleId.TELEMETRY_SELF, init=False)
@@ -59,7 +60,8 @@ class TelemetrySelfRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        window_ms = (at_s - (self.settings.window_s or WINDOW_S)) * 1000, at_s * 1000
+        length_s = window_s(self.settings, WINDOW_S, MINUTE_S, most_s=LOOK_BACK_MS // 1000)
+        window_ms = (at_s - length_s) * 1000, at_s * 1000
         return {"collectors": collectors(*window_ms), "unobserved": unobserved(*window_ms)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:

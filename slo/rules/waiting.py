@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from slo.inhibit import Kind
 from slo.jump import Verdict
+from slo.rules.chosen import window_s
 from slo.rules.rule import Found, Mode, Row, Rows, RuleId, Settings
 from slo.rules.scraped import engine_found, is_fresh
 from telemetry.queries import engine_life
@@ -40,7 +41,7 @@ _LEVELS = ((UNSAFE, "unsafe"), (ACT, "act"), (NOTE, "note"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueDepthRule:
-    """Finds engines in which requests wait for too long."""
+    """Finds engines in which requests wait for too long; `window_s` is an hour at most."""
 
     settings: Settings
     id: RuleId = field(default=RuleId.QUEUE_DEPTH, init=False)
@@ -63,7 +64,7 @@ class QueueDepthRule:
 
     @property
     def _window_s(self) -> int:
-        return self.settings.window_s or WINDOW_S
+        return window_s(self.settings, WINDOW_S, most_s=engine_life.LOOK_BACK_MS // 1000)
 
     def _found(self, at_s: int, row: Row, good: int | None) -> Found:
         last, queued = row["queued_last"], row["queued"]

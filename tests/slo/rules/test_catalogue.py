@@ -32,6 +32,34 @@ def test_every_rule_has_a_question_about_every_window_that_may_be_set(window_s: 
         assert rule.questions(AT_S), rule.id
 
 
+@pytest.mark.parametrize("window_s", [60, 90, 3_600, 7_200, 86_400, WINDOW_S_MAX])
+def test_no_rule_asks_about_more_than_its_question_reads(window_s: int) -> None:
+    for rule in rules(dict.fromkeys(RuleId, Settings(window_s=window_s))):
+        for name, question in rule.questions(AT_S).items():
+            since_ms = int(str(question.parameters.get("since", AT_S * 1_000)))
+            first_ms = float(str(question.parameters.get("first", since_ms)))
+            assert first_ms <= since_ms, (rule.id, name)
+
+
+@pytest.mark.parametrize("rule", [RuleId.THROUGHPUT_BELOW_EXPECTED, RuleId.TELEMETRY_SELF, RuleId.QUALITY_CANARY])
+def test_a_window_is_of_whole_minutes_where_minutes_are_counted(rule: RuleId) -> None:
+    asked = CATALOGUE[rule](settings=Settings(window_s=90)).questions(AT_S)
+
+    assert {0} == {int(str(one.parameters["since"])) % 60_000 for one in asked.values() if "since" in one.parameters}
+
+
+def test_what_is_read_row_by_row_is_of_a_day_at_most() -> None:
+    [asked] = CATALOGUE[RuleId.REPLICA_OUTLIER](settings=Settings(window_s=WINDOW_S_MAX)).questions(AT_S).values()
+    [usual] = [
+        one.parameters["length_s"]
+        for one in CATALOGUE[RuleId.QUALITY_CANARY](settings=Settings(window_s=WINDOW_S_MAX)).questions(AT_S).values()
+        if "length_s" in one.parameters
+    ]
+
+    assert (AT_S - 86_400) * 1_000 == asked.parameters["since"]
+    assert 86_400 - 60 == usual, "less than a day, for those before are compared"
+
+
 @pytest.mark.parametrize("rule", list(RuleId))
 def test_a_window_that_may_be_set_changes_what_is_asked(rule: RuleId) -> None:
     usual, other = (CATALOGUE[rule](settings=Settings(window_s=window_s)) for window_s in (None, 7_200))
