@@ -35,6 +35,10 @@ def connected() -> Generator[tuple[Line, socket.socket]]:
             yield line, peer
 
 
+def dialled(port: int) -> closing[Line]:
+    return closing(dial((socket.AF_INET, ("127.0.0.1", port)), 5))
+
+
 def send(peer: socket.socket, data: bytes) -> int:
     at_ns = clock.monotonic_ns()
     peer.sendall(data)
@@ -131,32 +135,30 @@ def test_nobody_listens() -> None:
 
 def test_tls_is_read_from_memory(certificate: Path) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
-    with secure_server(certificate) as (port, asked):
-        with closing(dial((socket.AF_INET, ("127.0.0.1", port)), 5)) as line:
-            line.secure(context, "probe.test")
-            line.send(b"GET / HTTP/1.1\r\n\r\n")
-            got = line.receive()
+    with secure_server(certificate) as (port, asked), dialled(port) as line:
+        line.secure(context, "probe.test")
+        line.send(b"GET / HTTP/1.1\r\n\r\n")
+        got = line.receive()
 
     assert (OK, ["probe.test"]) == (got.data, asked)
     assert got.lag_ns is not None
 
 
 def test_an_unknown_authority_is_refused(certificate: Path) -> None:
-    with secure_server(certificate) as (port, _):
-        with (
-            closing(dial((socket.AF_INET, ("127.0.0.1", port)), 5)) as line,
-            pytest.raises(ssl.SSLCertVerificationError),
-        ):
-            line.secure(ssl.create_default_context(), "probe.test")
+    with (
+        secure_server(certificate) as (port, _),
+        dialled(port) as line,
+        pytest.raises(ssl.SSLCertVerificationError),
+    ):
+        line.secure(ssl.create_default_context(), "probe.test")
 
 
 def test_a_tls_peer_that_ends_is_an_end(certificate: Path) -> None:
     context = ssl.create_default_context(cafile=str(certificate))
-    with secure_server(certificate, answer=b"") as (port, _):
-        with closing(dial((socket.AF_INET, ("127.0.0.1", port)), 5)) as line:
-            line.secure(context, "probe.test")
-            line.send(b"GET / HTTP/1.1\r\n\r\n")
-            got = line.receive()
+    with secure_server(certificate, answer=b"") as (port, _), dialled(port) as line:
+        line.secure(context, "probe.test")
+        line.send(b"GET / HTTP/1.1\r\n\r\n")
+        got = line.receive()
 
     assert b"" == got.data
 
