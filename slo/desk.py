@@ -149,7 +149,8 @@ class Desk:
         check(silence)
         with self._lock:
             _refuse_full(self._silences, SILENCES_MAX, "silences")
-            self._keep(self._silences, silence.id, silence, Deed.SILENCE_MADE, by)
+            made = replace(silence, changed_at_s=by.at_s)
+            self._keep(self._silences, silence.id, made, Deed.SILENCE_MADE, by)
 
     def end_silence(self, silence: Silence, by: By) -> None:
         """Replace a silence by one that ends sooner.
@@ -158,7 +159,9 @@ class Desk:
             LedgerError: It cannot be written down.
         """
         with self._lock:
-            self._keep(self._silences, silence.id, silence, Deed.SILENCE_ENDED, by)
+            was_s = self._silences.items().get(silence.id, silence).changed_at_s or 0
+            ended = replace(silence, changed_at_s=max(by.at_s, was_s + 1))  # the later one holds, whosever clock lags
+            self._keep(self._silences, silence.id, ended, Deed.SILENCE_ENDED, by)
 
     def agree(self, agreed: Agreed, by: By) -> None:
         """Let a time count less.

@@ -105,9 +105,10 @@ class DeskStore:
 
 
 def _silence_row(one: Silence, now_s: int) -> tuple[object, ...]:
+    at_s = now_s if one.changed_at_s is None else one.changed_at_s
     matchers = [(matcher.name, matcher.op.value, matcher.value) for matcher in one.matchers]
     times = (one.starts_at_s * 1000, one.ends_at_s * 1000)
-    return (now_s * 1000, one.id, matchers, *times, one.author, one.comment, state_of(one, now_s))
+    return (at_s * 1000, one.id, matchers, *times, one.author, one.comment, state_of(one, at_s))
 
 
 def _silence(row: Mapping[str, object]) -> Silence | None:
@@ -126,6 +127,7 @@ def _silence(row: Mapping[str, object]) -> Silence | None:
         ends_at_s=_s(row["ends_at_unix_ms"]) or 0,
         author=str(row["author"]),
         comment=str(row["comment"]),
+        changed_at_s=_s(row["at_unix_ms"]),
     )
 
 

@@ -71,6 +71,7 @@ class Silence:
         ends_at_s: Until here, unix time.
         author: Who asked for it.
         comment: Why.
+        changed_at_s: When this was decided, unix time; None of what no person made.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Silence:
     ends_at_s: int
     author: str
     comment: str
+    changed_at_s: int | None = None
 
 
 def check(silence: Silence) -> None:

@@ -47,8 +47,8 @@ def acknowledgements(since_ms: int, until_ms: int) -> Question:
 def last_silences(since_ms: int, until_ms: int) -> Question:
     """Ask for the last state of the silences that were made or changed in [since, until).
 
-    Rows: `silence_id`, `names`, `ops`, `values` (three arrays, one entry per matcher), `starts_at_unix_ms`,
-    `ends_at_unix_ms`, `author`, `comment`; newest first.
+    Rows: `silence_id`, `names`, `ops`, `values` (three arrays, one entry per matcher), `at_unix_ms` (of that state),
+    `starts_at_unix_ms`, `ends_at_unix_ms`, `author`, `comment`; newest first.
     """
     return _asked(_SILENCES, since_ms, until_ms)
 
@@ -149,6 +149,7 @@ _SILENCES = Select(
         "silence_id",
         *(f"argMax(s.matchers.{name}, s.at) AS {named}" for name, named in (("name", "names"), ("op", "ops"))),
         "argMax(s.matchers.value, s.at) AS values",
+        _ms("max(s.at)", "at"),
         _ms("argMax(s.starts_at, s.at)", "starts_at"),
         _ms("argMax(s.ends_at, s.at)", "ends_at"),
         *(f"argMax(s.{name}, s.at) AS {name}" for name in ("author", "comment")),

@@ -74,7 +74,7 @@ def test_what_was_decided_survives_a_restart_without_the_store(desk: Desk, ledge
     again = alone(ledger)
 
     assert trouble.startswith("silences and acknowledgements are not shared now")
-    assert again.silences() == {"q": quiet}
+    assert again.silences() == {"q": replace(quiet, changed_at_s=NOW_S)}
     assert again.quiet(NOW_S).acknowledged == {PAGE}
     assert again.agreed() == (agreed(),)
     assert [one.actor for one in again.waiting_markers()] == ["ci"]
@@ -212,19 +212,19 @@ def test_replicas_share_what_was_decided(tmp_path: Path, reader: Store, writer: 
     one, other = (Desk(Ledger(tmp_path / name), shared) for name in ("one", "other"))
     alert = FIRING.alerts[PAGE]
     firing = replace(FIRING, alerts={PAGE: replace(alert, record=replace(alert.record, fired_at_s=now_s - 5))})
-    quiet = silence("shared", CHAT, since_s=now_s)
-    one.silence(quiet, BY)
+    quiet, by = silence("shared", CHAT, since_s=now_s), replace(BY, at_s=now_s)
+    one.silence(quiet, by)
     one.acknowledge(ack(now_s), BY)
     one.mark("m", Marker(at_s=now_s, kind=MarkerKind.DEPLOY, service="chat", actor="ci"), BY)
     assert [one.refresh(firing, now_s), other.refresh(firing, now_s)] == ["", ""]
 
     assert one.waiting_markers() == ()
-    assert other.silences()["shared"] == quiet
+    assert other.silences()["shared"] == replace(quiet, changed_at_s=now_s)
     assert other.quiet(now_s).acknowledged == {PAGE}
     ended = replace(quiet, ends_at_s=now_s + 1)
-    other.end_silence(ended, BY)
+    other.end_silence(ended, by)
     assert [other.refresh(firing, now_s + 1), one.refresh(firing, now_s + 1)] == ["", ""]
-    assert one.silences()["shared"] == ended
+    assert one.silences()["shared"] == replace(ended, changed_at_s=now_s + 1), "it is the later of two in one second"
     one.refresh(CALM, now_s + FORGOTTEN_S + 2)
     assert "shared" not in one.silences()
     assert one.acks(now_s + FORGOTTEN_S + 2) == {}

@@ -13,11 +13,13 @@ from slo.desk_store import DeskStore
 from slo.recurrence import repeat
 from slo.silence import Matcher, MatchOp
 from telemetry.clock import wall_ms
+from telemetry.queries import Question
 from telemetry.schema.details import ADJUSTMENTS, MARKERS
 from telemetry.schema.objectives import SILENCES
 from telemetry.store import Store
 
 NOW_S = wall_ms() // 1000 - 3_600
+NAMED = (Matcher(name="slo", op=MatchOp.EQUAL, value="x"),)
 HOSTILE = "'); DROP TABLE x; --\n{x:String}\t\\"
 
 
@@ -32,14 +34,24 @@ def test_the_last_state_of_a_silence_holds(shared: DeskStore) -> None:
     matchers += (Matcher(name="l", op=MatchOp.MATCHES, value="'; DROP.* x--"),)
     first, other = silence("desk-1", matchers, since_s=NOW_S), silence("desk-2", matchers[:1], since_s=NOW_S)
     shared.put_silences({"desk-1": first, "desk-2": other}, NOW_S)
-    shorter = silence("desk-1", matchers, since_s=NOW_S, length_s=60)
-    shared.put_silences({"desk-1": shorter}, NOW_S + 60)
+    shorter = replace(silence("desk-1", matchers, since_s=NOW_S, length_s=60), changed_at_s=NOW_S + 60)
+    shared.put_silences({"desk-1": shorter}, NOW_S + 90)
     found = shared.silences(NOW_S - 1, NOW_S + 60)
 
     assert {name: one for name, one in found.items() if name.startswith("desk-")} == {
         "desk-1": shorter,
-        "desk-2": other,
+        "desk-2": replace(other, changed_at_s=NOW_S),
     }
+
+
+def test_a_silence_that_is_sent_again_later_is_there_once(shared: DeskStore, reader: Store) -> None:
+    """Whoever does not know whether the store has it sends it again: it is the same state of the same time."""
+    one = replace(silence("desk-again", NAMED, since_s=NOW_S), changed_at_s=NOW_S)
+    for late_s in (0, 90, 7_200):  # as it was to come, held, and was over
+        shared.put_silences({"desk-again": one}, NOW_S + late_s)
+    asked = "SELECT count() AS n FROM inferometer.silences WHERE silence_id = 'desk-again'"
+
+    assert reader.query(Question(sql=asked, parameters={})) == [{"n": 1}]
 
 
 def test_acknowledgements_come_back_the_last_of_each_alert(shared: DeskStore) -> None:
