@@ -121,6 +121,10 @@ def objected(baseline: Sequence[Kept], candidate: Sequence[Kept], *, accepts_par
     plans = {run.plan_sha256 for run in baseline}
     if others := [run.run_id for run in candidate if run.plan_sha256 not in plans]:
         found.append(_open("plan", f"of another plan than the baseline: {', '.join(others)}"))
+    windows = {(run.plan_sha256, run.window_ns) for run in runs}
+    if len(windows) > len({plan for plan, _ in windows}):
+        told = ", ".join(sorted({f"{first_ns / 1e9:g}-{until_ns / 1e9:g} s" for _, (first_ns, until_ns) in windows}))
+        found.append(_open("window", f"measured at different times of one plan (--warm-up, --cool-down): {told}"))
     measured_s = min(_seconds(baseline), _seconds(candidate))
     if measured_s < BLOCKS_LEAST * BLOCK_S:
         found.append(_open("length", f"{measured_s:.0f} s measured of an arm, needed: {BLOCKS_LEAST * BLOCK_S:.0f} s"))

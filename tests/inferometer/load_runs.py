@@ -49,10 +49,16 @@ def kept_run(
     engine: Engine = ENGINE,
     lag_us: float = 100.0,
     halt: Halt = Halt.NONE,
+    warmup_s: float = 0.0,
 ) -> Path:
     """Write a run and return its directory."""
     run = RunSpec(
-        run_id=run_id, targets=("http://a",), plan=spec or plan(), directory=str(directory / run_id), model="m"
+        run_id=run_id,
+        targets=("http://a",),
+        plan=spec or plan(),
+        directory=str(directory / run_id),
+        model="m",
+        warmup_s=warmup_s,
     )
     load_files.made(directory / run_id, run)
     sums = load_files.written(directory / run_id, list(found))

@@ -93,6 +93,13 @@ def test_what_stands_in_the_way_of_a_verdict(
     assert dict.fromkeys(named, Verdict.INCONCLUSIVE) == told(baseline, some(tmp_path, "c", **changes))
 
 
+def test_runs_are_only_compared_over_the_same_window(baseline: list[Kept], tmp_path: Path) -> None:
+    later = [kept(kept_run(tmp_path, "c", rows(11), warmup_s=10.0))]
+
+    assert {"window": Verdict.INCONCLUSIVE} == told(baseline, later)
+    assert {} == told(later, some(tmp_path, "dd", warmup_s=10.0))
+
+
 def test_unknown_flags_must_be_accepted(tmp_path: Path) -> None:
     before, after = (some(tmp_path, name, engine=UNKNOWN) for name in ("b", "cc"))
 
