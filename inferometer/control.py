@@ -118,7 +118,7 @@ class Control:
 
     def __init__(self, settings: Settings, reader: Store, writer: Store, log: Log) -> None:
         self._settings, self._reader, self._writer, self._log = settings, reader, writer, log
-        if settings.lease == settings.ledger:
+        if settings.lease and settings.lease.resolve() == settings.ledger.resolve():
             raise ConfigurationError(
                 f"slo.lease: found {settings.lease}, the ledger of this replica; allowed: one file for all"
             )

@@ -132,9 +132,12 @@ def test_an_instant_that_failed_is_told_until_another_does_not(tmp_path: Path, p
 def test_a_lease_in_the_replicas_own_ledger_is_refused(tmp_path: Path, process: StoreProcess) -> None:
     settings = settings_of(slo_file(tmp_path), tmp_path, "r")
     reader, writer = process.store("reader"), process.store("writer")
+    link = tmp_path / "lease.sqlite"
+    link.symlink_to(settings.ledger)
 
-    with pytest.raises(ConfigurationError, match=r"slo\.lease: found"):
-        Control(replace(settings, lease=settings.ledger), reader, writer, log_into([]))
+    for lease in (settings.ledger, tmp_path / ".." / tmp_path.name / settings.ledger.name, link):
+        with pytest.raises(ConfigurationError, match=r"slo\.lease: found"):
+            Control(replace(settings, lease=lease), reader, writer, log_into([]))
     reader.close()
     writer.close()
 
