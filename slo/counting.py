@@ -10,10 +10,14 @@ An objective that the store refuses to count costs no other: of those that are a
 is behind, and is asked for again after a while, twice as long each time. A store that does not answer at all is not
 asked again at the same instant.
 
+Rows that come late are looked for each minute. What many objectives share is counted again bucket by bucket; one with a
+question of its own, which looks far around a bucket, is asked once for all of them.
+
 Source: spec/slo.md 8 (instants, late rows up to an hour).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 
@@ -78,6 +82,7 @@ class Counting:
         self._span_s = chunk_s(len(watched))
         self._extents: dict[str, Extent] = {}
         self._refused: dict[str, Refusal] = {}
+        self._owed: dict[str, set[int]] = {}  # buckets that got late rows and are to be counted again
         self._oldest_s = self._late_at_s = self._kept_at_s = 0
         self._is_recount = False
         self._looked: list[tuple[int, int]] = []  # up to where was counted, and when, since late rows were looked for
@@ -246,11 +251,48 @@ class Counting:
         self._late_at_s = at_s
         looked = self._looked[:-1]
         late = {late_s for until_s, since_ms in looked for late_s in self._reader.late(since_ms, until_s)}
-        for late_s in sorted(late):
-            names = [name for name, one in self._extents.items() if one.since_s <= late_s < one.until_s]
-            self._reader.count(names, late_s, late_s + BUCKET_S, now_ms, revision=at_s)
         self._looked = self._looked[-1:]
-        return bool(late)
+        for name, one in self._extents.items():
+            owed = late | self._owed.pop(name, set())
+            if kept := {s for s in owed if s >= at_s - LATE_S and one.since_s <= s < one.until_s}:
+                self._owed[name] = kept
+        return bool(self._owed) and self._recount(at_s, now_ms)
+
+    def _recount(self, at_s: int, now_ms: int) -> bool:
+        """Count again what is owed; what cannot be counted now is owed until it is too old, and blinds nobody."""
+        spans: dict[tuple[int, int], list[str]] = {}
+        for name, one in self._asked(at_s):
+            is_own = self._reader.is_own(name)
+            if is_own and one.until_s < at_s:  # what moves might move beyond what is counted
+                continue
+            for span in runs(self._owed.get(name, ()), *((LATE_S, 2 * LATE_S) if is_own else (0, self._span_s))):
+                spans.setdefault(span, []).append(name)
+        is_recount = False
+        with suppress(StoreError):
+            for (since_s, until_s), names in sorted(spans.items()):
+                for part in self._count(names, since_s, until_s, at_s, now_ms, revision=at_s):
+                    is_recount = True
+                    for name in part:
+                        self._owed[name] -= {*range(since_s, until_s, BUCKET_S)}
+        return is_recount
+
+
+def runs(buckets: Iterable[int], gap_s: int, length_s: int) -> list[tuple[int, int]]:
+    """Return spans [since, until) that hold buckets, oldest first.
+
+    Args:
+        buckets: Their starts.
+        gap_s: Longest gap within a span.
+        length_s: Longest span.
+    """
+    found: list[tuple[int, int]] = []
+    for at_s in sorted(buckets):
+        since_s, until_s = found[-1] if found else (at_s, at_s)
+        if found and at_s - until_s <= gap_s and at_s + BUCKET_S - since_s <= length_s:
+            found[-1] = since_s, at_s + BUCKET_S
+        else:
+            found.append((at_s, at_s + BUCKET_S))
+    return found
 
 
 def _page_s(one: Watched) -> int:

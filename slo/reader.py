@@ -109,6 +109,10 @@ class Reader:
             if self._is_ours(row)
         }
 
+    def is_own(self, name: str) -> bool:
+        """Return whether an objective has a question of its own."""
+        return name in self._own
+
     def parts(self, names: Iterable[str]) -> list[Sequence[str]]:
         """Return objectives in parts, of which each is counted by one question."""
         wanted = frozenset(names)

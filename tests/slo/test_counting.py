@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from engine_rig import DAY_S, Refusing, Rig, objective
 
-from slo.counting import REFUSALS_MAX, REFUSED_S, REFUSED_S_MAX, Counting
+from slo.counting import REFUSALS_MAX, REFUSED_S, REFUSED_S_MAX, Counting, runs
 from slo.expression import parse
 from slo.ledger import Ledger
 from slo.objective import Rolling
@@ -32,11 +32,17 @@ def objectives(endpoint: str, name: str, target: float = 0.99) -> Watched:
 
 
 @pytest.fixture
-def one(reader: Store, writer: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Watched:
-    """An objective that nobody has counted; requests of its endpoint have ended over a day."""
+def rig(reader: Store, writer: Store, tmp_path: Path, request: pytest.FixtureRequest) -> Rig:
+    """Requests of its endpoint have ended over a day."""
     rig = Rig(reader, writer, tmp_path / "other.sqlite", request.node.name.replace("_", "-")[:50], NOW_S)
     for hours in HOURS:
         rig.requests(1, 0, at_s=NOW_S - hours * HOUR_S)
+    return rig
+
+
+@pytest.fixture
+def one(rig: Rig) -> Watched:
+    """An objective that nobody has counted."""
     return objectives(rig.name, f"{rig.name}-new")
 
 
@@ -227,3 +233,64 @@ def test_without_objectives_nothing_is_asked(ledger: Ledger) -> None:
     counting = Counting([], Reader(nobody, nobody, [], "r"), ledger)
 
     assert not any(counting.reach(at_s, NOW_MS) or counting.more(at_s, NOW_MS) for at_s in (NOW_S, NOW_S + 90))
+
+
+def flow_of(one: Watched) -> Watched:
+    flow = Flow(last=parse("ok"), budget_s=60)
+    return watched(replace(one.objective, name=f"{one.objective.name}-flow", whole=flow))
+
+
+def test_who_has_a_question_of_his_own_is_asked_once_for_all_that_is_late(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger, rig: Rig
+) -> None:
+    both = [one, flow_of(one)]
+    plain, flow = (each.objective.name for each in both)
+    counting = Counting(both, Reader(refusing, writer, both, "r"), ledger)
+    now_ms = wall_ms()
+    counting.reach(NOW_S, now_ms)
+    while counting.behind(NOW_S):
+        counting.more(NOW_S, now_ms)
+    counting.reach(NOW_S + 30, now_ms)
+    for before_s in (1_800, 900, 870):
+        rig.requests(1, 0, at_s=NOW_S - before_s + 1)
+    refusing.counts.clear()
+
+    assert counting.reach(NOW_S + 60, now_ms)
+    asked = [named for named in refusing.counts if "" not in named]
+    assert (asked.count({flow}), asked.count({plain})) == (1 + 1, 1 + 2), "of them one counted the last half minute"
+
+
+def test_what_is_late_and_refused_blinds_nobody_and_is_counted_later(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger, rig: Rig
+) -> None:
+    asks = Reader(refusing, writer, [one], "r")
+    counting, now_ms, name = Counting([one], asks, ledger), wall_ms(), one.objective.name
+    counting.reach(NOW_S, now_ms)
+    while counting.behind(NOW_S):
+        counting.more(NOW_S, now_ms)
+    counting.reach(NOW_S + 30, now_ms)
+    before = counted(asks, PAGES_S)
+    rig.requests(1, 0, at_s=NOW_S - 900)
+    refusing.names = frozenset([name])
+    counting.reach(NOW_S + 60, wall_ms() + 1_000)  # of what came before nobody asks any more
+    assert counting.behind(NOW_S + 60) == {name}
+    refusing.names = frozenset()
+    counting.reach(NOW_S + 120, wall_ms() + 1_000)
+
+    assert (counted(asks, PAGES_S), before, counting.behind(NOW_S + 120)) == (2, 1, frozenset())
+
+
+@pytest.mark.parametrize(
+    ("buckets", "gap_s", "length_s", "expected"),
+    [
+        pytest.param((), 0, 90, [], id="nothing"),
+        pytest.param((60, 0, 30), 0, 90, [(0, 90)], id="one beside the other"),
+        pytest.param((0, 60), 0, 90, [(0, 30), (60, 90)], id="with a gap"),
+        pytest.param((0, 60), 30, 90, [(0, 90)], id="with a gap that does not matter"),
+        pytest.param((0, 30, 60, 90), 0, 90, [(0, 90), (90, 120)], id="longer than one span"),
+    ],
+)
+def test_buckets_that_are_near_are_one_span(
+    buckets: tuple[int, ...], gap_s: int, length_s: int, expected: list[tuple[int, int]]
+) -> None:
+    assert runs(buckets, gap_s, length_s) == expected
