@@ -25,8 +25,8 @@ def hits_around_marks(marked_since_ms: int, until_ms: int) -> Question:
 
     Rows: `endpoint`, `model`, `mark_unix_ms`, `kind`, `version`, `band`; for the hour before the marker, the hour from
     it on, and the part of the last hour that is after it: `n_<span>` requests, `tokens_<span>` of their input,
-    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; `untold`, requests since the
-    hour before that do not say it, of band 0 if their input is not known either; newest marker first.
+    `hits_<span>` of those from a cache, where the span is `before`, `first` or `last`; `untold`, requests of these
+    hours that do not say it, of band 0 if their input is not known either; newest marker first.
 
     Args:
         marked_since_ms: Since when markers matter, unix milliseconds.
@@ -62,6 +62,27 @@ _SPANS = {
     "first": f"at_ms >= mark.1 AND at_ms < mark.1 + {_HOUR_MS}",
     "last": f"at_ms >= greatest(mark.1, {{until:Int64}} - {_HOUR_MS})",
 }
+_NOW = f"at_ms >= {{until:Int64}} - {_HOUR_MS}"
+_AROUND_MARK = f"(at_ms >= m.1 - {_HOUR_MS} AND (at_ms < m.1 + {_HOUR_MS} OR {_NOW}))"
+
+
+def _hours(first_ms: str, until_ms: str) -> str:
+    """Return the condition on a range of its own, which leaves out the marks of others (`same_hours`)."""
+    first, until = (f"fromUnixTimestamp64Milli({at})" for at in (first_ms, until_ms))
+    minute = "toStartOfMinute(ended_at)"
+    return (
+        f"(ended_at >= {first} AND ended_at < {until}"
+        f" AND {minute} >= toStartOfMinute({first}) AND {minute} <= toStartOfMinute({until}))"
+    )
+
+
+# A marker that is not there is of 1970, when nothing ended.
+_THREE_HOURS = "\n    OR ".join(
+    [
+        _hours(f"{{until:Int64}} - {_HOUR_MS}", "{until:Int64}"),
+        *(_hours(f"marks[{at}].1 - {_HOUR_MS}", f"marks[{at}].1 + {_HOUR_MS}") for at in range(1, MARKS_MAX + 1)),
+    ]
+)
 _KNOWN = Select(
     columns=[
         *("endpoint", "model"),
@@ -69,13 +90,13 @@ _KNOWN = Select(
         "isNotNull(tokens_in + tokens_cache_read) AS is_told",
         "toUInt64(ifNull(tokens_in, 0)) AS tokens",
         "toUInt64(ifNull(tokens_cache_read, 0)) AS hits",
-        f"arrayFilter(m -> (m.2 = '' OR m.2 = endpoint) AND at_ms >= m.1 - {_HOUR_MS}, marks) AS own",
+        f"arrayFilter(m -> (m.2 = '' OR m.2 = endpoint) AND {_AROUND_MARK}, marks) AS own",
     ],
     source="inferometer.requests",
     where=[
         "notEmpty(marks)",
-        f"ended_at >= fromUnixTimestamp64Milli(arrayMin(m -> m.1, marks) - {_HOUR_MS})",
         *ENDED_WITHIN,
+        f"({_THREE_HOURS})",
         "traffic = 'user'",
     ],
 )

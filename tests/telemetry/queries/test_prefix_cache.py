@@ -5,6 +5,7 @@ from query_store import HOUR_MS, Stored
 from query_store import SINCE_MS as STORED_SINCE_MS
 
 from telemetry.queries.prefix_cache import MARKS_MAX, hits_around_marks
+from telemetry.queries.question import Question
 from telemetry.record import RequestRecord
 
 BACK_MS = 12 * 24 * HOUR_MS
@@ -64,6 +65,31 @@ def test_the_hours_around_a_marker_are_counted_by_length(stored: Stored) -> None
                 sum(one.tokens_cache_read or 0 for one in members),
             )
             assert counts == tuple(row[f"{what}_{name}"] for what in ("n", "tokens", "hits"))
+
+
+def test_only_the_three_hours_of_a_marker_are_read(stored: Stored) -> None:
+    mark_ms, until_ms = (MARKS_FROM_MS + hours * HOUR_MS for hours in (48, 54))
+    ends = {
+        "before": mark_ms - 1,
+        "first": mark_ms + HOUR_MS - 1,
+        "between": mark_ms + 3 * HOUR_MS,
+        "last": until_ms - 1,
+    }
+    own = [
+        msgspec.structs.replace(one, endpoint="three", model="m", ended_at=at_ms, tokens_in=None)
+        for one, at_ms in zip(stored.records, ends.values(), strict=False)
+    ]
+    stored.insert("n/three", own)
+    stored.insert_rows("markers", [{"at": mark_ms / 1000, "kind": "deploy", "endpoint": "three", "version": "v1"}])
+
+    asked = hits_around_marks(mark_ms - HOUR_MS, until_ms)
+    [row] = stored.rows(asked)
+    text = stored.rows(Question(sql="EXPLAIN indexes = 1 " + asked.sql, parameters=asked.parameters))
+    plan = "\n".join(str(row["explain"]) for row in text)
+
+    assert 3 == row["untold"], "the one between is in none of them"
+    for until_s in (mark_ms // 1000 + 3600, until_ms // 1000):
+        assert f"(toStartOfMinute(ended_at) in (-Inf, {until_s}])" in plan
 
 
 def test_the_newest_markers_are_looked_at(stored: Stored) -> None:
