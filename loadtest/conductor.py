@@ -21,6 +21,11 @@ UNREACHED_MIN = 20
 """Attempts in a row, all workers together, without a response head before the target counts as gone."""
 SILENT_S_MIN = 3.0
 """And so long without any."""
+UNCONNECTED_MIN = 3
+"""Attempts in a row at the end of a run, all workers together, without a connection before the target counts as gone.
+
+Fewer than while the run goes on: no later attempt can show that it came back, and a slow plan makes few.
+"""
 EXIT_OK, EXIT_FAULT, EXIT_USAGE, EXIT_FAILED, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -166,6 +171,8 @@ class Conductor:
         if self.halted is Halt.TARGET_GONE:
             sent = f"{whole.sent} of {len(self._plan)}"
             return EXIT_FAILED, f"the target is gone: partial run, ended after {sent} arrivals"
+        if self._is_gone_at_the_end(whole):
+            return EXIT_FAILED, f"the target is gone: none of the last {whole.unconnected} attempts got an answer"
         return EXIT_OK, "; ".join(fitness.reasons) if fitness is not None else "nothing was sent"
 
     def _is_target_gone(self) -> bool:
@@ -176,3 +183,8 @@ class Conductor:
             and sum(report.unreached for report in busy) >= UNREACHED_MIN
             and min(report.silent_s for report in busy) >= SILENT_S_MIN
         )
+
+    def _is_gone_at_the_end(self, whole: WorkerReport) -> bool:
+        busy = [report for report in self._reports if report.ended]
+        is_enough = whole.unconnected >= UNCONNECTED_MIN or whole.unconnected == whole.ended
+        return bool(busy) and is_enough and all(report.unconnected for report in busy)

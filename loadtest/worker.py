@@ -253,7 +253,7 @@ class Worker:
         # A first attempt is in flight from its planned time on, as soon as the dispatcher wakes.
         is_first = attempt == 1 and arrival.turn == 1
         report.elapsed_s += record.elapsed_us / 1e6 if is_first else seen.elapsed_s
-        self._reached(is_reached=record.http_status > 0)
+        self._reached(is_reached=record.http_status > 0, is_unconnected=record.outcome == Outcome.CONNECT_ERROR)
         if phase is Phase.MEASURED:
             report.window_sent += is_first and not seen.own_fault
             self._sketch(row, seen)
@@ -273,10 +273,13 @@ class Worker:
         self._journal.add(line(row))
         self._seen(row)
 
-    def _reached(self, *, is_reached: bool) -> None:
-        self._report.unreached = 0 if is_reached else self._report.unreached + 1
+    def _reached(self, *, is_reached: bool, is_unconnected: bool) -> None:
         if is_reached:
+            self._report.unreached = self._report.unconnected = 0
             self._heard_ns = monotonic_ns()
+        else:
+            self._report.unreached += 1
+            self._report.unconnected += is_unconnected
 
     def _compare(self, data: bytes, at_ns: int) -> None:
         """Hold our stamp to the null server's."""

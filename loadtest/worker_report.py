@@ -28,6 +28,7 @@ class WorkerReport(msgspec.Struct, kw_only=True):
         outcomes: Attempts by outcome.
         tokens_out: Output tokens that came, where known.
         unreached: Attempts in a row that got no response head, up to now.
+        unconnected: Of those, the ones that got no connection, or lost it.
         silent_s: Time since a response head came; since the start if none did.
         lag_us: Dispatch lag of first attempts.
         ttft_us: Time to first token.
@@ -61,6 +62,7 @@ class WorkerReport(msgspec.Struct, kw_only=True):
     outcomes: dict[str, int] = msgspec.field(default_factory=dict[str, int])
     tokens_out: int = 0
     unreached: int = 0
+    unconnected: int = 0
     silent_s: float = 0.0
     lag_us: Sketch = msgspec.field(default_factory=dict[int, int])
     ttft_us: Sketch = msgspec.field(default_factory=dict[int, int])
@@ -84,7 +86,7 @@ class WorkerReport(msgspec.Struct, kw_only=True):
 
 _SUMS = (
     "due", "sent", "shed", "window_due", "window_sent", "ended", "in_flight", "failed", "tokens_out", "unreached",
-    "in_flight_s", "elapsed_s", "opened", "reused", "reconnected", "rows_lost",
+    "unconnected", "in_flight_s", "elapsed_s", "opened", "reused", "reconnected", "rows_lost",
 )  # fmt: skip
 _LARGEST = ("cpu_ratio", "reads_per_s", "clock_step_ms", "rss_bytes")
 _SKETCHES = ("lag_us", "ttft_us", "e2e_us", "read_us", "truth_us")

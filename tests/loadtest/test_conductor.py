@@ -10,6 +10,7 @@ from loadtest.conductor import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     SILENT_S_MIN,
+    UNCONNECTED_MIN,
     UNREACHED_MIN,
     Conductor,
     Halt,
@@ -153,6 +154,32 @@ def test_a_run_whose_target_is_gone_has_failed() -> None:
 
     assert (EXIT_FAILED, Halt.TARGET_GONE) == (ending.code, ending.halt)
     assert "partial" in ending.message
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param({"unconnected": 2}, {"unconnected": 1}, EXIT_FAILED, id="nobody is there at the end"),
+        pytest.param({"unconnected": 1}, {"unconnected": 1}, EXIT_OK, id="too few tried"),
+        pytest.param({"unconnected": UNCONNECTED_MIN}, {}, EXIT_OK, id="one worker reached it"),
+        pytest.param({"unconnected": UNCONNECTED_MIN}, {"ended": 0}, EXIT_FAILED, id="one worker had nothing to send"),
+        pytest.param(
+            {"ended": 1, "unconnected": 1, "outcomes": {"connect_error": 1}},
+            {"ended": 1, "unconnected": 1, "outcomes": {"connect_error": 1}},
+            EXIT_FAILED,
+            id="nobody was ever there",
+        ),
+        pytest.param({"ended": 0}, {"ended": 0}, EXIT_OK, id="nothing was tried"),
+    ],
+)
+def test_a_target_that_nobody_reaches_at_the_end_is_gone(
+    first: dict[str, object], second: dict[str, object], expected: int
+) -> None:
+    ending = ended(report(0, **first), report(1, **second)).ending()
+
+    assert UNCONNECTED_MIN == 3
+    assert (expected, Halt.NONE) == (ending.code, ending.halt)
+    assert ("the target is gone" in ending.message) == (expected == EXIT_FAILED)
 
 
 def test_unfit_outranks_failed() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from loadtest.conductor import EXIT_FAILED, EXIT_INCONCLUSIVE, Conductor
 from loadtest.errors import TargetError
 from loadtest.plan_spec import Conversations, Fixed, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
 from loadtest.planner import build
@@ -103,6 +104,19 @@ def test_the_last_arrival_is_waited_for_though_nothing_else_is_in_flight(tmp_pat
         report, rows = carried_out(a_run(tmp_path, url, count=1), tmp_path)
 
     assert (1, 1, [0]) == (report.sent, report.ended, [row.j for row in rows])
+
+
+def test_a_target_that_is_not_there_is_said_at_the_end(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    run = a_run(tmp_path, f"http://127.0.0.1:{port}", count=2)
+    report, rows = carried_out(run, tmp_path)
+    conductor = Conductor(build(run.plan), 1)
+    conductor.took(report)
+
+    assert [Outcome.CONNECT_ERROR] * 2 == [row.record.outcome for row in rows]
+    assert (2, 2) == (report.unreached, report.unconnected)
+    assert conductor.ending().code in {EXIT_FAILED, EXIT_INCONCLUSIVE}  # a busy machine may send too late
 
 
 def test_what_may_not_be_loaded_is_not(tmp_path: Path) -> None:
