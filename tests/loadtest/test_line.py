@@ -10,19 +10,12 @@ from pathlib import Path
 import pytest
 from secure_server import OK, secure_server
 
-from loadtest.line import LAG_NS_MAX, READ_BYTES_MAX, Line, addresses, dial, kernel_lag_ns, stamping
+from loadtest.line import LAG_NS_MAX, READ_BYTES_MAX, Line, addresses, dial, kernel_lag_ns
 from telemetry import clock
 
+pytestmark = pytest.mark.usefixtures("stamped")
+
 MS = 1_000_000
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stamped() -> Generator[None]:
-    """Keep the kernel stamping, from the first test on."""
-    with stamping():
-        with connected() as (line, peer):
-            until_stamped(line, peer)
-        yield
 
 
 @contextmanager
@@ -43,16 +36,6 @@ def send(peer: socket.socket, data: bytes) -> int:
     at_ns = clock.monotonic_ns()
     peer.sendall(data)
     return at_ns
-
-
-def until_stamped(line: Line, peer: socket.socket) -> None:
-    """Wait until the kernel stamps: it begins a moment after it was asked to."""
-    for _ in range(1000):
-        send(peer, b"x")
-        if line.receive().lag_ns is not None:
-            return
-        clock.sleep(0.001)
-    raise AssertionError("the kernel does not stamp")
 
 
 def test_a_read_carries_the_kernels_stamp_and_not_that_of_a_reader_who_slept() -> None:
