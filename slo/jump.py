@@ -11,11 +11,12 @@ acts, both are shown.
                   share of slow ones is above 1 %.
 
 `deff`, the design effect, is the variance of bad requests per minute over their mean on the reference day, at least
-1: where bad requests come in bursts, counts are divided by it. The naive error rate is true from 0.5 % and five times;
-the naive P99 is a nearest rank, which at n = 60 is the maximum.
+1: where bad requests come in bursts, counts of errors are divided by it. The naive error rate is true from 0.5 % and
+five times; the naive P99 is a nearest rank, which at n = 60 is the maximum.
 
 Error: a filter, no sequential test. At a true share of 0.8 % slow the sound P99 rule is true in at most 4.7 % of
-windows up to n = 1,000, the naive one in 18 to 38 %.
+windows up to n = 1,000, the naive one in 18 to 38 %, if requests are slow independently of each other. Slow ones that
+come together prove less, and nothing is divided here: `slo.lasting` asks that they go on.
 
 Source: spec/slo.md 13 (seeds S1 and S3); A12, A13.
 """
@@ -100,15 +101,14 @@ def error_rate_peak(peak: Counts, limit_ratio: float = PEAK_RATIO, deff: float =
     )
 
 
-def p99_over_sla(slow: int, eligible: int, deff: float = 1.0) -> Judgement:
+def p99_over_sla(slow: int, eligible: int) -> Judgement:
     """Judge whether more than 1 % is slower than the limit allows.
 
     Args:
         slow: Requests slower than 1.1 times the limit, failed ones included.
         eligible: Requests that count.
-        deff: Design effect, 1 or more.
     """
-    proven = proven_above(slow / deff, eligible / deff, _SLOW_RATIO)
+    proven = proven_above(slow, eligible, _SLOW_RATIO)
     over = eligible > 0 and slow > eligible - rank(P99, eligible)
     return Judgement(sound=Verdict.PAGE if proven else Verdict.SILENT, naive=Verdict.PAGE if over else Verdict.SILENT)
 

@@ -60,16 +60,13 @@ def error_rate(
     return both if _goes_on(now.last, rate_ratio) else replace(both, sound=Verdict.SILENT)
 
 
-def p99(now: Looked, deff: float = 1.0) -> Judgement:
+def p99(now: Looked) -> Judgement:
     """Judge whether a P99 is over its limit and stays there.
 
     Args:
         now: Eligible requests, and those slower than 1.1 times the limit, failed ones included, as the bad of them.
-        deff: Design effect, 1 or more.
     """
-    both = in_both(
-        p99_over_sla(now.short.bad, now.short.eligible, deff), p99_over_sla(now.long.bad, now.long.eligible, deff)
-    )
+    both = in_both(p99_over_sla(now.short.bad, now.short.eligible), p99_over_sla(now.long.bad, now.long.eligible))
     enough = now.long.eligible >= n_min(P99) and now.long.bad >= DEFAULT_GATES.min_bad
     return both if enough and _goes_on(now.last, _SLOW_RATIO) else replace(both, sound=Verdict.SILENT)
 
