@@ -18,6 +18,7 @@ from slo.evaluation import Evaluated, holding
 from slo.identity import IDENTITY, fingerprint, identity_labels
 from slo.inhibit import Firing, Kind, inhibited
 from slo.notice import Notice
+from slo.rules.rule import RuleId
 from slo.silence import Silence, silenced_by
 from slo.telemetry_state import BLIND_PAGE_S, BLIND_TICKET_S
 from slo.watch import Watch
@@ -29,6 +30,7 @@ RENOTIFY_S = {Severity.PAGE: 3_600, Severity.TICKET: 86_400}
 TOLD_S = 300
 """What has fired for this long has been told by whoever found it, or is told again soon."""
 _GAP_S = 120
+_RULES = frozenset[str](RuleId)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,20 @@ def restored(alerts: Mapping[int, Alert], now_s: int, hashes: Mapping[str, int])
         key: replace(alert, record=resumed(alert.record, now_s, hashes.get(alert.labels.get("slo", ""), 0)))
         for key, alert in alerts.items()
     }
+
+
+def taken_over(told: Mapping[int, Alert], now_s: int, hashes: Mapping[str, int]) -> dict[int, Alert]:
+    """Return what an engine without a memory may trust of the alerts that the store knows.
+
+    These are those of its own objectives, given their definition hashes, and of built-in rules.
+    """
+
+    def is_own(labels: Mapping[str, str]) -> bool:
+        name = labels.get("slo")
+        return name in hashes if name else labels["alertname"] in _RULES
+
+    own = {key: as_told(alert, now_s) for key, alert in told.items() if is_own(alert.labels)}
+    return restored(own, now_s, hashes)
 
 
 def as_told(alert: Alert, now_s: int) -> Alert:

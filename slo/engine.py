@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from slo import sight
-from slo.alarms import Judged, Moved, Quiet, advance, as_told, explained, restored
+from slo.alarms import Judged, Moved, Quiet, advance, explained, restored, taken_over
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
@@ -223,14 +223,12 @@ class Engine:
         ], ""
 
     def _learn(self, at_s: int) -> None:
-        """Take over what the store knows of the alerts of our objectives, if the ledger is new.
+        """Take over what the store knows of the alerts of our objectives and of built-in rules, if the ledger is new.
 
         So times and occurrences go on alike, whoever lost his disk. What others watch is theirs to end.
         """
         if self._is_new:
-            told = self._reader.alerts(at_s - KNOWN_S)
-            own = {key: as_told(one, at_s) for key, one in told.items() if one.labels.get("slo") in self._hashes}
-            known = restored(own, at_s, self._hashes)
+            known = taken_over(self._reader.alerts(at_s - KNOWN_S), at_s, self._hashes)
             self._learnt = tuple(known.values())
             self.view = replace(self.view, alerts={**known, **self.view.alerts})
             self._is_new = False

@@ -246,7 +246,7 @@ class Reader:
     def alerts(self, since_s: int) -> dict[int, Alert]:
         """Return how alerts stood that changed since a time, by fingerprint, as whoever changed them told the store."""
         found = map(sight.alert_of, self._store.query(last_alert_states(since_s * 1000)))
-        return {alert.fingerprint: alert for alert in found}
+        return {alert.fingerprint: alert for alert in found if alert is not None}
 
     def _of_all(self, question: Callable[[Sequence[str]], Question]) -> list[Row]:
         """Ask of every objective, of no more at once than one question takes."""

@@ -15,6 +15,7 @@ from slo.alert_moves import AlertState
 from slo.alert_states import Record
 from slo.buckets import Bucket, between
 from slo.budget import Budget
+from slo.burn_catalogue import Severity
 from slo.counts import Counts
 from slo.errors import CountsError
 from slo.evaluation import Evaluated, Facts
@@ -30,6 +31,7 @@ Key = tuple[str, str]
 """Objective and group, the latter as the store keeps it: a JSON object."""
 NO_GROUP = "{}"
 _GROUPS_KEPT = 16_384
+_STATES, _SEVERITIES = frozenset[str](AlertState), frozenset[str](Severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,8 +194,15 @@ def buckets_of(rows: Iterable[Row], hashes: Mapping[str, int], invalid: set[Key]
     return found
 
 
-def alert_of(row: Row) -> Alert:
-    """Read a row of the answer to `last_alert_states`; what nobody wrote down of it is unknown."""
+def alert_of(row: Row) -> Alert | None:
+    """Read a row of the answer to `last_alert_states`; what nobody wrote down of it is unknown.
+
+    Returns:
+        None if it is no alert as we write them: another program may insert into the same table.
+    """
+    labels = dict(row["labels"])
+    if row["to_state"] not in _STATES or labels.get("severity") not in _SEVERITIES or not labels.get("alertname"):
+        return None
 
     def second(name: str) -> int | None:
         at_ms = row[f"{name}_unix_ms"]
@@ -210,7 +219,7 @@ def alert_of(row: Row) -> Alert:
         resolved_at_s=second("resolved_at"),
         occurrence=int(row["occurrence"]),
     )
-    return Alert(record=record, labels=dict(row["labels"]), annotations=dict(row["annotations"]))
+    return Alert(record=record, labels=labels, annotations=dict(row["annotations"]))
 
 
 def heard_of(coverage: Iterable[Row], in_flight: Iterable[Row]) -> dict[str, Heard]:

@@ -1,6 +1,6 @@
 """The engine over a real store: what it counts, judges, keeps and says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +10,14 @@ from engine_rig import Refusing, Rig
 from slo.alarms import Judged
 from slo.alert import Alert
 from slo.alert_moves import AlertState
-from slo.alert_states import Record
+from slo.alert_states import Record, Transition
 from slo.budget import Budget, occurrences
 from slo.engine import ADJUSTED_S_MAX, Reach
+from slo.reader import Reader
+from slo.rules.rule import RuleId
 from slo.sight import Key, Sight
 from slo.telemetry_state import BlindCause
+from slo.watch import Watch
 from slo.watched import watched
 from telemetry.clock import wall_ms
 from telemetry.errors import StoreError
@@ -136,3 +139,34 @@ def test_alerts_that_rest_for_long_are_forgotten(rig: Made) -> None:
 
     assert both - others == {1, 2}
     assert ({*one.engine.view.alerts} - others, {*one.ledger.alerts()} - others) == ({2}, {2})
+
+
+def test_who_lost_its_ledger_knows_alerts_of_rules_and_none_of_strangers(
+    rig: Made, reader: Store, writer: Store
+) -> None:
+    one = rig()
+    fires = Transition(
+        at_s=NOW_S - 60, before=AlertState.PENDING, after=AlertState.FIRING, occurrence=3, ends=False,
+        begins_to_flap=False,
+    )  # fmt: skip
+    every = [
+        {"alertname": RuleId.STALLED_ENGINE.value, "severity": "page"},
+        {"alertname": "x", "severity": "info"},
+        {"alertname": "x", "severity": "page"},
+        {"alertname": RuleId.OOM.value, "severity": "page", "slo": "of another"},
+    ]
+    alerts = [
+        Alert(record=Record(fingerprint=n, definition_hash=0, state=fires.after), labels=labels, annotations={})
+        for n, labels in enumerate(every, 71)
+    ]
+    Reader(reader, writer, one.watched, "other").keep_transitions([(alert, fires) for alert in alerts])
+    heard: list[dict[int, int]] = []
+
+    def others(_at_s: int, before: Mapping[int, Alert]) -> list[Watch]:
+        heard.append({key: alert.record.occurrence for key, alert in before.items() if 71 <= key <= 74})
+        return []
+
+    one.reach, one.path = Reach(others=others), one.path.with_name("new.sqlite")
+    one.restart()
+
+    assert heard[0] == {71: 3}

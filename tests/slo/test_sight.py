@@ -59,18 +59,23 @@ def test_buckets_of_another_definition_are_left_out() -> None:
 
 
 def test_a_change_of_an_alert_is_read_as_its_record() -> None:
+    labels = {"alertname": "chat", "slo": "chat", "severity": "page"}
     row = {
         "fingerprint": 7, "definition_hash": 8, "to_state": "resolved", "occurrence": 3, "at_unix_ms": 90_000,
         "active_at_unix_ms": None, "fired_at_unix_ms": 30_000, "clear_since_unix_ms": None,
-        "resolved_at_unix_ms": 90_000, "labels": {"slo": "chat"}, "annotations": {"summary": "over"},
+        "resolved_at_unix_ms": 90_000, "labels": labels, "annotations": {"summary": "over"},
     }  # fmt: skip
     alert = alert_of(row)
 
+    assert alert is not None
     assert alert.record == Record(
         fingerprint=7, definition_hash=8, state=AlertState.RESOLVED, at_s=90, fired_at_s=30, resolved_at_s=90,
         occurrence=3,
     )  # fmt: skip
-    assert (alert.labels, alert.annotations) == ({"slo": "chat"}, {"summary": "over"})
+    assert (alert.labels, alert.annotations) == (labels, {"summary": "over"})
+    foreign = [{"to_state": "Alerting"}, {"labels": {}}, {"labels": {**labels, "severity": "info"}}]
+    foreign.append({"labels": {"severity": "page"}})
+    assert [alert_of({**row, **of}) for of in foreign] == [None] * 4, "what others write is not ours"
 
 
 def test_what_is_still_being_counted_is_not_seen_whoever_is_heard() -> None:
