@@ -3,11 +3,11 @@
 Source: spec/slo.md 11 (test of a target), 15 (backtest), 17 (what-if).
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Body, Path, Query, Request, Response
 
@@ -20,10 +20,12 @@ from slo.audit import Deed
 from slo.backtest import backtest
 from slo.burn_catalogue import CATALOGUES
 from slo.instants import STEP_S
+from slo.objective import Objective
 from slo.problem import ProblemCode
 from slo.score import Incident
 from slo.shown import METHOD
 from slo.shown_backtest import backtest_shown
+from slo.sight import group_of
 from slo.watched import Watched, watched
 from slo.whatif import WHATIF_S_MAX, VariantShown, changed, variant
 from slo.wholes import events
@@ -33,6 +35,9 @@ BACKTEST_S_MAX = 31 * DAY_S
 """Longest time of one backtest here; `inferometer slo backtest` takes longer ones."""
 INSTANTS_MAX = 3_000_000
 """Instants of one backtest, of all objectives and groups together: a month of 30, or a day of 1,000."""
+WHATIF_ROWS_MAX = 100_000
+"""Buckets that are judged anew at once: a day of 34 groups."""
+_AT_ONCE_S = 6 * 3_600
 TargetName = Annotated[str, Path(max_length=256, description="Name of the notification channel.")]
 
 
@@ -111,7 +116,7 @@ class TrialRoutes:
         asked: Annotated[GroupAsked, Query()],
         body: Annotated[WhatIfBody, Body()],
     ) -> Response:
-        """Judge the requests of a time by another target, or by another condition for a good one."""
+        """Judge the requests of a time by another target, or by another condition for a good one; of a group or all."""
         objective = judged_of(self._parts.engine.view, name, asked).watched.objective
         if body.good and objective.whole is not None:
             told = f"{name} counts {events(objective.whole)}, whose condition is not one of requests; change its target"
@@ -123,7 +128,7 @@ class TrialRoutes:
         other = changed(objective, body.target, body.good)
         with self._alone():
             was, is_now = (
-                variant(one, self._parts.lookback.counted_anew(one, since_s, until_s), since_s, until_s)
+                variant(one, self._counted_anew(one, asked.values(), since_s, until_s), since_s, until_s)
                 for one in (objective, other)
             )
         shown = WhatIfShown(
@@ -169,6 +174,19 @@ class TrialRoutes:
         shown = TargetTestShown(target=name, at=rfc3339(now_s), ok=all(one.result == "sent" for one in told), told=told)
         self._parts.desk.note(Deed.TARGET_TESTED, name, by(request, self._parts, body.who), shown)
         return reply(request, shown, 201)
+
+    def _counted_anew(
+        self, one: Objective, group: Mapping[str, str] | None, since_s: int, until_s: int
+    ) -> Sequence[Mapping[str, Any]]:
+        """Return the buckets of a group, or of all, part by part, so that no more than may be are ever held."""
+        rows: list[Mapping[str, Any]] = []
+        for at_s in range(since_s, until_s, _AT_ONCE_S):
+            found = self._parts.lookback.counted_anew(one, at_s, min(at_s + _AT_ONCE_S, until_s))
+            rows += [row for row in found if group is None or group_of(str(row["group_key"])) == group]
+            if len(rows) > WHATIF_ROWS_MAX:
+                said = f"more than {WHATIF_ROWS_MAX} counts are too many to judge; name one `group`, or a shorter time"
+                raise invalid("body.from", said)
+        return rows
 
     def _watching(self, body: BacktestBody) -> Sequence[Watched]:
         if not body.policy:

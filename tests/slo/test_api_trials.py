@@ -14,7 +14,7 @@ from slo.alertmanager_body import rfc3339
 from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Beyond
-from slo.api_trials import BACKTEST_S_MAX, INSTANTS_MAX
+from slo.api_trials import BACKTEST_S_MAX, INSTANTS_MAX, WHATIF_ROWS_MAX
 from slo.audit import Deed
 from slo.errors import ObjectiveError
 from slo.expression import parse
@@ -23,6 +23,7 @@ from slo.past import Past
 from slo.watched import Watched
 from slo.whatif import WHATIF_S_MAX
 from slo.wholes import Flow
+from slo.windows import BUCKET_S
 
 HOUR_S = 3_600
 SPAN = {"from": rfc3339(AT_S - 600), "to": rfc3339(AT_S + HOUR_S)}
@@ -154,6 +155,58 @@ WHATIFS: list[tuple[str, str, Json, int]] = [
 @pytest.mark.parametrize(("name", "body", "status"), [one[1:] for one in WHATIFS], ids=[one[0] for one in WHATIFS])
 async def test_what_cannot_be_judged_anew_is_refused(told: Told, name: str, body: Json, status: int) -> None:
     await told.said("POST", f"/v1/slos/{name}/whatif", body, status=status)
+
+
+class Counts:
+    """A past in which two endpoints had so many buckets, of which those of one were bad."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def counted_anew(self, _one: Objective, since_s: int, _until_s: int) -> Sequence[Mapping[str, object]]:
+        if since_s != SPAN_S[0]:
+            return []
+        rows = [
+            {"group_key": f'{{"endpoint":"{name}"}}', "t_unix_s": SPAN_S[0], "eligible": 10, "good": good}
+            for name, good in (("a", 10), ("b", 0))
+        ]
+        return rows * self._n
+
+
+SPAN_S = (AT_S // BUCKET_S * BUCKET_S, AT_S // BUCKET_S * BUCKET_S + 2 * HOUR_S)
+
+
+def counting(told: Told, n: int) -> Told:
+    parts = replace(told.parts, lookback=Counts(n))  # type: ignore[arg-type]  # nothing else of it is asked
+    told.app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
+    return told
+
+
+@pytest.mark.parametrize(
+    ("query", "groups", "bad"),
+    [
+        pytest.param("", ["a", "b"], 10, id="all groups"),
+        pytest.param('?group={"endpoint":"a"}', ["a"], 0, id="one group"),
+        pytest.param('?group={"endpoint":"b"}', ["b"], 10, id="another group"),
+    ],
+)
+async def test_a_group_is_judged_anew_alone(tmp_path: Path, query: str, groups: list[str], bad: int) -> None:
+    told = counting(Told(tmp_path, seen(judged(endpoint="a"), judged(endpoint="b"))), 1)
+    body = {"from": rfc3339(SPAN_S[0]), "to": rfc3339(SPAN_S[1])}
+    found = await told.said("POST", f"/v1/slos/chat/whatif{query}", body)
+
+    assert [one["group"]["endpoint"] for one in found["what_if"]["groups"]] == groups
+    assert (found["as_is"]["bad"], found["what_if"]["bad"]) == (bad, bad)
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 400)])
+async def test_a_what_if_has_room_for_so_much(tmp_path: Path, more: int, status: int) -> None:
+    told = counting(Told(tmp_path, seen(judged(endpoint="a"), judged(endpoint="b"))), WHATIF_ROWS_MAX + more)
+    body = {"from": rfc3339(SPAN_S[0]), "to": rfc3339(SPAN_S[1])}
+    path = '/v1/slos/chat/whatif?group={"endpoint":"a"}'
+    found = await told.said("POST", path, body, status=status)
+
+    assert status == 200 or "name one `group`" in found["detail"]
 
 
 async def test_what_counts_flows_may_have_another_target_and_no_other_condition(told: Told) -> None:
