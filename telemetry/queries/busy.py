@@ -11,6 +11,7 @@ Source: spec/slo.md 2 (production_error_peak); `telemetry.queries.peaks` for the
 
 from telemetry.queries.asked import ENDED_WITHIN
 from telemetry.queries.counted import BUCKET_S, Counted, judged, tallied
+from telemetry.queries.peaks import least_busy
 from telemetry.queries.question import PAGE_S, Question, Select
 from telemetry.queries.steps import group_key
 
@@ -66,8 +67,7 @@ def _minutes(*where: str) -> Select:
 _LEAST = Select(
     columns=[
         *("endpoint", "model", "hour"),
-        # Nearest rank, of 100 minutes the 90th; `quantileExactLow` takes the 91st (chDB 26.9).
-        "arraySort(groupArray(load))[intDiv(9 * count() + 9, 10)] AS least",
+        f"{least_busy('load')} AS least",
     ],
     source=Select(
         columns=["*", "toDateTime(arrayJoin({hours:Array(Int64)}), 'UTC') AS hour"],

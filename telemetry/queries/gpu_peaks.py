@@ -1,12 +1,10 @@
 """Knows the question of how busy GPUs are when it matters: in the minutes with the most requests; refuses to judge.
 
-Source: spec/scaling.md 6.7 (peak minutes: load >= P90 of 7 d); spec/store.md 4 (roll-ups of a minute).
+Source: spec/scaling.md 6.7 (peak minutes: load >= P90 of 7 d; `telemetry.queries.peaks`); spec/store.md 4 (roll-ups).
 """
 
+from telemetry.queries.peaks import least_busy
 from telemetry.queries.question import REPORT_S, Question, Select
-
-PEAK_QUANTILE = 0.9
-"""Minutes whose load is at least this quantile of the minutes with any are peaks."""
 
 
 def gpu_peaks(since_ms: int, until_ms: int) -> Question:
@@ -39,7 +37,7 @@ _LOADS = Select(
     having=["load > 0"],
 )
 _BUSY = Select(
-    columns=["*", f"quantileExactLow({PEAK_QUANTILE})(load) OVER (PARTITION BY endpoint) AS least"],
+    columns=["*", f"{least_busy('load')} OVER (PARTITION BY endpoint) AS least"],
     source=_LOADS,
 )
 _GPUS = Select(

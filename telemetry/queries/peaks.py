@@ -9,6 +9,18 @@ from telemetry.queries.question import PAGE_S, Question, Select
 
 WEEK_S, DAY_S = 604_800, 86_400
 
+_BELOW_P90 = 0.899_999
+"""Of n values `quantileExactLow` takes the one after `level * n`, rounded down (chDB 26.9): at 0.9 the 91st of 100."""
+
+
+def least_busy(load: str) -> str:
+    """Return the aggregate for the load from which on a minute is busy: nearest rank, of 100 minutes the 90th.
+
+    Args:
+        load: A column, of up to 99,999 minutes.
+    """
+    return f"quantileExactLow({_BELOW_P90})({load})"
+
 
 def peaks(at_s: int, window_s: int) -> Question:
     """Ask how the requests of users ended in the busy minutes of a window that ends at an instant.
@@ -31,8 +43,7 @@ _MINUTES = Select(
         "sum(s.n) AS n",
         "sum(s.good) + sum(s.bad) AS eligible",
         "sum(s.bad) AS bad",
-        # The least count that nine tenths of the minutes do not exceed: of 100 minutes the 90th.
-        "quantileExactLow(0.9)(n) OVER (PARTITION BY endpoint, model) AS busy",
+        f"{least_busy('n')} OVER (PARTITION BY endpoint, model) AS busy",
         "t >= toDateTime({at:Int64} - {window:Int64}) AS is_now",
         "NOT is_now AND t >= toDateTime({at:Int64} - {window:Int64} - {day:Int64}) AS is_before",
     ],

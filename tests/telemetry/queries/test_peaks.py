@@ -5,10 +5,24 @@ from collections import Counter
 from query_store import SINCE_MS, UNTIL_MS, Stored
 
 from telemetry.outcome import Eligibility
-from telemetry.queries.peaks import peaks
+from telemetry.percentile import P90, rank
+from telemetry.queries.peaks import least_busy, peaks
+from telemetry.queries.question import Question, Select
 
 MINUTE_MS = 60_000
 AT_S = -(-UNTIL_MS // MINUTE_MS) * 60
+LENGTHS = [*range(1, 202), 10_080, 43_200, 99_990]
+"""Numbers of minutes: of a week, and of thirty days."""
+
+
+def test_the_least_load_of_a_busy_minute_is_the_nearest_rank(stored: Stored) -> None:
+    loads = Select(
+        columns=["arrayJoin({lengths:Array(UInt32)}) AS n", "arrayJoin(range(1, n + 1)) AS load"], source="system.one"
+    )
+    asked = Select(columns=["n", f"{least_busy('load')} AS least"], source=loads, group_by=["n"])
+    rows = stored.rows(Question(sql=asked.text(), parameters={"lengths": LENGTHS}))
+
+    assert {n: rank(P90, n) for n in LENGTHS} == {row["n"]: row["least"] for row in rows}
 
 
 def test_the_busy_minutes_are_those_of_the_rows(stored: Stored) -> None:
