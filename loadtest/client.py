@@ -45,6 +45,7 @@ class Ask:
         patience: When its user leaves.
         abort_after: It is cut on purpose after so many output events; None never.
         headers: Further header lines, each with its line end.
+        is_retry: An earlier attempt ended: its user waits anew, and patience counts from the issue.
         keeps_body: The body of the answer is handed back: its conversation goes on.
     """
 
@@ -55,6 +56,7 @@ class Ask:
     patience: Patience = ENDLESS
     abort_after: int | None = None
     headers: bytes = b""
+    is_retry: bool = False
     keeps_body: bool = False
 
 
@@ -179,8 +181,10 @@ class Client:
         seen.body = bytearray() if ask.keeps_body else None
         reader, line = AnswerReader(meter, seen.body), None
         try:
+            self._must_not_be_cut()
             line = self._line(meter, seen)
             self._busy.add(line)
+            self._must_not_be_cut()  # who cuts shuts busy lines down, and this one was not while it was dialled
             self._converse(ask, line, reader, meter, seen)
         except OSError as error:
             is_late = isinstance(error, TimeoutError) or reader.begun
@@ -195,6 +199,10 @@ class Client:
                 self._busy.discard(line)
                 self._put_back(line, is_usable=reader.complete and reader.keeps_alive and not self._is_cut)
         return True
+
+    def _must_not_be_cut(self) -> None:
+        if self._is_cut:
+            raise ConnectionAbortedError(errno.ECONNABORTED, "cut")
 
     def _line(self, meter: StreamMeter, seen: Exchange) -> Line:
         seen.reused = bool(self._idle) and not seen.reconnected
@@ -232,7 +240,7 @@ class Client:
 
     def _converse(self, ask: Ask, line: Line, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
         self._send(ask, line, meter, seen)
-        ref_ns = seen.issue_ns if ask.t_sched_ns is None else ask.t_sched_ns
+        ref_ns = seen.issue_ns if ask.t_sched_ns is None or ask.is_retry else ask.t_sched_ns
         waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
         due, by = waits.next(seen.issue_ns, has_output=False)
 

@@ -1,7 +1,7 @@
 """Knows how long a load client waits at each point of an answer, and what it means if nothing comes; never waits.
 
 Deadlines are the tool's own and say that the server failed; patience is the simulated user's and says that the user
-left. Patience counts from the planned arrival, as the user does.
+left. Patience counts from the planned arrival, as the user does; in a further attempt from its issue.
 
 Source: spec/loadtest.md 4 (deadlines), 9 (patience); spec/measurement.md 3 (abort).
 """
@@ -61,7 +61,7 @@ class Waits:
 
         Args:
             issue_ns: The request was put, monotonic.
-            ref_ns: Its planned arrival, monotonic; the issue if there was no plan.
+            ref_ns: Its planned arrival, monotonic; the issue if there was no plan, or it is a further attempt.
             deadlines: The tool's limits.
             patience: The user's.
         """

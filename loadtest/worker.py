@@ -212,6 +212,7 @@ class Worker:
             if wait_s is None or not self._waited(wait_s):
                 return seen
             attempt += 1
+            ask = replace(ask, is_retry=True)
             self._dispatcher.resumed()
 
     def _heard(self, seen: Exchange, said: list[str]) -> bool:

@@ -342,7 +342,11 @@ def test_what_is_cut_while_it_connects_sends_nothing(certificate: Path, monkeypa
             deadlines=Deadlines(first_token_s=0.1),
             pump=Pumps.now,
         )
-        context.sni_callback = lambda *_: client.cut()  # in the middle of the handshake
+
+        def in_the_middle(_sock: object, _name: object, _context: object) -> None:
+            client.cut()
+
+        context.sni_callback = in_the_middle
         serving = threading.Thread(target=shaken, args=(listener, context))
         serving.start()
         seen = client.exchange(ASK)

@@ -11,7 +11,7 @@ import pytest
 
 from loadtest.conductor import EXIT_FAILED, EXIT_INCONCLUSIVE, Conductor
 from loadtest.errors import TargetError
-from loadtest.plan_spec import Conversations, Fixed, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
+from loadtest.plan_spec import Conversations, Fixed, Patience, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
 from loadtest.planner import build
 from loadtest.rows import Row, read
 from loadtest.run_spec import Phase, RunSpec, encoded
@@ -40,13 +40,14 @@ def a_run(
     *,
     retries: Retries | None = None,
     conversations: Conversations | None = None,
+    patience: Patience | None = None,
     count: int = 40,
 ) -> RunSpec:
     plan = PlanSpec(
         seed=7,
         rate=RateCurve(points=((0.0, 100.0),)),
         count=count,
-        classes=(WorkloadClass(lengths=LENGTHS, retries=retries, conversations=conversations),),
+        classes=(WorkloadClass(lengths=LENGTHS, retries=retries, conversations=conversations, patience=patience),),
     )
     return RunSpec(
         run_id="a", targets=(url,), plan=plan, directory=str(directory / "run"), model="null", warmup_s=0.1, truth=True
@@ -104,6 +105,18 @@ def test_the_last_arrival_is_waited_for_though_nothing_else_is_in_flight(tmp_pat
         report, rows = carried_out(a_run(tmp_path, url, count=1), tmp_path)
 
     assert (1, 1, [0]) == (report.sent, report.ended, [row.j for row in rows])
+
+
+def test_a_user_who_left_and_tries_again_waits_again(tmp_path: Path) -> None:
+    patience = Patience(median_s=0.2)
+    retries = Retries(retries=2, base_s=0.01, cap_s=0.02, after_abandon=True)
+    with null_server("ttft_s=20") as url:
+        report, rows = carried_out(a_run(tmp_path, url, retries=retries, patience=patience, count=1), tmp_path)
+
+    assert [(1, Outcome.CLIENT_CANCELLED), (2, Outcome.CLIENT_CANCELLED), (3, Outcome.CLIENT_CANCELLED)] == [
+        (row.record.attempt, row.record.outcome) for row in rows
+    ]
+    assert report.elapsed_s >= 0.599
 
 
 def test_a_target_that_is_not_there_is_said_at_the_end(tmp_path: Path) -> None:
