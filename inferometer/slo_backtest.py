@@ -64,7 +64,7 @@ def run(config: Config, asked: Asked) -> int:
     objectives = slo_files.loaded(policies).objectives
     marked = incidents(asked.marked) if asked.marked else []
     history = History(source(config), since_s, until_s)
-    pasts = [past for one in objectives for past in history.pasts(watched(one, CATALOGUES[one.catalogue]))]
+    pasts = history.pasts(*(watched(one, CATALOGUES[one.catalogue]) for one in objectives))
     sys.stderr.write("".join(f"inferometer: warning: {note}\n" for note in history.notes))
     if not pasts:
         sys.stderr.write("inferometer: nothing was counted of these objectives in that time\n")

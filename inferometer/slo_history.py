@@ -7,11 +7,11 @@ Source: spec/slo.md 15; spec/store.md 4.5.
 """
 
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Protocol, cast
 
 from inferometer.errors import ConfigurationError
-from slo.heard_past import EXPECTED_S, Beat, gaps, overdue
+from slo.heard_past import EXPECTED_S, NOTHING, Beat, gaps, overdue
 from slo.past import Known, Past, lead_s
 from slo.sight import Heard, group_of
 from slo.watched import Watched
@@ -22,6 +22,9 @@ from telemetry.queries.revisions import counted_span, revisions
 
 BUCKETS_MAX = 4_000_000
 """Rows of one history."""
+
+BEATS_MAX = 2_000_000
+"""Heartbeats of one history, one of each sender and instant: a month of 20 senders."""
 
 _ROWS_AT_ONCE = 100_000
 _BEATS_S = 21_600
@@ -42,32 +45,50 @@ class History:
         notes: What is odd about it, for people.
     """
 
-    def __init__(self, where: Rows, since_s: int, until_s: int) -> None:
-        """Ask nothing yet of the time [since, until), unix seconds."""
+    def __init__(self, where: Rows, since_s: int, until_s: int, instants_max: int | None = None) -> None:
+        """Ask nothing yet of the time [since, until), unix seconds.
+
+        Args:
+            where: What answers.
+            since_s: Start.
+            until_s: End, excluded.
+            instants_max: Instants of all objectives and groups together; None for any number.
+        """
         self.notes: list[str] = []
         self._where, self._since_s, self._until_s = where, since_s, until_s
-        self._rows = 0
+        self._instants_max = instants_max
 
-    def pasts(self, one: Watched) -> list[Past]:
-        """Return the history of an objective, group by group; none if nothing was counted.
+    def pasts(self, *watching: Watched) -> list[Past]:
+        """Return the history of objectives, group by group; none of one of which nothing was counted.
 
         Raises:
-            InferometerError: The store cannot be asked, or there is more than `BUCKETS_MAX`.
+            InferometerError: The store cannot be asked, or there is more than `BUCKETS_MAX`, `BEATS_MAX` or the
+                instants that are allowed; of counts and instants that is known before any are read.
         """
+        spans = [(one, span) for one in watching if (span := self._span(one)) is not None]
+        if sum(_number(span["n"]) for _, span in spans) > BUCKETS_MAX:
+            raise ConfigurationError(f"--from: more than {BUCKETS_MAX} stored counts; allowed: a shorter time")
+        instants = sum(_number(span["groups"]) for _, span in spans) * (self._until_s - self._since_s) // BUCKET_S
+        if self._instants_max is not None and instants > self._instants_max:
+            raise ConfigurationError(f"--from: {instants} instants; allowed: {self._instants_max}, in a shorter time")
+        return [past for one, span in spans for past in self._pasts(one, span)]
+
+    def _span(self, one: Watched) -> Mapping[str, object] | None:
+        """Return what there is of an objective; None if there is nothing."""
         name, first_s = one.objective.name, self._since_s - lead_s(one)
         spans = self._where.rows(counted_span(name, first_s, self._until_s))
         own = [row for row in spans if row["definition_hash"] == one.definition_hash] or spans[:1]
         if not own:
             self.notes.append(f"{name}: nothing was counted")
-            return []
+            return None
         (span,) = own
         if span["definition_hash"] != one.definition_hash:
             self.notes.append(f"{name}: its counts are of another definition ({span['definition_hash']:x}): what-if")
-        self._rows += _number(span["n"])
-        if self._rows > BUCKETS_MAX:
-            raise ConfigurationError(f"--from: more than {BUCKETS_MAX} stored counts; allowed: a shorter time")
+        return span
+
+    def _pasts(self, one: Watched, span: Mapping[str, object]) -> list[Past]:
         groups: dict[str, list[Known]] = {}
-        for row in self._read(name, span):
+        for row in self._read(one.objective.name, span):
             groups.setdefault(str(row["group_key"]), []).append(_known(row))
         return [self._past(one, group_of(key), counted) for key, counted in sorted(groups.items())]
 
@@ -90,7 +111,12 @@ class History:
         """Heartbeats from a day before the first instant on, some hours at once."""
         starts_s = range(self._first_s - EXPECTED_S, self._until_s, _BEATS_S)
         parts = ((at_s, min(at_s + _BEATS_S, self._until_s)) for at_s in starts_s)
-        return [_beat(row) for part in parts for row in self._where.rows(heard(*part))]
+        found: list[Beat] = []
+        for part in parts:
+            found += map(_beat, self._where.rows(heard(*part)))
+            if len(found) > BEATS_MAX:
+                raise ConfigurationError(f"--from: more than {BEATS_MAX} heartbeats; allowed: a shorter time")
+        return found
 
     def _read(self, name: str, span: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
         """Yield rows, so many at once that each answer stays small."""
@@ -113,12 +139,19 @@ def _known(row: Mapping[str, object]) -> Known:
 
 
 def _beat(row: Mapping[str, object]) -> Beat:
+    waiting, running = _ages(row["waiting_age_h"]), _ages(row["in_flight_age_h"])
     return Beat(
         at_s=_number(row["instant_unix_s"]),
-        sender=tuple(str(row[name]) for name in ("endpoint", "collector", "model", "workload_class")),
+        sender=_sender(*(str(row[name]) for name in ("endpoint", "collector", "model", "workload_class"))),
         heard_s=_number(row["heard_unix_ms"]) / 1000,
-        ages=Heard(waiting_ages=_ages(row["waiting_age_h"]), running_ages=_ages(row["in_flight_age_h"])),
+        ages=Heard(waiting_ages=waiting, running_ages=running) if waiting or running else NOTHING,
     )
+
+
+@lru_cache(maxsize=4_096)
+def _sender(*names: str) -> tuple[str, ...]:
+    """Return a sender, the same one each time: there are many heartbeats of few."""
+    return names
 
 
 def _ages(told: object) -> dict[int, int]:

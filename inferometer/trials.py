@@ -14,6 +14,7 @@ from inferometer.errors import ConfigurationError
 from inferometer.slo_history import History
 from slo.api_parts import Beyond
 from slo.api_reply import ProblemError
+from slo.api_trials import INSTANTS_MAX
 from slo.errors import ObjectiveError
 from slo.objective import Objective
 from slo.openslo import load
@@ -53,9 +54,9 @@ class _Rows:
 def _history(
     rows: _Rows, watching: Sequence[Watched], since_s: int, until_s: int
 ) -> tuple[Sequence[Past], Sequence[str]]:
-    history = History(rows, since_s, until_s)
+    history = History(rows, since_s, until_s, INSTANTS_MAX)
     try:
-        pasts = [past for one in watching for past in history.pasts(one)]
+        pasts = history.pasts(*watching)
     except ConfigurationError as error:
         raise ObjectiveError("", "from", str(error), "a shorter time") from None
     return pasts, tuple(history.notes)

@@ -11,8 +11,8 @@ from telemetry.queries.question import PAGE_S, REPORT_S, Question, Select
 def counted_span(slo: str, since_s: int, until_s: int) -> Question:
     """Ask what there is of an objective in [since, until), by the definition that it was counted by.
 
-    Rows: `definition_hash`, `n` (rows), `first_unix_s` and `last_unix_s` (starts of the first and the last bucket),
-    the definition that was used last first.
+    Rows: `definition_hash`, `n` (rows), `groups`, `first_unix_s` and `last_unix_s` (starts of the first and the last
+    bucket), the definition that was used last first.
 
     Args:
         slo: The objective.
@@ -45,7 +45,7 @@ _WHERE = (
 )
 _SPAN = Select(
     columns=[
-        *("definition_hash", "count() AS n"),
+        *("definition_hash", "count() AS n", "uniqExact(group_key) AS groups"),
         "toInt64(toUnixTimestamp(min(t))) AS first_unix_s",
         "toInt64(toUnixTimestamp(max(t))) AS last_unix_s",
     ],

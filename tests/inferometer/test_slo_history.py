@@ -1,17 +1,23 @@
 """What the store remembers of an objective: every revision, who was heard, and what waited."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
+from inferometer import slo_history
+from inferometer.errors import ConfigurationError
 from inferometer.reading import Source
 from inferometer.slo_history import History
 from slo.expression import parse
+from slo.heard_past import EXPECTED_S
 from slo.objective import Indicator, Objective, Rolling
 from slo.past import Gap, Known
 from slo.watched import watched
 from telemetry.clock import wall_ms
 from telemetry.histogram import index
+from telemetry.queries import Question
+from telemetry.queries.heard import heard
 from telemetry.schema.objectives import SLO_MINUTES
 from telemetry.schema.pipeline import HEARTBEATS
 from telemetry.testing.store_process import StoreProcess
@@ -89,6 +95,50 @@ def test_who_was_not_heard_and_what_waited_is_remembered(where: Source) -> None:
     # The last heartbeat is at 295 s: stale from 415 s on.
     assert past.gaps == [Gap(start_s=AT_S + 420, end_s=AT_S + 570)]
     assert past.overdue == {AT_S + 60: 4}
+
+
+class Noted:
+    """What answers, and notes what it was asked for."""
+
+    def __init__(self, where: Source) -> None:
+        self._where, self.asked = where, list[str]()
+
+    def rows(self, question: Question) -> list[dict[str, object]]:
+        self.asked.append(question.sql)
+        return self._where.rows(question)
+
+
+OTHER = watched(replace(ONE.objective, name="history-other"))
+
+
+@pytest.mark.parametrize(
+    ("most", "said"),
+    [
+        pytest.param({"BUCKETS_MAX": 5}, "more than 5 stored counts", id="counts"),
+        pytest.param({"instants_max": 59}, "60 instants; allowed: 59", id="instants"),
+    ],
+)
+def test_what_is_too_much_is_refused_before_any_of_it_is_read(
+    where: Source, monkeypatch: pytest.MonkeyPatch, most: dict[str, int], said: str
+) -> None:
+    """Three counts of each of two: the objective twice, as no other is stored."""
+    noted, instants = Noted(where), most.get("instants_max")
+    monkeypatch.setattr(slo_history, "BUCKETS_MAX", most.get("BUCKETS_MAX", 6))
+    with pytest.raises(ConfigurationError, match=said):
+        History(noted, AT_S, AT_S + 900, instants).pasts(ONE, OTHER, ONE)
+    assert len(noted.asked) == 3, "what there is of each, and no more"
+
+    monkeypatch.setattr(slo_history, "BUCKETS_MAX", 6)
+    assert len(History(where, AT_S, AT_S + 900, 60).pasts(ONE, OTHER, ONE)) == 2
+
+
+def test_heartbeats_are_read_up_to_a_limit(where: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    n = len(where.rows(heard(AT_S - EXPECTED_S, AT_S + 900)))
+    monkeypatch.setattr(slo_history, "BEATS_MAX", n)
+    assert History(where, AT_S, AT_S + 900).pasts(ONE)
+    monkeypatch.setattr(slo_history, "BEATS_MAX", n - 1)
+    with pytest.raises(ConfigurationError, match="heartbeats"):
+        History(where, AT_S, AT_S + 900).pasts(ONE)
 
 
 def test_what_was_never_counted_is_a_note(where: Source) -> None:

@@ -46,6 +46,6 @@ def test_each_definition_tells_what_it_counted_the_last_one_first(counted: Store
     rows = counted.rows(counted_span("r-a", AT_S, AT_S + 900))
 
     assert [tuple(row.values()) for row in rows] == [
-        (7, 1, AT_S + 90, AT_S + 90), (2**64 - 5, 3, AT_S, AT_S + 30),
+        (7, 1, 1, AT_S + 90, AT_S + 90), (2**64 - 5, 3, 2, AT_S, AT_S + 30),
     ]  # fmt: skip
     assert counted.rows(counted_span("' OR 1=1", AT_S, AT_S + 900)) == []
