@@ -174,7 +174,8 @@ def _is_over(one: Last, labels: Mapping[str, str], heard: Mapping[str, Heard]) -
     endpoint = labels.get("endpoint", "")
     if not endpoint:
         return bool(heard) and all(who.fresh >= who.expected for who in heard.values())
-    return any(found.is_known and found.labels.get("endpoint") == endpoint for found in one.found)
+    others = [found for found in one.found if found.labels.get("endpoint") == endpoint]
+    return any(found.is_known and must_be_heard(one.rule.id, found.labels) for found in others)
 
 
 def _is_gone(labels: Mapping[str, str], heard: Mapping[str, Heard]) -> bool:

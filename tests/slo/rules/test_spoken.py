@@ -123,6 +123,7 @@ def test_an_endpoint_that_nobody_expects_any_more_does_not_fire_for_ever(
 
 
 STALLED = OneRule(id=RuleId.STALLED_ENGINE, kind=Kind.OTHER)
+CANARY = OneRule(id=RuleId.QUALITY_CANARY, kind=Kind.OTHER)
 SELF = OneRule(id=RuleId.TELEMETRY_SELF, kind=Kind.OTHER)
 ENGINE, COLLECTOR = {"endpoint": "chat", "replica": "r0"}, {"endpoint": "", "collector": "c0"}
 
@@ -141,6 +142,7 @@ def known(*, known: bool = True, **labels: str) -> Found:
         ),
         pytest.param(STALLED, ENGINE, (known(endpoint="chat", replica="r1"),), {"chat": ALL}, NOBODY, id="scaled down"),
         pytest.param(STALLED, ENGINE, (), {"mail": ALL}, NOBODY, id="its endpoint is gone"),
+        pytest.param(CANARY, ENGINE, (known(endpoint="chat"),), {"chat": ALL}, BLIND, id="only requests are known"),
         pytest.param(SELF, COLLECTOR, (), {"chat": ALL}, NOBODY, id="the collector is not expected any more"),
         pytest.param(SELF, COLLECTOR, (), {"chat": ALL, "mail": NONE}, BLIND, id="some collector is silent"),
         pytest.param(SELF, {"endpoint": "chat"}, (), {"chat": ALL}, NOBODY, id="no requests"),
