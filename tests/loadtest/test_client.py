@@ -2,8 +2,6 @@ import errno
 import gc
 import resource
 import socket
-import ssl
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -332,33 +330,12 @@ def test_what_is_cut_begins_nothing_more() -> None:
 
 def test_what_is_cut_while_it_connects_sends_nothing(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-        client = Client(
-            target(f"https://127.0.0.1:{port}"),
-            (socket.AF_INET, ("127.0.0.1", port)),
-            deadlines=Deadlines(first_token_s=0.1),
-            pump=Pumps.now,
-        )
-
-        def in_the_middle(_sock: object, _name: object, _context: object) -> None:
-            client.cut()
-
-        context.sni_callback = in_the_middle
-        serving = threading.Thread(target=shaken, args=(listener, context))
-        serving.start()
+    with secure_server(certificate, greeted=lambda: client.cut()) as (port, _):  # noqa: PLW0108 -- made behind it
+        place = (socket.AF_INET, ("127.0.0.1", port))
+        client = Client(target(f"https://127.0.0.1:{port}"), place, pump=Pumps.now)
         seen = client.exchange(ASK)
-        serving.join()
 
     assert (Outcome.CLIENT_CANCELLED, 0, 1) == (seen.measured.outcome, seen.sent_bytes, client.opened)
-
-
-def shaken(listener: socket.socket, context: ssl.SSLContext) -> None:
-    connection, _ = listener.accept()
-    with context.wrap_socket(connection, server_side=True) as line:
-        line.recv(1)
 
 
 def test_no_measurement_outlives_its_exchange() -> None:

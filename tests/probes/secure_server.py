@@ -3,7 +3,7 @@
 import socket
 import ssl
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,15 +13,22 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 
 
 @contextmanager
-def secure_server(certificate: Path, answer: bytes = OK) -> Generator[tuple[int, list[str | None]]]:
+def secure_server(
+    certificate: Path, answer: bytes = OK, greeted: Callable[[], object] = lambda: None
+) -> Generator[tuple[int, list[str | None]]]:
     """Serve in a thread; gives the port and, filled meanwhile, the server names that were asked for.
 
-    An empty answer closes the connection after the handshake.
+    An empty answer closes the connection after the handshake; `greeted` is called in the middle of it.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
     asked: list[str | None] = []
-    context.sni_callback = lambda _, name, __: asked.append(name)
+
+    def named(_line: object, name: str | None, _context: object) -> None:
+        asked.append(name)
+        greeted()
+
+    context.sni_callback = named
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=_serve, args=(listener, context, answer), daemon=True)
         thread.start()
