@@ -7,7 +7,7 @@ is a ticket, never a page, and knows nothing until an endpoint is a week old: ot
 Naive: the last step is more than three standard deviations away from the mean of the hour before.
 
 Error: as `slo.anomaly`. Steps with fewer than `min_events` requests count in no share and no percentile. A step in
-which nothing was seen is not 0, so an endpoint that falls silent is not known here.
+which nothing was seen is not 0, so an endpoint that falls silent is not known here, and after 75 minutes not named.
 
 Source: spec/slo.md 13 (generic `anomaly`, off until 7 d of history).
 """
@@ -65,13 +65,17 @@ class AnomalyRule:
         return {"requests": request_steps(at_s), "queues": queue_steps(at_s)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:
-        """Return what is off, of every series that was seen in the present hour or in past ones."""
+        """Return what is off, of every series that is seen now; of queues also where nobody sees them any more."""
         found: list[Found] = []
         for name, series in SERIES.items():
             of: dict[str, list[Row]] = {}
             for row in rows["queues" if name == "queue" else "requests"]:
                 of.setdefault(row["endpoint"], []).append(row)
-            found += [self._found(at_s, endpoint, name, self._values(series, own)) for endpoint, own in of.items()]
+            found += [
+                self._found(at_s, endpoint, name, self._values(series, own))
+                for endpoint, own in of.items()
+                if name == "queue" or any(row["weeks_ago"] == 0 for row in own)
+            ]
         return found
 
     def _values(self, series: _Series, rows: Sequence[Row]) -> dict[int, _Steps]:

@@ -75,6 +75,7 @@ def store(process: StoreProcess) -> Iterator[Store]:
     samples = [
         *(one for week in range(1, WEEKS + 1) for one in queued("odd-queue", 1, NOW_S - week * WEEK_S - 2_400, 12)),
         *queued("odd-queue", 20, NOW_S - 900, 3),
+        *queued("odd-unscraped", 1, NOW_S - WEEK_S - 2_400, 12),
     ]
     writer.insert_samples(samples, "odd-queue")
     yield reader
@@ -102,12 +103,12 @@ def found(store: Store) -> dict[tuple[str, str], Found]:
         ("odd-young", "throughput", Verdict.SILENT, Verdict.TICKET, False),
         ("odd-week", "throughput", Verdict.TICKET, Verdict.SILENT, True),
         ("odd-gap", "throughput", Verdict.SILENT, Verdict.TICKET, False),
-        ("odd-gone", "throughput", Verdict.SILENT, Verdict.SILENT, False),
         ("odd-slow", "ttft_p95", Verdict.TICKET, Verdict.SILENT, True),
         ("odd-slow", "throughput", Verdict.SILENT, Verdict.SILENT, True),
         ("odd-errors", "error_ratio", Verdict.TICKET, Verdict.SILENT, True),
         ("odd-small", "throughput", Verdict.SILENT, Verdict.SILENT, True),
         ("odd-queue", "queue", Verdict.TICKET, Verdict.SILENT, True),
+        ("odd-unscraped", "queue", Verdict.SILENT, Verdict.SILENT, False),
     ],
 )
 def test_each_series(
@@ -116,6 +117,10 @@ def test_each_series(
     one = found[endpoint, series]
 
     assert (sound, naive, known) == (one.sound, one.naive, one.is_known)
+
+
+def test_an_endpoint_that_nobody_asks_any_more_is_not_named(found: dict[tuple[str, str], Found]) -> None:
+    assert not [series for endpoint, series in found if endpoint == "odd-gone"]
 
 
 def test_it_is_never_a_page(found: dict[tuple[str, str], Found]) -> None:
