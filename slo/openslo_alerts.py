@@ -7,6 +7,7 @@ all must hold. A burn rate is breached when it is exceeded, so `op: lte`, which 
 Source: OpenSLO v1 README, AlertPolicy, AlertCondition, AlertNotificationTarget; OpenSLO#218; spec/slo.md 1.
 """
 
+import math
 from enum import StrEnum
 
 from slo.documents import Section
@@ -17,6 +18,8 @@ from slo.openslo_index import Index, Kind, metadata
 CONDITIONS_MAX = 16
 """Conditions of one policy."""
 _HAS_LOOKBACK = frozenset({ConditionKind.BURN_RATE, ConditionKind.BUDGET_DROP, ConditionKind.OUTAGE})
+_OF_SHARES = frozenset({ConditionKind.BUDGET_DROP, ConditionKind.BUDGET_REMAINING})
+"""Kinds whose threshold is a share of the budget: 10 for 10 % would never hold, or always."""
 _RUNS_OUT = frozenset({ConditionKind.BUDGET_REMAINING, ConditionKind.TIME_TO_EXHAUSTION})
 
 
@@ -83,7 +86,7 @@ def condition(name: str, spec: Section) -> AlertCondition | None:
     found = AlertCondition(
         kind=kind,
         severity=severity,
-        threshold=_positive(inner, required=needs_number),
+        threshold=_threshold(inner, kind, required=needs_number),
         lookback_s=duration_s(inner, "lookbackWindow", required=kind in _HAS_LOOKBACK),
         after_s=duration_s(inner, "alertAfter", zero=True) or 0,
         where=inner.place("threshold"),
@@ -139,9 +142,10 @@ def _check_op(inner: Section, kind: ConditionKind) -> None:
     inner.lint("op", f"{op.value} would fire while all is well; it is read as {meant}")
 
 
-def _positive(inner: Section, *, required: bool) -> float | None:
-    allowed = "a number above 0"
+def _threshold(inner: Section, kind: ConditionKind, *, required: bool) -> float | None:
+    is_share = kind in _OF_SHARES
+    allowed = "a share of the budget, above 0 and at most 1" if is_share else "a number above 0"
     number = inner.number("threshold", allowed, required=required)
-    if number is not None and number <= 0:
+    if number is not None and not 0 < number <= (1 if is_share else math.inf):
         inner.wrong("threshold", allowed)
     return number

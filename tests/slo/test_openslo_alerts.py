@@ -45,6 +45,7 @@ def test_a_target_that_is_not_in_the_files_is_worth_a_word() -> None:
         ("{kind: outage, lookbackWindow: 5m}", ConditionKind.OUTAGE),
         ("{kind: BUDGET_REMAINING, threshold: 0.25, op: lt}", ConditionKind.BUDGET_REMAINING),
         ("{kind: budget_drop, threshold: 0.1, lookbackWindow: 1h}", ConditionKind.BUDGET_DROP),
+        ("{kind: budget_drop, threshold: 1, lookbackWindow: 1h}", ConditionKind.BUDGET_DROP),
         ("{kind: time_to_exhaustion, threshold: 3}", ConditionKind.TIME_TO_EXHAUSTION),
         ("{kind: absent, alertAfter: 30m}", ConditionKind.ABSENT),
     ],
@@ -72,6 +73,16 @@ def test_a_budget_that_remains_runs_out_and_is_not_exceeded() -> None:
     [
         ("threshold: 2", "threshold: 0", "condition.threshold: found 0, allowed a number above 0"),
         ("threshold: 2, ", "", "condition.threshold: found nothing, allowed a number above 0"),
+        (
+            "threshold: 2",
+            "kind: budget_drop, threshold: 10",
+            "f0.yaml:11: spec.alertPolicies[0].spec.conditions[0].spec.condition.threshold: found 10, allowed a share of",
+        ),
+        (
+            "threshold: 2, lookbackWindow: 1h",
+            "kind: budget_remaining, threshold: 1.01",
+            "condition.threshold: found 1.01, allowed a share of the budget, above 0 and at most 1",
+        ),
         ("lookbackWindow: 1h", "lookbackWindow: 10s", "condition.lookbackWindow: found '10s', allowed a whole"),
         (", lookbackWindow: 1h", "", "condition.lookbackWindow: found nothing, allowed a whole number"),
         ("threshold: 2", "kind: rate, threshold: 2", "condition.kind: found 'rate', allowed burnrate, outage, "),
