@@ -13,7 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -123,7 +123,7 @@ def measure(quick: bool) -> Answer:  # noqa: FBT001 - the harness hands it over 
 
 
 @contextmanager
-def _directory() -> Iterator[Path]:
+def _directory() -> Generator[Path]:
     if kept := os.environ.get("STORE_SCALE_DATA"):
         yield Path(kept)
         return
