@@ -76,7 +76,7 @@ def test_a_budget_that_remains_runs_out_and_is_not_exceeded() -> None:
         (
             "threshold: 2",
             "kind: budget_drop, threshold: 10",
-            "f0.yaml:11: spec.alertPolicies[0].spec.conditions[0].spec.condition.threshold: found 10, allowed a share of",
+            "f0.yaml:11: spec.alertPolicies[0].spec.conditions[0].spec.condition.threshold: found 10, allowed a share",
         ),
         (
             "threshold: 2, lookbackWindow: 1h",
