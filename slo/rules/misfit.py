@@ -25,6 +25,7 @@ from slo.cost import RHO_MAX, Capacity
 from slo.inhibit import Kind
 from slo.jump import Verdict
 from slo.rules.capacity_profile import Profile, profiles_of
+from slo.rules.chosen import DAY_S, HOUR_S, window_s
 from slo.rules.rule import Found, Row, Rows, RuleId, Settings
 from slo.special import proven_above, ratio_lower
 from telemetry.queries import speeds
@@ -36,7 +37,7 @@ BILL_RATIO = 2.0
 LONG_INPUTS, LONG_S = 10_000, 600
 QUEUE_RATIO, FULL_RATIO, FAST_RATIO = 0.5, 0.9, 0.9
 LOST_RATIO = 0.05
-DAY_S, HOUR_S, QUARTER_S = 86_400, 3_600, 900
+QUARTER_S = 900
 REQUESTS, FLOWS = 100, 20
 """Fewer say nothing."""
 PRICES = ("usd_per_mtok_in", "usd_per_mtok_out", "gpu_usd_per_hour")
@@ -102,7 +103,7 @@ class BatchOnServerlessRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointOnBatchStackRule:
-    """Finds users who wait in the queue of an engine that is full and fast.
+    """Finds users who wait in the queue of an engine that is full and fast; `window_s` is a day at most.
 
     Options: `max_num_seqs`, the places of one replica (vLLM's flag of that name).
     """
@@ -115,7 +116,7 @@ class EndpointOnBatchStackRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        window_ms = (at_s - (self.settings.window_s or QUARTER_S)) * _MS, at_s * _MS
+        window_ms = (at_s - window_s(self.settings, QUARTER_S)) * _MS, at_s * _MS
         return {
             "queues": queue_shares(*window_ms),
             "paces": speeds.paces(*window_ms),
@@ -181,7 +182,7 @@ class _Engine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowStatelessRule:
-    """Finds workflows that lose their context between steps."""
+    """Finds workflows that lose their context between steps; `window_s` is a day at most."""
 
     settings: Settings
     id: RuleId = field(default=RuleId.MISFIT_WORKFLOW_STATELESS, init=False)
@@ -191,7 +192,7 @@ class WorkflowStatelessRule:
 
     def questions(self, at_s: int) -> Mapping[str, Question]:
         """Return what to ask at an instant."""
-        return {"contexts": flow_contexts((at_s - (self.settings.window_s or HOUR_S)) * _MS, at_s * _MS)}
+        return {"contexts": flow_contexts((at_s - window_s(self.settings, HOUR_S)) * _MS, at_s * _MS)}
 
     def judge(self, at_s: int, rows: Rows) -> Sequence[Found]:  # noqa: ARG002 -- the rows are of the instant
         """Return what the answers say of every endpoint and model with workflows."""

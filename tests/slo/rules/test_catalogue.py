@@ -48,16 +48,23 @@ def test_a_window_is_of_whole_minutes_where_minutes_are_counted(rule: RuleId) ->
     assert {0} == {int(str(one.parameters["since"])) % 60_000 for one in asked.values() if "since" in one.parameters}
 
 
-def test_what_is_read_row_by_row_is_of_a_day_at_most() -> None:
-    [asked] = CATALOGUE[RuleId.REPLICA_OUTLIER](settings=Settings(window_s=WINDOW_S_MAX)).questions(AT_S).values()
+@pytest.mark.parametrize(
+    "rule", [RuleId.REPLICA_OUTLIER, RuleId.MISFIT_ENDPOINT_ON_BATCH_STACK, RuleId.MISFIT_WORKFLOW_STATELESS]
+)
+def test_what_is_read_row_by_row_every_few_minutes_is_of_a_day_at_most(rule: RuleId) -> None:
+    asked = CATALOGUE[rule](settings=Settings(window_s=WINDOW_S_MAX)).questions(AT_S)
+
+    assert {(AT_S - 86_400) * 1_000} == {one.parameters["since"] for one in asked.values() if "since" in one.parameters}
+
+
+def test_a_window_that_is_compared_with_the_days_before_is_less_than_a_day() -> None:
     [usual] = [
         one.parameters["length_s"]
         for one in CATALOGUE[RuleId.QUALITY_CANARY](settings=Settings(window_s=WINDOW_S_MAX)).questions(AT_S).values()
         if "length_s" in one.parameters
     ]
 
-    assert (AT_S - 86_400) * 1_000 == asked.parameters["since"]
-    assert 86_400 - 60 == usual, "less than a day, for those before are compared"
+    assert 86_400 - 60 == usual
 
 
 @pytest.mark.parametrize("rule", list(RuleId))
