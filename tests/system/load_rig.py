@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def a_run(directory: Path, url: str, *, rate: float = 40.0, seconds: float = 3.0
         directory=str(directory / "run"),
         model="null",
         start_delay_s=0.5,
-        drain_s=5.0,
+        drain_s=30.0,
         truth=True,
     )
     return msgspec.structs.replace(usual, **changes)
@@ -71,33 +71,43 @@ def carried_out(run: RunSpec, workers: int, *meanwhile: tuple[float, Callable[[]
     Args:
         run: The run.
         workers: Load processes.
-        meanwhile: What happens, and how long after the first progress of the started plan.
+        meanwhile: What happens, and how long after the first progress of the started plan; nothing that is late.
     """
     timers: list[threading.Timer] = []
 
     def shown(line: str) -> None:
         if not timers and re.search(r" [1-9]\d*/", line):
-            timers.extend(threading.Timer(after_s, act) for after_s, act in meanwhile)
+            timers.extend(threading.Timer(after_s, _done, (act,)) for after_s, act in meanwhile)
             for timer in timers:
                 timer.start()
 
-    carried = carry_out(run, build(run.plan), workers, shown)
-    for timer in timers:
-        timer.join()
+    try:
+        carried = carry_out(run, build(run.plan), workers, shown)
+    finally:
+        for timer in timers:
+            timer.cancel()
+            timer.join()
     return carried.ending, list(load_files.rows(carried.directory))
 
 
 def worker_pids() -> list[int]:
-    """Return the load workers below this process."""
-    (master,) = _children(os.getpid(), "locust")
-    return _children(master, "locust")
+    """Return the load workers below this process, as long as there are any."""
+    return [worker for master in _children(os.getpid(), "locust") for worker in _children(master, "locust")]
 
 
-def master_pid(parent: int) -> int:
-    """Return Locust's master below a process, once there is one."""
-    while not (found := _children(parent, "locust")):
-        time.sleep(0.05)  # noqa: TID251 -- a test's own clock
-    return found[0]
+def master_pid(verb: "subprocess.Popen[bytes]") -> int:
+    """Return Locust's master below a verb, once there is one."""
+    while_it_runs(verb, lambda: bool(_children(verb.pid, "locust")))
+    return _children(verb.pid, "locust")[0]
+
+
+def while_it_runs(verb: "subprocess.Popen[bytes]", holds: Callable[[], bool], wait_s: float = 60.0) -> None:
+    """Wait until something holds that a running process brings about."""
+    until = time.monotonic() + wait_s  # noqa: TID251 -- a test's own clock
+    while not holds():
+        assert verb.poll() is None
+        assert time.monotonic() < until  # noqa: TID251
+        time.sleep(0.05)  # noqa: TID251
 
 
 def families(master: int) -> list[int]:
@@ -115,11 +125,22 @@ def all_gone(pids: list[int], wait_s: float) -> bool:
     return False
 
 
+def _done(act: Callable[[], object]) -> None:
+    with suppress(ProcessLookupError, IndexError):  # nobody is there any more, and the run says so
+        act()
+
+
 def _runs(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def interrupt() -> None:
+    """Press Ctrl-C, if a run hears it; else it would end the tests."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def send(number: signal.Signals, *, to: Callable[[], int]) -> Callable[[], object]:
