@@ -189,7 +189,7 @@ class Control:
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
         promised = [one.objective for one in watching]
-        self.built_in.renew(rules(self._settings.rules, promised), Services(promised))
+        built_in, services = rules(self._settings.rules, promised), Services(promised)
         explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
         adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
         reach = Reach(
@@ -200,7 +200,9 @@ class Control:
             others=self.others,
         )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica)
-        return Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
+        engine = Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
+        self.built_in.renew(built_in, services)  # last, so that what fails has changed nothing
+        return engine
 
     def _run(self) -> None:
         wait_s = self._settings.look_s
@@ -213,7 +215,7 @@ class Control:
     def _step(self) -> None:
         if self._reload.is_set():
             self._reload.clear()
-            self._read_again()
+            self._guarded(self._read_again)
         if self._engine.step(_wall_s(), _monotonic_s()):
             view = self._engine.view
             self._notifier.stand(view.standing)
@@ -231,12 +233,16 @@ class Control:
 
     def _read_again(self) -> None:
         try:
-            self._engine = self._made(objectives(self._settings.objectives, self._settings.blind_policy))
-            self._rejected = ""
+            engine = self._made(objectives(self._settings.objectives, self._settings.blind_policy))
+            engine.unkept = self._engine.unkept
+            self._engine, self._rejected = engine, ""
             self._log("slo objectives were read again", status=f"{len(self._engine.view.watched)} objectives")
         except ConfigurationError as error:
             self._rejected = str(error)
             self._log("slo objectives are refused, what was read before goes on", reason=str(error))
+        except Exception:
+            self._reload.set()  # no fault of the files: they are read again at the next look
+            raise
 
     def _guarded(self, step: Callable[[], None]) -> None:
         """Take a step; whatever it meets is told, and the evaluation goes on."""

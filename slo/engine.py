@@ -90,6 +90,7 @@ class Engine:
 
     Attributes:
         view: What was seen last; replaced whole.
+        unkept: Changes of state that the store does not have yet; who takes this engine's place is handed them.
         has_more: Whether the last step counted some of the past, so that the next need not wait.
 
     Args:
@@ -112,7 +113,7 @@ class Engine:
         self._learnt: tuple[Alert, ...] = ()
         self.has_more = False
         self._notes: dict[str, float] = {}
-        self._unkept: tuple[Change, ...] = ()
+        self.unkept: tuple[Change, ...] = ()
         self._budgets: dict[Key, Budget] = {}
         self._budgets_at_s = 0
         self._adjusted: Mapping[Key, Budget] = {}
@@ -349,10 +350,10 @@ class Engine:
             transitions=transitions,
             blind_cause=cause,
         )
-        self._unkept = remembered(self._unkept, moved.transitions)
+        self.unkept = remembered(self.unkept, moved.transitions)
         with suppress(StoreError):  # the ledger has the states; the copy in the store, for looking back, can wait
-            self._reader.keep_transitions(self._unkept)
-            self._unkept = ()
+            self._reader.keep_transitions(self.unkept)
+            self.unkept = ()
         if not cause:
             self._ask_again(at_s)
 

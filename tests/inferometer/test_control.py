@@ -1,6 +1,8 @@
 """Tests of inferometer.control: what files become, and what a reload is."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +127,28 @@ def test_an_instant_that_failed_is_told_until_another_does_not(tmp_path: Path, p
 
     assert failed
     assert seen == [True] * 5
+    reader.close()
+    writer.close()
+
+
+def test_a_reload_that_fails_for_no_fault_of_the_files_is_made_up_for(tmp_path: Path, process: StoreProcess) -> None:
+    """The ledger cannot be read for a while."""
+    path, said = slo_file(tmp_path), list[str]()
+    settings = settings_of(path, tmp_path, "r")
+    reader, writer = process.store("reader"), process.store("writer")
+    control = Control(settings, reader, writer, log_into(said))
+    control.start()
+    evaluated = until(lambda: control.view.at_s)
+    with closing(sqlite3.connect(settings.ledger)) as ledger:
+        ledger.execute("ALTER TABLE alert RENAME TO away")
+        slo_file(tmp_path, target=0.9999)
+        control.reload()
+        failed = until(lambda: sum("cannot keep" in line for line in said) > 2)  # tried again and again
+        ledger.execute("ALTER TABLE away RENAME TO alert")
+    taken = until(lambda: control.view.watched[0].objective.target == 0.9999)
+    control.stop()
+
+    assert (bool(evaluated), failed, taken) == (True, True, True)
     reader.close()
     writer.close()
 

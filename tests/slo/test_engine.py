@@ -1,6 +1,6 @@
 """The engine over a real store: what it counts, judges, keeps and says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +20,10 @@ from slo.telemetry_state import BlindCause
 from slo.watch import Watch
 from slo.watched import watched
 from telemetry.clock import wall_ms
-from telemetry.errors import StoreError
+from telemetry.errors import StoreError, StoreUnreachableError
+from telemetry.queries import Question
+from telemetry.schema import Table
+from telemetry.schema.objectives import ALERT_EVENTS
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
@@ -170,3 +173,35 @@ def test_who_lost_its_ledger_knows_alerts_of_rules_and_none_of_strangers(
     one.restart()
 
     assert heard[0] == {71: 3}
+
+
+class Shut(Store):
+    """A store that takes no alerts for a while."""
+
+    is_shut = True
+
+    def insert_rows(self, table: Table, rows: Sequence[Sequence[object]], token: str) -> None:
+        if self.is_shut and table is ALERT_EVENTS:
+            raise StoreUnreachableError("no answer")
+        super().insert_rows(table, rows, token)
+
+
+def test_what_the_store_has_not_heard_is_told_by_who_takes_the_engines_place(rig: Made, process: StoreProcess) -> None:
+    one = rig()
+    one.writer = shut = Shut(process.url, user="writer", password=process.secret("writer"))
+    one.restart()
+    one.live(20, 0)
+    one.live(0, 20, steps=3)
+    before = one.engine
+    one.restart()
+    one.engine.unkept = before.unkept
+    shut.is_shut = False
+    one.live(20, 0)
+    shut.close()
+    question = Question(
+        sql="SELECT count() AS n FROM inferometer.alert_events WHERE slo = {slo:String} AND to_state = 'firing'",
+        parameters={"slo": one.name},
+    )
+
+    assert {transition.after for _, transition in before.unkept} >= {AlertState.FIRING}
+    assert (one.engine.unkept, one.reader.query(question)) == ((), [{"n": 2}])

@@ -73,9 +73,9 @@ def test_a_change_of_an_alert_is_read_as_its_record() -> None:
         occurrence=3,
     )  # fmt: skip
     assert (alert.labels, alert.annotations) == (labels, {"summary": "over"})
-    foreign = [{"to_state": "Alerting"}, {"labels": {}}, {"labels": {**labels, "severity": "info"}}]
-    foreign.append({"labels": {"severity": "page"}})
-    assert [alert_of({**row, **of}) for of in foreign] == [None] * 4, "what others write is not ours"
+    of_others: tuple[dict[str, str], ...] = ({}, {"severity": "page"}, {**labels, "severity": "info"})
+    foreign = [row | {"to_state": "Alerting"}, *(row | {"labels": of} for of in of_others)]
+    assert [alert_of(one) for one in foreign] == [None] * 4, "what others write is not ours"
 
 
 def test_what_is_still_being_counted_is_not_seen_whoever_is_heard() -> None:
