@@ -6,6 +6,7 @@ Source: RFC 9112 (parsed by httptools); spec/ui.md 1.1 (GET only, no redirects, 
 """
 
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -57,8 +58,15 @@ class _Reader:
         self.done = True
 
 
-def get(address: Address, path: str, *, headers: Mapping[str, str] | None = None, wait_s: float = WAIT_S) -> Answer:
-    """Ask for a path.
+def get(
+    address: Address,
+    path: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    wait_s: float = WAIT_S,
+    is_secure: bool = False,
+) -> Answer:
+    """Ask for a path, over TLS if it is to be secure.
 
     Raises:
         OSError: Nobody answers, or not within `wait_s` seconds, or what came is no HTTP or above the cap.
@@ -68,7 +76,7 @@ def get(address: Address, path: str, *, headers: Mapping[str, str] | None = None
     until_ns = monotonic_ns() + round(wait_s * 1e9)
     reader = _Reader()
     parser = httptools.HttpResponseParser(reader)
-    with socket.create_connection((address.host, address.port), timeout=wait_s) as connection:
+    with _connected(address, wait_s, is_secure=is_secure) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
         try:
             _read(connection, parser, reader, until_ns)
@@ -77,6 +85,17 @@ def get(address: Address, path: str, *, headers: Mapping[str, str] | None = None
     if not reader.headed:
         raise OSError(f"{address} closed the connection without an answer")
     return Answer(status=parser.get_status_code(), headers=reader.headers, body=bytes(reader.body))
+
+
+def _connected(address: Address, wait_s: float, *, is_secure: bool) -> socket.socket:
+    connection = socket.create_connection((address.host, address.port), timeout=wait_s)
+    if not is_secure:
+        return connection
+    try:
+        return ssl.create_default_context().wrap_socket(connection, server_hostname=address.host)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _read(connection: socket.socket, parser: httptools.HttpResponseParser, reader: _Reader, until_ns: int) -> None:

@@ -8,7 +8,7 @@ import json
 import resource
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -19,7 +19,7 @@ import msgspec
 
 from inferometer import data_directory, load_files, load_key, load_objectives, load_report
 from inferometer.address import Address
-from inferometer.ask import get
+from inferometer.ask import Answer, get
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
 from inferometer.load_calibration import ceiling
@@ -85,7 +85,7 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
     spec = plan_spec(options)
     plan = planned(spec, config.load, options.trace_path)
     where = reached(options.target, config.load.allowed_targets)
-    model = options.model or first_model(where)
+    model = options.model or first_model(where, options.key_file)
     data = data_directory.resolve(config.data)
     run_id = f"{wall_ms():x}"
     directory = (runs or data.root / "runs") / run_id
@@ -210,26 +210,39 @@ def reached(url: str, allowed: tuple[str, ...]) -> Target:
         raise ConfigurationError(str(error)) from None
     except OSError as error:
         raise UnreachableError(f"{url}: {error.strerror}") from None
-    if where.place.scheme == "http":
-        try:
-            get(Address(host=where.place.host, port=where.place.port), f"{where.base}/v1/models")
-        except OSError as error:
-            raise UnreachableError(f"{url} does not answer: {error}") from None
+    try:
+        _models(where, {})
+    except OSError as error:
+        raise UnreachableError(f"{url} does not answer: {error}") from None
     return where
 
 
-def first_model(where: Target) -> str:
+def first_model(where: Target, key_file: str | None = None) -> str:
     """Return the model that a target lists first.
 
+    Args:
+        where: The target.
+        key_file: File with its API key; None without one.
+
     Raises:
-        ConfigurationError: It lists none.
+        ConfigurationError: It lists none, or the key cannot be read.
     """
     try:
-        answer = get(Address(host=where.place.host, port=where.place.port), f"{where.base}/v1/models")
+        headers = {"Authorization": f"Bearer {Path(key_file).read_text().strip()}"} if key_file else {}
+    except OSError as error:
+        raise ConfigurationError(f"--key-file: {key_file}: {error.strerror}") from None
+    try:
+        answer = _models(where, headers)
         told: dict[str, Any] = json.loads(answer.body) if answer.status == _OK else {}
         return str(told["data"][0]["id"])
     except (OSError, ValueError, LookupError, TypeError):
         raise ConfigurationError("the target does not list its models: name one with --model") from None
+
+
+def _models(where: Target, headers: Mapping[str, str]) -> Answer:
+    """Ask for the models, which every engine lists."""
+    address = Address(host=where.place.host, port=where.place.port)
+    return get(address, f"{where.base}/v1/models", headers=headers, is_secure=where.place.scheme == "https")
 
 
 def _allow_descriptors(in_flight_max: int) -> None:

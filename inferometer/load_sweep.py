@@ -177,7 +177,7 @@ class _Carrier:
         self._config, self._options, self._name = config, options, name
         self._data = data_directory.resolve(config.data)
         self.where = load_run.reached(options.target, config.load.allowed_targets)
-        self._model = options.model or load_run.first_model(self.where)
+        self._model = options.model or load_run.first_model(self.where, options.key_file)
         self.root = self._data.root / "runs"
         self.engine = load_key.UNKNOWN if options.engine_file is None else load_key.engine(Path(options.engine_file))
 
