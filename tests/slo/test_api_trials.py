@@ -10,11 +10,12 @@ import pytest
 from pasts import AT_S, failing
 from views import NOW_S, Json, Told, judged, seen
 
+from slo import api_trials
 from slo.alertmanager_body import rfc3339
 from slo.api import application
 from slo.api_guard import hosts_of
 from slo.api_parts import Beyond
-from slo.api_trials import BACKTEST_S_MAX, INSTANTS_MAX, WHATIF_ROWS_MAX
+from slo.api_trials import BACKTEST_S_MAX, INSTANTS_MAX
 from slo.audit import Deed
 from slo.errors import ObjectiveError
 from slo.expression import parse
@@ -200,8 +201,11 @@ async def test_a_group_is_judged_anew_alone(tmp_path: Path, query: str, groups: 
 
 
 @pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 400)])
-async def test_a_what_if_has_room_for_so_much(tmp_path: Path, more: int, status: int) -> None:
-    told = counting(Told(tmp_path, seen(judged(endpoint="a"), judged(endpoint="b"))), WHATIF_ROWS_MAX + more)
+async def test_a_what_if_has_room_for_so_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: int, status: int
+) -> None:
+    monkeypatch.setattr(api_trials, "WHATIF_ROWS_MAX", 10)
+    told = counting(Told(tmp_path, seen(judged(endpoint="a"), judged(endpoint="b"))), 10 + more)
     body = {"from": rfc3339(SPAN_S[0]), "to": rfc3339(SPAN_S[1])}
     path = '/v1/slos/chat/whatif?group={"endpoint":"a"}'
     found = await told.said("POST", path, body, status=status)
