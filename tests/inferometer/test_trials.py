@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from receiver import receiver
 from slo_samples import CHAT, QUICK
 
-from inferometer import slo_history
+from inferometer import slo_history, trials
 from inferometer.trials import beyond
 from slo.api_reply import ProblemError
 from slo.errors import ObjectiveError
@@ -51,10 +52,11 @@ def test_the_history_of_objectives_is_what_is_stored(process: StoreProcess, read
     assert notes == ()
 
 
+@pytest.mark.parametrize(("of", "name"), [(slo_history, "BUCKETS_MAX"), (trials, "INSTANTS_MAX")])
 def test_a_history_that_is_too_long_is_the_askers_fault(
-    reader: Store, one: Watched, monkeypatch: pytest.MonkeyPatch
+    reader: Store, one: Watched, monkeypatch: pytest.MonkeyPatch, of: ModuleType, name: str
 ) -> None:
-    monkeypatch.setattr(slo_history, "BUCKETS_MAX", -1)
+    monkeypatch.setattr(of, name, -1)
     with pytest.raises(ObjectiveError) as refused:
         beyond(reader, "").history([one], NOW_S - lead_s(one), NOW_S)
 
