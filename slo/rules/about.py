@@ -184,7 +184,7 @@ ABOUT: Mapping[str, About] = {
     "length_mix_shift": About(
         seed="slo.md 14",
         default="lengths of inputs or outputs are others than in the last 7 d (stability index > 0.25); ticket",
-        misleads="stability index > 0.25 against the hours around too; a batch of every night fires it, and so do few requests",
+        misleads="stability index > 0.25 with the hours around; a nightly batch fires it, and so do few requests",
         threshold="population stability index, 0.25",
     ),
     "quality_canary": About(
