@@ -103,20 +103,25 @@ def _json(value: object) -> bytes:
     return msgspec.json.format(msgspec.json.encode(value)) + b"\n"
 
 
+def spool_of(data: DataDirectory, run_id: str) -> str:
+    """Return the spool of a run; empty if there is no data directory, so nobody would look there."""
+    return str(data.spool / f"{_node()}-load-{run_id}") if data.spool.is_dir() else ""
+
+
 def spooled(data: DataDirectory, run_id: str, found: list[Row]) -> str:
     """Put the records of a run into a spool of the data directory, where `inferometer up` looks for such.
 
     Returns:
-        The spool's directory; empty if there is no data directory, so nobody would look.
+        The spool's directory, as `spool_of` names it.
 
     Raises:
         InferometerError: The spool cannot be used.
     """
-    if not data.spool.is_dir():
+    directory = spool_of(data, run_id)
+    if not directory:
         return ""
-    node = _NODE.sub("-", socket.gethostname()) or "node"
     try:
-        spool = Spool(data.spool / f"{node}-load-{run_id}", node=node)
+        spool = Spool(Path(directory), node=_node())
         try:
             for at in range(0, len(found), GROUP_ROWS_MAX):
                 spool.append_requests([row.record for row in found[at : at + GROUP_ROWS_MAX]])
@@ -124,7 +129,11 @@ def spooled(data: DataDirectory, run_id: str, found: list[Row]) -> str:
             spool.close()
     except SpoolError as error:
         raise InferometerError(str(error)) from None
-    return str(spool.directory)
+    return directory
+
+
+def _node() -> str:
+    return _NODE.sub("-", socket.gethostname()) or "node"
 
 
 def cores() -> int:

@@ -148,13 +148,12 @@ def reported(
     """
     found = list(load_files.rows(carried.directory))
     sums = load_files.written(carried.directory, found)
-    spool = load_files.spooled(data, carried.run.run_id, found)
     run, plan = carried.run, carried.plan
     told = {
         "plan_sha256": plan.sha256,
         "rows_sha256": sums,
         "rows": len(found),
-        "spool": spool,
+        "spool": load_files.spool_of(data, carried.run.run_id),
         "versions": {name: version(name) for name in ("inferometer", "locust", "gevent")},
         "rerun": shlex.join(["inferometer", *sys.argv[1:]]),
         "run": json.loads(msgspec.json.encode(run)),
@@ -173,6 +172,10 @@ def reported(
     )
     plain: dict[str, Any] = json.loads(msgspec.json.encode(report))
     load_files.write_report(carried.directory, plain, junit(load_objectives.cases(plain), NAME))
+    try:
+        load_files.spooled(data, run.run_id, found)
+    except InferometerError as error:
+        raise InferometerError(f"{error}; the report is in {carried.directory}") from None
     return plain
 
 

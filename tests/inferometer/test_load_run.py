@@ -9,14 +9,20 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from load_rows import row
 from secure_server import secure_server
-from test_load_report import RUN, report
+from test_load_report import RUN, ending, report
 
-from inferometer.errors import ConfigurationError, UnreachableError
-from inferometer.load_run import DESCRIPTORS_SPARE, carry_out, first_model, reached, show
+from inferometer import load_files
+from inferometer.data_directory import DataDirectory
+from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
+from inferometer.load_key import UNKNOWN
+from inferometer.load_run import DESCRIPTORS_SPARE, Carried, carry_out, first_model, reached, reported, show
 from inferometer.load_told import SUMMARY_VARIABLE
 from loadtest.planner import build
+from loadtest.rows import line
 from loadtest.target import target
+from telemetry.spool import Spool
 from telemetry.testing.endpoint import Endpoint
 from telemetry.testing.steps import AwaitEnd, AwaitToken, Send
 
@@ -101,3 +107,20 @@ def test_the_directory_of_another_run_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="File exists"):
         carry_out(run, build(run.plan), 1, nothing)
     assert [] == list(tmp_path.iterdir())
+
+
+def test_a_spool_that_refuses_costs_no_report(tmp_path: Path) -> None:
+    run = msgspec.structs.replace(RUN, directory=str(tmp_path / "run"))
+    load_files.made(tmp_path / "run", run)
+    (tmp_path / "run" / "rows-0.jsonl").write_bytes(line(row(0)))
+    data = DataDirectory(root=tmp_path)
+    data.spool.mkdir()
+    owner = Spool(Path(load_files.spooled(data, run.run_id, [row(0)])), node="n")
+    carried = Carried(run=run, plan=build(run.plan), ending=ending(), directory=tmp_path / "run")
+
+    with pytest.raises(InferometerError, match=r"; the report is in .*run"):
+        reported(carried, data, 0.99, UNKNOWN)
+    owner.close()
+    assert {"report.json", "receipt.json", "requests.jsonl"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    told = json.loads((tmp_path / "run" / "receipt.json").read_text())
+    assert (str(owner.directory), 1) == (told["spool"], told["rows"])
