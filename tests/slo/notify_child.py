@@ -1,6 +1,6 @@
 """A notifier in a process of its own: tells one channel what a ledger holds, until it is killed or its input ends.
 
-Arguments: the ledger, the kind of channel, its URLs; with `lease=FILE` it shares a lease that holds for two seconds.
+Arguments: the ledger, the kind of channel, its URLs; with `lease=FILE` it shares a lease that holds for ten seconds.
 """
 
 import sys
@@ -15,7 +15,7 @@ from slo.lease import FileLease
 from slo.ledger import Ledger
 from slo.notifier import Notifier
 
-LEASE_S = 2.0
+LEASE_S = 10.0
 
 
 def main(path: str, kind: str, *rest: str) -> None:
