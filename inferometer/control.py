@@ -199,7 +199,7 @@ class Control:
             adjust=adjust,
             others=self.others,
         )
-        reader = Reader(self._reader, self._writer, watching, self._settings.replica)
+        reader = Reader(self._reader, self._writer, watching, self._settings.replica, _monotonic_s)
         engine = Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
         self.built_in.renew(built_in, services)  # last, so that what fails has changed nothing
         return engine

@@ -34,6 +34,11 @@ REFUSED_S, REFUSED_S_MAX = 30, 960
 """How long an objective that was refused is left alone: at first, and at most."""
 REFUSALS_MAX = 16
 """Refusals after which the rest is left to the next instant: it is not a few objectives that the store refuses."""
+OWN_S_MAX = 10.0
+"""How long questions of objectives that have their own may take at an instant; then the others have to wait for theirs.
+
+Error: the last of them may take as long as the store lets it (`telemetry.queries.question.PAGE_S`).
+"""
 _GONE = (StoreUnreachableError, StoreBusyError, StoreDeniedError)
 """What is no fault of an objective."""
 _KIND = "counted"
@@ -103,6 +108,7 @@ class Counting:
         """
         if not self._watched:
             return False
+        self._reader.own_s = 0.0
         if not self._extents:
             self._begin(at_s, now_ms)
         near = {name: one.until_s for name, one in self._asked(at_s) if at_s - one.until_s <= self._span_s}
@@ -130,6 +136,7 @@ class Counting:
         Raises:
             StoreError: The store did not answer.
         """
+        self._reader.own_s = 0.0
         asked = dict(self._asked(at_s))
         behind = {name: one.until_s for name, one in asked.items() if one.until_s < at_s}
         if behind:
@@ -208,6 +215,8 @@ class Counting:
         parts, refusals = self._reader.parts(names), 0
         while parts:
             part = parts.pop(0)
+            if self._reader.is_own(part[0]) and self._reader.own_s >= OWN_S_MAX:
+                continue  # whoever waits is further behind, and so the first at the next instant
             try:
                 self._reader.count(part, since_s, until_s, now_ms, revision)
             except _GONE:

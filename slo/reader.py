@@ -61,10 +61,22 @@ class Reader:
         writer: The store, as who may insert.
         watched: The objectives.
         evaluator: Name of this replica, for the rows that it writes.
+        clock: Says how long questions take, monotonic seconds; one that stands still lets them take any time.
+
+    Attributes:
+        own_s: How long questions of objectives that have their own took since this was last set to 0.
     """
 
-    def __init__(self, store: Store, writer: Store, watched: Sequence[Watched], evaluator: str) -> None:
-        self._store, self._writer, self._evaluator = store, writer, evaluator
+    def __init__(
+        self,
+        store: Store,
+        writer: Store,
+        watched: Sequence[Watched],
+        evaluator: str,
+        clock: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        self._store, self._writer, self._evaluator, self._clock = store, writer, evaluator, clock
+        self.own_s = 0.0
         self._watched = {one.objective.name: one for one in watched}
         self._hashes = {name: one.definition_hash for name, one in self._watched.items()}
         self._names = list(self._watched)
@@ -137,7 +149,11 @@ class Reader:
         if may_move:
             since_s, until_s = around(self._watched[names[0]].objective, since_s, until_s, revision)
         question = self._asked(names, since_s * 1000, until_s * 1000)
-        rows: list[Row] = [] if question is None else [*self._store.query(question)]
+        begun_s = self._clock()
+        try:
+            rows: list[Row] = [] if question is None else [*self._store.query(question)]
+        finally:  # one that was refused took its time, too
+            self.own_s += self._clock() - begun_s if names[0] in self._own else 0.0
         if question is None or not (rows or may_move):
             return 0
         told = self._store.query(queries.counted_buckets(names, since_s, until_s))

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 from engine_rig import DAY_S, Refusing, Rig, objective
 
-from slo.counting import REFUSALS_MAX, REFUSED_S, REFUSED_S_MAX, Counting, runs
+from slo.counting import OWN_S_MAX, REFUSALS_MAX, REFUSED_S, REFUSED_S_MAX, Counting, runs
 from slo.expression import parse
 from slo.ledger import Ledger
 from slo.objective import Rolling
@@ -235,9 +236,9 @@ def test_without_objectives_nothing_is_asked(ledger: Ledger) -> None:
     assert not any(counting.reach(at_s, NOW_MS) or counting.more(at_s, NOW_MS) for at_s in (NOW_S, NOW_S + 90))
 
 
-def flow_of(one: Watched) -> Watched:
+def flow_of(one: Watched, name: str = "flow") -> Watched:
     flow = Flow(last=parse("ok"), budget_s=60)
-    return watched(replace(one.objective, name=f"{one.objective.name}-flow", whole=flow))
+    return watched(replace(one.objective, name=f"{one.objective.name}-{name}", whole=flow))
 
 
 def test_who_has_a_question_of_his_own_is_asked_once_for_all_that_is_late(
@@ -278,6 +279,28 @@ def test_what_is_late_and_refused_blinds_nobody_and_is_counted_later(
     counting.reach(NOW_S + 120, wall_ms() + 1_000)
 
     assert (counted(asks, PAGES_S), before, counting.behind(NOW_S + 120)) == (2, 1, frozenset())
+
+
+@pytest.mark.parametrize(("each_s", "n"), [(OWN_S_MAX / 2, 2), (OWN_S_MAX / 2 - 0.1, 3)])
+def test_questions_of_their_own_share_the_time_of_an_instant(
+    one: Watched, refusing: Refusing, writer: Store, ledger: Ledger, each_s: float, n: int
+) -> None:
+    """Each look at the clock takes so long; who was not counted at one instant is the first at the next."""
+    clock = count(0.0, each_s)
+    flows = [flow_of(one, f"flow-{k}") for k in range(4)]
+    both = [one, *flows]
+    counting = Counting(both, Reader(refusing, writer, both, "r", lambda: next(clock)), ledger)
+    counting.reach(NOW_S, NOW_MS)
+    while counting.behind(NOW_S):
+        assert counting.more(NOW_S, NOW_MS)
+    behind: list[frozenset[str]] = []
+    for at_s in (NOW_S + 30, NOW_S + 60):
+        counting.reach(at_s, NOW_MS)
+        behind.append(counting.behind(at_s))
+
+    assert [len(of) for of in behind] == [4 - n, 4 - n]
+    assert not behind[0] & behind[1], "they take turns"
+    assert one.objective.name not in behind[0] | behind[1]
 
 
 @pytest.mark.parametrize(
