@@ -7,7 +7,6 @@ Source: spec/loadtest.md 1 (verbs), 2 (plan), 6 (phases), 8 (lengths), safety in
 
 import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -126,12 +125,11 @@ def planned(spec: PlanSpec, keys: LoadKeys, trace_path: str | None = None) -> Pl
     except LoadError as error:
         raise ConfigurationError(str(error)) from None
     rates = [rate for _, rate in spec.rate.points] if spec.rate is not None else [_busiest(plan)]
-    arrivals = [plan.arrival(j) for j in range(len(plan))]
     last_s = plan.t_sched_ns[-1] / 1e9 if len(plan) else 0.0
     for name, found, most in (
         ("rate_rps_max", max(rates), keys.rate_rps_max),
         ("duration_s_max", spec.duration_s or last_s, keys.duration_s_max),
-        ("tokens_max", sum(one.len_in + one.len_out for one in arrivals), keys.tokens_max),
+        ("tokens_max", sum(plan.len_in) + sum(plan.len_out), keys.tokens_max),
     ):
         if found > most:
             raise ConfigurationError(f"the plan has {found:.6g}, above load.{name} of {most:.6g}")
@@ -179,11 +177,7 @@ def workers(options: Options, plan: Plan, cores: int) -> int:
 def chunks_per_s(plan: Plan) -> float:
     """Return the output tokens a second that a plan asks for, which is about its chunks."""
     last_s = plan.t_sched_ns[-1] / 1e9 if len(plan) else 0.0
-    return _tokens_out(plan, range(len(plan))) / last_s if last_s else 0.0
-
-
-def _tokens_out(plan: Plan, numbers: Sequence[int]) -> int:
-    return sum(plan.arrival(j).len_out for j in numbers)
+    return sum(plan.len_out) / last_s if last_s else 0.0
 
 
 def _busiest(plan: Plan) -> float:

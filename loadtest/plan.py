@@ -136,6 +136,16 @@ class Plan:
         return len(self._columns.t_sched_ns)
 
     @property
+    def len_in(self) -> Sequence[int]:
+        """Tokens of each prompt."""
+        return self._columns.len_in
+
+    @property
+    def len_out(self) -> Sequence[int]:
+        """Tokens of each answer that are asked for."""
+        return self._columns.len_out
+
+    @property
     def t_sched_ns(self) -> Sequence[int]:
         """Planned times, nanoseconds after the start, ascending."""
         return self._columns.t_sched_ns

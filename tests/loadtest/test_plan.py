@@ -31,6 +31,12 @@ def test_an_arrival_that_has_nothing_special() -> None:
     assert expected == Plan(SPEC, columns(3)).arrival(2)
 
 
+def test_lengths_are_at_hand_for_all_arrivals() -> None:
+    plan = Plan(SPEC, columns(3))
+
+    assert ([1, 2, 3], [5, 5, 5]) == (list(plan.len_in), list(plan.len_out))
+
+
 def test_an_arrival_that_has_everything() -> None:
     mix = (
         WorkloadClass(name="a"),
