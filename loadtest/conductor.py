@@ -4,7 +4,8 @@ r"""Knows how the master leads a run: who is ready, when it ends early, and what
                           \-> aborted: a worker holds another plan, or more than one plan user
 
 It ends early when a worker is lost (its arrivals are missing, so the run says nothing), when the target is gone (every
-worker fails to reach it, and has not heard of it for a while), when memory runs out, and when somebody asks.
+worker fails to reach it, and has not heard of it for a while), when memory runs out, and when somebody asks. A target
+that did not answer the last attempts of a whole run is gone as well: the run was too short, or too slow, to see it.
 
 Source: spec/loadtest.md 1 (exit codes, unfit outranks failed), 2 (acks with the hash), 3 (one plan user each).
 """
@@ -22,7 +23,8 @@ UNREACHED_MIN = 20
 SILENT_S_MIN = 3.0
 """And so long without any."""
 UNCONNECTED_MIN = 3
-"""Attempts in a row at the end of a run, all workers together, without a connection before the target counts as gone.
+"""Attempts in a row at the end of a run, all workers together, without a connection or an answer on it, before the
+target counts as gone.
 
 Fewer than while the run goes on: no later attempt can show that it came back, and a slow plan makes few.
 """

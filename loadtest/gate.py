@@ -202,7 +202,7 @@ def _tokens(run: Run) -> Blocks:
     One answer more or less would decide a short block, which counts as much as a whole one in the mean.
     """
     blocks = blocked(((at_s, float(tokens)) for at_s, tokens in run.tokens), run.since_s, run.until_s)
-    whole = math.floor(round((run.until_s - run.since_s) / BLOCK_S, 6))  # to a microsecond: 60 s may be 59.999999999
+    whole = math.floor(round((run.until_s - run.since_s) / BLOCK_S, 6))  # 60 s may come as 59.999999999
     return [[sum(block) / BLOCK_S] if at < whole else [] for at, block in enumerate(blocks)]
 
 
