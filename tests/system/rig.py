@@ -24,11 +24,18 @@ ROOT = Path(__file__).parent.parent.parent
 INFEROMETER = (sys.executable, "-m", "inferometer")
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
+    """A port that nobody has, and that was not given before: whoever got it may not have bound it yet."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port: int = sock.getsockname()[1]
+        if port not in _given:
+            _given.add(port)
+            return port
 
 
 def wait_until(holds: Callable[[], bool], what: str, wait_s: float = 60.0) -> None:

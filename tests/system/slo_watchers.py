@@ -182,7 +182,7 @@ def prometheus(worlds: Sequence[World], folder: Path) -> Generator[Prometheus]:
     )
     with process(*argv, log=folder / "log", stop_s=10.0):
         url = f"http://127.0.0.1:{port}"
-        wait_until(lambda: answers(f"{url}/-/ready"), "Prometheus", wait_s=20)
+        wait_until(lambda: answers(f"{url}/-/ready"), "Prometheus")
         yield Prometheus(url)
 
 

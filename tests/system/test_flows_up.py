@@ -5,7 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from rig import free_port, process, product, wait_until
+from rig import answers, free_port, process, product, wait_until
 
 from telemetry.ids import flow_id
 from telemetry.testing.engine_bodies import MODEL
@@ -26,6 +26,7 @@ def test_the_header_of_a_workflow_becomes_its_keyed_number(tmp_path: Path, monke
     port = free_port()
     engine = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(port))
     with process(*engine, log=tmp_path / "engine.log"), product(f"http://127.0.0.1:{port}", tmp_path / "d") as up:
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), "engine")
         url = f"http://127.0.0.1:{up.port}"
         for name in ("order 1", "order 2"):
             for retries in (0, 1):

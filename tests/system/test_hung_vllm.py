@@ -34,15 +34,25 @@ BODY = {
 
 
 def descendants(pid: int) -> list[int]:
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    try:
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    except OSError:
+        return []  # it, or a thread of it, has ended meanwhile
     return children + [further for child in children for further in descendants(child)]
+
+
+def is_vllms(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().startswith("VLLM::")
+    except OSError:
+        return False
 
 
 @contextmanager
 def hung() -> Generator[None]:
     """Stop vLLM's core and worker, which are among our own children; its API server goes on."""
-    pids = [one for one in descendants(os.getpid()) if Path(f"/proc/{one}/comm").read_text().startswith("VLLM::")]
+    pids = [one for one in descendants(os.getpid()) if is_vllms(one)]
     assert pids
     for pid in pids:
         os.kill(pid, signal.SIGSTOP)

@@ -20,7 +20,7 @@ from inferometer.address import Address
 from inferometer.demo_traffic import draw, send
 from telemetry.clock import monotonic_ns, sleep
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 N_REQUESTS = 300
 WAIT_S = 100
 
@@ -29,19 +29,32 @@ WAIT_S = 100
 def engine(fault_ratio: float) -> Generator[str]:
     argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--fault-ratio", str(fault_ratio))
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        yield f"http://{cast('Any', process.stdout).readline().strip()}"
-        process.terminate()
+        try:
+            yield f"http://{cast('Any', process.stdout).readline().strip()}"
+        finally:
+            process.kill()
 
 
 @contextmanager
-def up(target: str, folder: Path, config: Path, tee: int) -> Generator[subprocess.Popen[str]]:
+def up(target: str, folder: Path, config: Path, tee: int) -> Generator[None]:
     words = ("--target", target, "--data", str(folder / "d"), "--port", str(tee), "--config", str(config))
     argv = (sys.executable, "-m", "inferometer", "up", *words, "--output", "json")
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-        assert json.loads(cast("Any", process.stdout).readline())["tee"].endswith(str(tee))
-        yield process
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(60) == 0
+        try:
+            assert json.loads(cast("Any", process.stdout).readline())["tee"].endswith(str(tee))
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            code = ended(process)
+        assert code == 0
+
+
+def ended(process: subprocess.Popen[str]) -> int:
+    """Wait for the end of a process; one that goes on is ended."""
+    try:
+        return process.wait(60)
+    finally:
+        process.kill()
 
 
 def traffic(port: int) -> None:
@@ -58,9 +71,11 @@ def traffic(port: int) -> None:
 
 def until(holds: Callable[[], object]) -> bool:
     end_ns = monotonic_ns() + WAIT_S * 10**9
-    while not holds() and monotonic_ns() < end_ns:
+    while monotonic_ns() < end_ns:
+        if holds():
+            return True
         sleep(0.5)
-    return bool(holds())
+    return False
 
 
 def said(heard: Receiver) -> list[tuple[str, str]]:
