@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -48,6 +49,15 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
+@contextmanager
+def ended(process: "subprocess.Popen[str]") -> Generator[None]:
+    """Ask a process to end, whatever failed: nobody else would, and whoever waits for it would wait for ever."""
+    try:
+        yield
+    finally:
+        process.terminate()
+
+
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     root = tmp_path_factory.mktemp("up")
@@ -59,11 +69,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         target = cast("Any", engine.stdout).readline().strip()
         words = ("--target", f"http://{target}", "--data", str(root / "d"), "--port", str(tee), "--config", str(file))
         argv = (sys.executable, "-m", "inferometer", "up", *words, "--output", "json")
-        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        with ended(engine), subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process, ended(process):
             ready = json.loads(cast("Any", process.stdout).readline())
             yield Running(process, root / "d", ready)
-            process.terminate()
-        engine.terminate()
 
 
 @pytest.fixture

@@ -102,11 +102,13 @@ def test_it_runs_as_a_process_until_sigterm() -> None:
     command = [sys.executable, "-m", "loadtest.nullserver", "ttft_s=0", "tokens=1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        host, _, port = process.stdout.readline().strip().partition(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
-            client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
-            received = b"".join(iter(lambda: client.recv(65536), b""))
-        process.terminate()
+        try:
+            host, _, port = process.stdout.readline().strip().partition(":")
+            with socket.create_connection((host, int(port)), timeout=10) as client:
+                client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
+                received = b"".join(iter(lambda: client.recv(65536), b""))
+        finally:
+            process.terminate()
 
     assert 1 == received.count(b"sent_ns")
     assert 0 == process.returncode
