@@ -16,9 +16,8 @@ AT_MS = SINCE_MS - 30 * HOUR_MS
 
 def insert(stored: Stored, collector: str, seqs: Iterable[int], at_ms: int = AT_MS, **changed: object) -> None:
     numbers = tuple(seqs)
-    records = tuple(
-        msgspec.structs.replace(stored.records[0], ended_at=at_ms + at, **changed) for at in range(len(numbers))
-    )
+    one = msgspec.structs.replace(stored.records[0], endpoint="belt", **changed)
+    records = tuple(msgspec.structs.replace(one, ended_at=at_ms + at) for at in range(len(numbers)))
     batch = RequestBatch(collector=collector, seqs=numbers, records=records)
     stored.writer.insert_requests(batch, f"{collector}-{numbers}-{at_ms}")
 
