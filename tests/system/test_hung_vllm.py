@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -60,7 +60,8 @@ def hung() -> Generator[None]:
         yield
     finally:
         for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # the others go on nevertheless
+                os.kill(pid, signal.SIGCONT)
 
 
 class Scraper:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from load_rig import null_server
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 
 SHORT = ["--tokens-in", "16", "--tokens-out", "4", "--workers", "1"]
 BUSY = 4
