@@ -77,7 +77,7 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
     reader, writer = process.store("reader"), process.store("writer")
     control = Control(settings, reader, writer, log_into(said))
     control.start()
-    evaluated = until(lambda: control.view.at_s)
+    evaluated = until(lambda: control.view.at_s and not control.view.problems)  # the past is counted
     path.write_text("kind: SLO\n")
     control.reload()
     refused = until(lambda: control.view.problems)

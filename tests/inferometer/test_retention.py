@@ -21,7 +21,7 @@ WHERE database = 'inferometer' AND table = 'requests' AND active"""
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chdb]:
     running = Chdb(tmp_path_factory.mktemp("retention") / "store")
     make(running)
-    fill(running)
+    fill(running, every_s=600)  # over three days, so that the oldest is beyond two at any time of day
     yield running
     running.close()
 

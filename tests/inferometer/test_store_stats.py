@@ -32,7 +32,7 @@ def rows(reader: Store, statement: str, table: str) -> list[dict[str, Any]]:
 
 
 def test_an_empty_table_knows_nothing_and_says_so(reader: Store) -> None:
-    [found] = rows(reader, store_stats.TABLES, "audit")
+    [found] = rows(reader, store_stats.TABLES, "hint_scores")
 
     assert (0, 0, 0) == (found["rows"], found["parts"], found["disk_bytes"])
     assert {None} == {found[name] for name in ("oldest", "newest", "bytes_per_day")}
