@@ -14,6 +14,8 @@ import asyncio
 import socket
 import threading
 from collections import deque
+from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +23,10 @@ from telemetry.testing.wire import Script, Transcript, play
 
 _BACKLOG = 4096
 """Connections that the kernel keeps until they are accepted; the kernel caps it at net.core.somaxconn."""
+
+
+def _closed(sock: socket.socket, _task: object) -> None:
+    sock.close()
 
 
 class Endpoint:
@@ -103,13 +109,21 @@ class Endpoint:
 
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.TaskGroup() as group:
-                while True:
-                    sock, _ = await loop.sock_accept(self._listener)
-                    group.create_task(self._play(sock))
-        finally:
-            self._listener.close()
+        async with asyncio.TaskGroup() as group:
+            # Not `sock_accept`: what it has taken when it is cancelled is lost, and open.
+            loop.add_reader(self._listener, self._take, group)
+            try:
+                await loop.create_future()
+            finally:
+                loop.remove_reader(self._listener)
+                self._listener.close()
+
+    def _take(self, group: asyncio.TaskGroup) -> None:
+        with suppress(OSError):  # who knocked has gone
+            sock, _ = self._listener.accept()
+            sock.setblocking(False)  # noqa: FBT003 the socket module takes it by position only
+            # One that is cancelled before its first step never comes to close what it was given.
+            group.create_task(self._play(sock)).add_done_callback(partial(_closed, sock))
 
     async def _play(self, sock: socket.socket) -> None:
         script = self._queued.popleft() if self._queued else self._default

@@ -1,5 +1,8 @@
 """Shows that the endpoint serves the right script to each connection and keeps what each one sent."""
 
+import gc
+import socket
+
 import pytest
 
 from telemetry.testing.client import ask, exchange, request
@@ -57,3 +60,11 @@ def test_waiting_for_too_many_ends_says_how_many_there_were() -> None:
 
         with pytest.raises(TimeoutError, match="1 of 2"):
             endpoint.transcripts(2, wait_s=0.01)
+
+
+def test_a_connection_that_was_just_taken_is_closed_too() -> None:
+    for _ in range(100):  # a socket that nobody closes is an error here
+        with Endpoint([]) as endpoint:
+            client = socket.create_connection(endpoint.address)
+        client.close()
+    gc.collect()
