@@ -49,6 +49,7 @@ def shadows(store: Chdb) -> int:
     return int(store.execute("SELECT count() FROM system.databases WHERE name = 'inferometer_rebuild'"))
 
 
+@pytest.mark.system
 def test_a_store_of_the_first_version_gets_the_roll_ups_of_its_rows_though_it_is_stopped_half_way(whole: Chdb) -> None:
     expected = rollups(whole)
     whole.execute("DROP DATABASE inferometer SYNC")

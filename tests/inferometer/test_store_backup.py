@@ -33,6 +33,7 @@ def inside(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir()]
 
 
+@pytest.mark.system
 def test_a_copy_of_a_running_store_answers_as_the_store_did(
     copied: Copied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

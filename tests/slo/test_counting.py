@@ -21,6 +21,8 @@ from telemetry.errors import StoreError, StoreUnreachableError
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
+pytestmark = pytest.mark.system  # half a minute of a real store
+
 HOUR_S = 3_600
 NOW_MS = wall_ms()
 NOW_S = NOW_MS // 1000 // HOUR_S * HOUR_S - 2 * HOUR_S

@@ -64,6 +64,7 @@ def test_a_service_that_fails_pages_and_says_why(rig: Made) -> None:
     assert [item.notice.key for item in one.ledger.waiting("channel", 10)] == [page.notice().key]
 
 
+@pytest.mark.system
 def test_what_happens_to_the_clock_is_said_and_blinds(rig: Made) -> None:
     """It is set back by two minutes and goes on from there."""
     one = rig()
@@ -76,6 +77,7 @@ def test_what_happens_to_the_clock_is_said_and_blinds(rig: Made) -> None:
     assert one.engine.view.blind_cause == ""
 
 
+@pytest.mark.system
 def test_an_objective_that_is_refused_blinds_itself_alone_and_is_told_of(rig: Made, process: StoreProcess) -> None:
     one = rig()
     other = replace(one.watched[0].objective, name=f"{one.name}-other")
@@ -96,6 +98,7 @@ def test_an_objective_that_is_refused_blinds_itself_alone_and_is_told_of(rig: Ma
     assert one.engine.view.problems == (f"{other.name} is not counted: memory limit exceeded",)
 
 
+@pytest.mark.system
 def test_budgets_that_cannot_be_asked_for_blind_nobody_and_stay_for_a_while(rig: Made) -> None:
     one = rig()
     last_s = NOW_S + 30
@@ -186,6 +189,7 @@ class Shut(Store):
         super().insert_rows(table, rows, token)
 
 
+@pytest.mark.system
 def test_what_the_store_has_not_heard_is_told_by_who_takes_the_engines_place(rig: Made, process: StoreProcess) -> None:
     one = rig()
     one.writer = shut = Shut(process.url, user="writer", password=process.secret("writer"))
