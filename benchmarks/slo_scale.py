@@ -83,7 +83,7 @@ READ = {
     "keep_transitions": "transitions",
 }
 """Questions of the reader, by method, and the part they belong to."""
-STEPS = {"_count": "counting", "_found": "evaluation", "_keep": "kept"}
+STEPS = {"_found": "evaluation", "_keep": "kept"}
 """Steps of the engine, by method; what it keeps is alarms, ledger and transitions."""
 _BUCKETS = """
 INSERT INTO inferometer.slo_minutes (t, slo, group_key, definition_hash, revision, eligible, good, bad, coverage)
@@ -189,6 +189,7 @@ class Bench:
             parts.watch(reader, method, part)
         for method, part in STEPS.items():
             parts.watch(engine, method, part)
+        parts.watch(engine._counting, "reach", "counting")  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- a hand of the watch
         parts.watch(ledger, "save", "ledger")
         return engine
 
