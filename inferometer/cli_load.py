@@ -9,6 +9,22 @@ from typing import Annotated
 import typer
 
 from inferometer import cli_load_kept, cli_load_replay, cli_load_sweep
+from inferometer.cli_load_options import (
+    ApiOption,
+    EngineOption,
+    GoodputOption,
+    KeyFileOption,
+    ModelOption,
+    PresetOption,
+    ProcessOption,
+    ShapeOption,
+    TargetArgument,
+    TokensInOption,
+    TokensOutOption,
+    TpotOption,
+    TtftOption,
+    WorkersOption,
+)
 from inferometer.cli_options import (
     DataOption,
     FileOption,
@@ -20,7 +36,7 @@ from inferometer.cli_options import (
     typed,
 )
 from loadtest.plan_spec import Process
-from loadtest.run_spec import IN_FLIGHT_MAX, WORKERS_MAX, Api
+from loadtest.run_spec import IN_FLIGHT_MAX, Api
 
 app = typer.Typer(
     help="Load an endpoint by a plan, and prove that the client was not the bottleneck.", rich_markup_mode=None
@@ -34,43 +50,33 @@ app.add_typer(cli_load_kept.baseline_app, name="baseline")
 
 @app.command()
 def run(  # noqa: PLR0913  # typer makes one option of each parameter
-    target: Annotated[str, typer.Argument(metavar="URL", help="Endpoint, http://HOST:PORT or https://HOST:PORT.")],
+    target: TargetArgument,
     *,
     rate: Annotated[float, typer.Option(help="Arrivals a second.", min=0.001)] = 1.0,
     seconds: Annotated[float | None, typer.Option(help="Length of the plan [60].", min=0.1)] = None,
     count: Annotated[int | None, typer.Option(help="Number of arrivals, in place of --seconds.", min=1)] = None,
-    process: Annotated[Process, typer.Option(help="Law of the gaps between arrivals.")] = Process.POISSON,
-    shape: Annotated[float | None, typer.Option(help="Shape of gamma or weibull gaps.", min=0.01)] = None,
+    process: ProcessOption = Process.POISSON,
+    shape: ShapeOption = None,
     seed: Annotated[int, typer.Option(help="Of everything random; equal seeds give equal plans.", min=0)] = 7,
-    model: Annotated[str | None, typer.Option(help="Model to ask for; none: the first that the target lists.")] = None,
-    api: Annotated[Api, typer.Option(help="API to ask.")] = Api.CHAT,
-    tokens_in: Annotated[str, typer.Option(metavar="N|MEDIAN~SIGMA", help="Length of prompts.")] = "512",
-    tokens_out: Annotated[str, typer.Option(metavar="N|MEDIAN~SIGMA", help="Length of answers.")] = "128",
+    model: ModelOption = None,
+    api: ApiOption = Api.CHAT,
+    tokens_in: TokensInOption = "512",
+    tokens_out: TokensOutOption = "128",
     warm_up: Annotated[float, typer.Option(help="Seconds at the start that do not count.", min=0.0)] = 0.0,
     cool_down: Annotated[float, typer.Option(help="Seconds at the end that do not count.", min=0.0)] = 0.0,
     drain: Annotated[float, typer.Option(help="Longest wait for answers behind the plan, seconds.", min=0.0)] = 60.0,
     start_delay: Annotated[float, typer.Option(help="From the go to the start of the plan, seconds.", min=0.0)] = 3.0,
-    workers: Annotated[
-        int | None, typer.Option(help="Load processes; none: as the plan needs.", min=1, max=WORKERS_MAX)
-    ] = None,
+    workers: WorkersOption = None,
     in_flight_max: Annotated[
         int, typer.Option("--in-flight-max", help="Requests in flight of each worker; more are shed.", min=1)
     ] = IN_FLIGHT_MAX,
     ignore_eos: Annotated[bool, typer.Option(help="Ask for answers of exactly the planned length.")] = True,
-    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="File with the API key.")] = None,
-    slo: Annotated[str | None, typer.Option(metavar="PRESET", help="Objectives of MLPerf, as llama3.1-8b.")] = None,
-    ttft_max: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Limit of each time to first token.")
-    ] = None,
-    tpot_max: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Limit of each time per output token.")
-    ] = None,
-    goodput: Annotated[
-        float, typer.Option(metavar="RATIO", help="Share of requests that must keep them.", min=0.01, max=0.9999)
-    ] = 0.99,
-    engine: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What the engine is: part of the key of a baseline (YAML).")
-    ] = None,
+    key_file: KeyFileOption = None,
+    slo: PresetOption = None,
+    ttft_max: TtftOption = None,
+    tpot_max: TpotOption = None,
+    goodput: GoodputOption = 0.99,
+    engine: EngineOption = None,
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the directory of the run is made; none: DATA/runs.")
     ] = None,

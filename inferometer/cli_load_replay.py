@@ -8,14 +8,26 @@ from typing import Annotated
 
 import typer
 
+from inferometer.cli_load_options import (
+    ApiOption,
+    EngineOption,
+    GoodputOption,
+    KeyFileOption,
+    ModelOption,
+    PresetOption,
+    TargetArgument,
+    TpotOption,
+    TtftOption,
+    WorkersOption,
+)
 from inferometer.cli_options import DataOption, FileOption, PipelineOption, PipelineOutput, configured, typed
 from loadtest.plan_spec import SCALE_MAX, Process, TraceFormat
-from loadtest.run_spec import IN_FLIGHT_MAX, WORKERS_MAX, Api
+from loadtest.run_spec import IN_FLIGHT_MAX, Api
 
 
 def replay(  # noqa: PLR0913  # typer makes one option of each parameter
     trace: Annotated[Path, typer.Argument(metavar="TRACE", help="File of recorded traffic, or folder of ServeGen's.")],
-    target: Annotated[str, typer.Argument(metavar="URL", help="Endpoint, http://HOST:PORT or https://HOST:PORT.")],
+    target: TargetArgument,
     *,
     kind: Annotated[TraceFormat, typer.Option("--format", help="How the file is read.", show_default=False)],
     start: Annotated[float, typer.Option(help="Second of the trace to begin at.", min=0.0)] = 0.0,
@@ -29,23 +41,17 @@ def replay(  # noqa: PLR0913  # typer makes one option of each parameter
         int | None, typer.Option(help="Longer rows are left out, in and out together.", min=1)
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random; equal seeds give equal plans.", min=0)] = 7,
-    model: Annotated[str | None, typer.Option(help="Model to ask for; none: the first that the target lists.")] = None,
-    api: Annotated[Api, typer.Option(help="API to ask.")] = Api.CHAT,
-    slo: Annotated[str | None, typer.Option(metavar="PRESET", help="Objectives of MLPerf, as llama3.1-8b.")] = None,
-    ttft_max: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of time to first token.")] = None,
-    tpot_max: Annotated[float | None, typer.Option(metavar="SECONDS", help="Limit of time per output token.")] = None,
-    goodput: Annotated[
-        float, typer.Option(metavar="RATIO", help="Share of requests that must keep them.", min=0.01, max=0.9999)
-    ] = 0.99,
+    model: ModelOption = None,
+    api: ApiOption = Api.CHAT,
+    slo: PresetOption = None,
+    ttft_max: TtftOption = None,
+    tpot_max: TpotOption = None,
+    goodput: GoodputOption = 0.99,
     warm_up: Annotated[float, typer.Option(help="Seconds at the start that do not count.", min=0.0)] = 0.0,
     drain: Annotated[float, typer.Option(help="Longest wait for answers behind the plan, seconds.", min=0.0)] = 60.0,
-    workers: Annotated[
-        int | None, typer.Option(help="Load processes; none: as the plan needs.", min=1, max=WORKERS_MAX)
-    ] = None,
-    engine: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="What the engine is: part of the key of a baseline (YAML).")
-    ] = None,
-    key_file: Annotated[Path | None, typer.Option("--key-file", metavar="FILE", help="File with the API key.")] = None,
+    workers: WorkersOption = None,
+    engine: EngineOption = None,
+    key_file: KeyFileOption = None,
     output: PipelineOption = PipelineOutput.TABLE,
     data: DataOption = None,
     file: FileOption = None,
