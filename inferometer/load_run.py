@@ -216,7 +216,7 @@ def reached(url: str, allowed: tuple[str, ...]) -> Target:
     try:
         _models(where, {})
     except OSError as error:
-        raise UnreachableError(f"{url} does not answer: {error}") from None
+        raise UnreachableError(f"{url} does not answer: {error.strerror or error}") from None
     return where
 
 
