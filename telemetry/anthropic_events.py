@@ -73,7 +73,7 @@ _event = msgspec.json.Decoder(_Event)
 class AnthropicReader:
     """Reads one answer of Anthropic messages."""
 
-    __slots__ = ("_counts", "_has_output_count", "counted", "error", "finished", "finishes", "tokens")
+    __slots__ = ("_counts", "_has_output_count", "counted", "error", "finished", "finishes", "text_keys", "tokens")
 
     def __init__(self) -> None:
         self.tokens = 0
@@ -81,6 +81,7 @@ class AnthropicReader:
         self.finishes: list[str] = []
         self.finished = 0
         self.error: object = None
+        self.text_keys: tuple[bytes, ...] = ()  # its events have names, and are read in full
         self._counts: dict[str, int] = {}
         self._has_output_count = False
 

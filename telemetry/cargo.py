@@ -40,6 +40,10 @@ class RowSink(Protocol):
         """Return how many inserts were taken since that of the rows, or a large number."""
         ...
 
+    def close(self) -> None:
+        """Give back what this thread holds of it; a later call takes that again."""
+        ...
+
 
 class Load(Protocol):
     """Rows of one batch, decoded."""

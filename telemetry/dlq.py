@@ -30,6 +30,8 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd  # comes with clickhouse-connect
 
+DLQ_NAME = "dlq.sqlite"
+"""File of a queue in the directory of its spool."""
 DLQ_BYTES_MAX = 256 << 20
 """Payload bytes that are kept; beyond it the oldest rows go to a file in quarantine and count as expired."""
 _SCHEMA = """
@@ -91,7 +93,7 @@ class Dlq:
     def __init__(self, directory: Path, *, bytes_max: int = DLQ_BYTES_MAX) -> None:
         """Touch nothing yet."""
         self._directory, self._bytes_max = directory, bytes_max
-        self._path = directory / "dlq.sqlite"
+        self._path = directory / DLQ_NAME
         self._db: sqlite3.Connection | None = None
         self._lock = Lock()
 

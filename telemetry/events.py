@@ -85,6 +85,8 @@ class Reader(Protocol):
         finishes: Finish reasons in the order of coming, each once.
         finished: Number of choices that have finished.
         error: The decoded error object of the last error event, or its bare text.
+        text_keys: Beginnings of the members, as `"text":"`, whose strings say nothing but that there is text: an event
+            that carries text alone means the same whatever stands there, as long as something does.
     """
 
     tokens: int
@@ -92,6 +94,7 @@ class Reader(Protocol):
     finishes: list[str]
     finished: int
     error: object
+    text_keys: tuple[bytes, ...]
 
     def read(self, name: bytes, data: bytes) -> int:
         """Return the marks of one event."""
@@ -116,6 +119,17 @@ def lenient_json(data: bytes) -> object:
         return cast("object", json.loads(data.decode("utf-8", "replace")))
     except RecursionError as deep:
         raise ValueError("nested too deeply") from deep
+
+
+def is_json(line: bytes) -> bool:
+    """Return whether a line is JSON, leniently, or the end marker of OpenAI's streams."""
+    if line == b"[DONE]":
+        return True
+    try:
+        lenient_json(line)
+    except ValueError:
+        return False
+    return True
 
 
 def json_or_text(data: bytes) -> object:

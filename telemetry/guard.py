@@ -116,7 +116,7 @@ def place(url: str, policy: Policy) -> Place:
     except ValueError:
         raise FetchError(Fault.GUARDED, "the URL cannot be read") from None
     if parts.scheme not in _PORTS:
-        raise FetchError(Fault.GUARDED, f"the scheme {parts.scheme!r} is not allowed; allowed: http, https")
+        raise FetchError(Fault.GUARDED, f"the scheme {parts.scheme!r} is neither http nor https")
     if "@" in parts.netloc:
         raise FetchError(Fault.GUARDED, "a URL may not hold a user or password")
     port = _PORTS[parts.scheme] if port is None else port

@@ -27,13 +27,14 @@ from telemetry.events import (
     VISIBLE,
     Reader,
     Tally,
+    is_json,
     is_utf8,
     json_or_text,
-    lenient_json,
 )
 from telemetry.figures import Stamps
 from telemetry.gaps import ArrivalSeries
 from telemetry.histogram import US_MAX
+from telemetry.likeness import LESSONS_MAX, Likeness, likeness
 from telemetry.meter_result import MeterResult
 from telemetry.outcome import AbortBy, Flag, TtftQuality, TtftSource
 from telemetry.sse import EVENT_BYTES_MAX, Event, SseDecoder
@@ -44,6 +45,7 @@ FAULT_BYTES_MAX = 64 * 1024
 """Start of an error body that is kept until the request is classified."""
 
 _FINAL_MIN = 200
+_TEXT = OUTPUT | EXACT | VISIBLE
 _SWITCHING_PROTOCOLS = 101
 
 
@@ -70,6 +72,8 @@ class StreamMeter:
         self._wire_ns: int | None = None  # last body byte
         self._wire_gap_ns = 0
         self._is_plain = False  # all firsts are seen: an output event changes only the arrivals
+        self._like: Likeness | None = None
+        self._lessons = 0
         self._first_exact = False
         self._n_first = 1
         self._status = 0
@@ -127,20 +131,18 @@ class StreamMeter:
         if wire_ns is not None and at_ns - wire_ns > self._wire_gap_ns:
             self._wire_gap_ns = at_ns - wire_ns
         self._wire_ns = self._now_ns = at_ns
-        decoder, reader = self._decoder, self._reader
-        if decoder is None or reader is None:
+        decoder = self._decoder
+        if decoder is None or self._reader is None:
             self._keep(chunk, at_ns)
+            return
+        if self._like is not None and decoder.idle and self._like.holds(chunk):
+            self._arrivals.add(at_ns, 1, 0)
             return
         data = decoder.single(chunk)
         if data is None:
             self._take(decoder.feed(chunk), at_ns)
-            return
-        # What follows is `_take` for one event, without its loop: this is the path of nearly every chunk.
-        marks = reader.read(b"", data)
-        if marks & RARE or not self._is_plain or not data.isascii():
-            self._note(marks, (b"", data), at_ns)
-        if marks & OUTPUT:
-            self._arrivals.add(at_ns, 1, reader.tokens)
+        else:
+            self._take_single(chunk, data, at_ns)
 
     def end(self, at_ns: int) -> None:
         """Take the completion of the body."""
@@ -192,6 +194,18 @@ class StreamMeter:
             self._body = None
             self._n_oversize += 1
 
+    def _take_single(self, chunk: bytes, data: bytes, at_ns: int) -> None:
+        """Do as `_take` does for one event, without its loop: this is the path of nearly every chunk."""
+        reader = cast("Reader", self._reader)
+        marks = reader.read(b"", data)
+        if marks & RARE or not self._is_plain or not data.isascii():
+            self._note(marks, (b"", data), at_ns)
+        elif marks == _TEXT and not reader.tokens and self._lessons <= LESSONS_MAX:
+            self._lessons += 1  # one too many, and each event is read in full
+            self._like = likeness(chunk, reader.text_keys) if self._lessons <= LESSONS_MAX else None
+        if marks & OUTPUT:
+            self._arrivals.add(at_ns, 1, reader.tokens)
+
     def _take(self, events: Sequence[Event], at_ns: int) -> None:
         reader = cast("Reader", self._reader)
         for event in events:
@@ -229,7 +243,7 @@ class StreamMeter:
 
     def _unreadable(self, event: Event, at_ns: int) -> None:
         lines = event[1].split(b"\n")
-        if len(lines) > 1 and all(map(_is_readable, lines)):
+        if len(lines) > 1 and all(map(is_json, lines)):
             self._n_framing_fault += 1
             self._take([(event[0], line) for line in lines], at_ns)
         elif not cast("SseDecoder", self._decoder).tail:  # a tail that is cut off is no fault of its sender
@@ -380,13 +394,3 @@ class StreamMeter:
         if terminal and self._arrivals.n == 1 and (tally.usage.tokens_out or self._arrivals.n_events) > 1:
             return TtftQuality.UPPER_BOUND
         return TtftQuality.EXACT if self._first_exact else TtftQuality.HELD
-
-
-def _is_readable(line: bytes) -> bool:
-    if line == b"[DONE]":
-        return True
-    try:
-        lenient_json(line)
-    except ValueError:
-        return False
-    return True

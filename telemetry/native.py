@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
+from telemetry.protobuf import varint
 from telemetry.schema import Column
 
 BLOCK_ROWS_MAX = 1_000_000
@@ -24,7 +25,6 @@ _LOW_CARDINALITY_VERSION = struct.pack("<Q", 1)
 _OWN_DICTIONARY = 1 << 9 | 1 << 10
 """Flags of a LowCardinality column that brings its keys with it; the low byte names the width of the indexes."""
 
-_SEVEN_BITS, _MORE = 0x7F, 0x80
 """LEB128: seven bits in a byte, the eighth says that more follow."""
 
 Values = Sequence[Any]
@@ -51,7 +51,7 @@ def block(columns: Sequence[Column], values: Sequence[Values]) -> bytes:
     n_rows = len(values[0])
     if n_rows > BLOCK_ROWS_MAX:
         raise ValueError(f"{n_rows} rows in a block, allowed are {BLOCK_ROWS_MAX}")
-    parts = [_varint(len(columns)), _varint(n_rows)]
+    parts = [varint(len(columns)), varint(n_rows)]
     for column, column_values in zip(columns, values, strict=True):
         if len(column_values) != n_rows:
             raise ValueError(f"column {column.name} has {len(column_values)} values, the first has {n_rows}")
@@ -83,18 +83,9 @@ def _made(kind: str) -> _Encoder:
     raise ValueError(f"no encoder for the column type {kind}")
 
 
-def _varint(number: int) -> bytes:
-    out = bytearray()
-    while number > _SEVEN_BITS:
-        out.append(number & _SEVEN_BITS | _MORE)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
 def _string(text: str) -> bytes:
     raw = text.encode()
-    return _varint(len(raw)) + raw
+    return varint(len(raw)) + raw
 
 
 def _strings(values: Values) -> bytes:

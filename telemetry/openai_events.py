@@ -76,6 +76,7 @@ class _Chunk(msgspec.Struct, gc=False):
     metrics: Any = None
 
 
+_TEXT_KEYS = (b'"content":"', b'"text":"')
 _decoder = msgspec.json.Decoder(_Chunk)
 _decode = _decoder.decode
 
@@ -107,6 +108,7 @@ class OpenAiReader:
         "error",
         "finished",
         "finishes",
+        "text_keys",
         "tokens",
     )
 
@@ -116,6 +118,7 @@ class OpenAiReader:
         self.finishes: list[str] = []
         self.finished = 0
         self.error: object = None
+        self.text_keys: tuple[bytes, ...] = _TEXT_KEYS
         self._n = n
         self._echo = echo
         self._holds_utf8 = holds_utf8

@@ -4,6 +4,7 @@ Integer arithmetic throughout, with p in parts per million: `ceil(0.07 * 100)` i
 +infinity; if the rank falls on one, the answer is that the percentile fails.
 
 Below `n_min` observations the answer is "n too small", with the maximum; a rank that falls on a failure fails at any n.
+Below `certain_from` it is shown as uncertain.
 
 Source: spec/measurement.md 11.
 """
@@ -16,6 +17,7 @@ P50, P75, P90, P95, P99, P999 = 500_000, 750_000, 900_000, 950_000, 990_000, 999
 """The usual percentiles, in parts per million."""
 
 _PPM = 1_000_000
+_CERTAIN_FROM = {P50: 11, P75: 24, P90: 64, P95: 130, P99: 662, P999: 6_636}
 
 
 class Standing(StrEnum):
@@ -56,6 +58,17 @@ def nearest_rank(ordered: Sequence[int], p_ppm: int) -> int | None:
 def n_min(p_ppm: int) -> int:
     """Return the least n at which percentile `p_ppm` may be shown: 1 / (1 - p), rounded up."""
     return -(-_PPM // (_PPM - p_ppm))
+
+
+def certain_from(p_ppm: int) -> int:
+    """Return the least n that certifies percentile `p_ppm` at 99 % confidence.
+
+    It is the least n with P(Binomial(n, 1 - p) <= 1) <= 0.01 (LoadGen's early stopping).
+
+    Raises:
+        KeyError: It is none of the usual percentiles.
+    """
+    return _CERTAIN_FROM[p_ppm]
 
 
 def percentile(ordered: Sequence[int], p_ppm: int, *, failures: int = 0) -> Percentile:

@@ -62,7 +62,7 @@ _response = msgspec.json.Decoder(_Response)
 class ResponsesReader:
     """Reads one answer of OpenAI Responses."""
 
-    __slots__ = ("_usage", "counted", "error", "finished", "finishes", "tokens")
+    __slots__ = ("_usage", "counted", "error", "finished", "finishes", "text_keys", "tokens")
 
     def __init__(self) -> None:
         self.tokens = 0
@@ -70,6 +70,7 @@ class ResponsesReader:
         self.finishes: list[str] = []
         self.finished = 0
         self.error: object = None
+        self.text_keys: tuple[bytes, ...] = ()  # its events have names, and are read in full
         self._usage: _Usage | None = None
 
     def read(self, name: bytes, data: bytes) -> int:

@@ -5,7 +5,7 @@ one reader cuts every lane by day.
 
 What is written is what the store will take: labels are cleaned, a number that its column cannot hold becomes unknown
 where that is allowed, and its nearest value where it is not. A sample with a number that nobody can repair (a sum that
-is NaN) is invalid.
+is NaN), or with a document that is too long, is invalid.
 
 Source: spec/store.md 11.2, 11.6; column types: `telemetry.schema.samples`.
 """
@@ -14,18 +14,21 @@ import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite, isnan
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
 
 from telemetry.errors import StorePoisonError
+from telemetry.load_records import BUCKETS_MAX, DOCUMENT_BYTES_MAX, LoadRecord
 from telemetry.samples import SAMPLES, Sample
-from telemetry.spool_record import DAY_MS, ENDED_AT_MS_MAX, FUTURE_MS_MAX, clean_label
+from telemetry.schema.parts import STAMP
+from telemetry.spool_record import DAY_MS, ENDED_AT_MS_MAX, FUTURE_MS_MAX, clean, clean_label
 
 SCHEMA = 1
 ENTRIES_MAX = 256
 """Entries of a map or an array of one sample; the rest is cut off."""
+HASH_BYTES = 32
 TEXT_CHARS_MAX = 512
 """Characters of a free text in a map."""
 
@@ -49,7 +52,8 @@ def encode_sample(sample: Sample, now_ms: int) -> bytes | None:
     shape = type(sample)
     try:
         values = [fit(value) for fit, value in zip(_FITS[shape], msgspec.structs.astuple(sample), strict=True)]
-        at_ms = values[0] = values[0] if values[0] <= now_ms + FUTURE_MS_MAX else now_ms
+        at = _TIMES[shape]
+        at_ms = values[at] = values[at] if values[at] <= now_ms + FUTURE_MS_MAX else now_ms
         prefix = _PREFIX.pack(0xDC, _ELEMENTS, SAMPLES[shape].lane, 0xCD, SCHEMA, 0xCD, at_ms // DAY_MS)
         return prefix + _encode(_SHAPES.index(shape)) + _encode(values)
     except (msgspec.MsgspecError, OverflowError, TypeError, ValueError, AttributeError, struct.error):
@@ -128,6 +132,20 @@ def _ages(values: Mapping[int, int]) -> dict[int, int]:
     return {key: fit(n) for key, n in list(values.items())[:ENTRIES_MAX] if low <= key <= high}
 
 
+def _histogram(values: Mapping[int, int]) -> dict[int, int]:
+    """Return a histogram of which no bucket may be missing."""
+    if len(values) > BUCKETS_MAX:
+        raise ValueError(f"{len(values)} buckets, allowed are {BUCKETS_MAX}")
+    return {int(key): _whole(64)(n) for key, n in values.items()}
+
+
+def _document(value: str) -> str:
+    text = clean(value)
+    if len(text.encode()) > DOCUMENT_BYTES_MAX:
+        raise ValueError(f"a text of more than {DOCUMENT_BYTES_MAX} bytes")
+    return text
+
+
 def _signed(value: int) -> int:
     return min(max(int(value), -(1 << 63)), (1 << 63) - 1)
 
@@ -140,6 +158,12 @@ def _stamp(value: float) -> int:
     return min(max(int(value), 0), ENDED_AT_MS_MAX)
 
 
+def _hash(value: bytes) -> bytes:
+    if len(value) != HASH_BYTES:
+        raise ValueError(f"{len(value)} bytes where a hash has {HASH_BYTES}")
+    return value
+
+
 def _id(value: UUID) -> bytes:
     return value.bytes
 
@@ -149,6 +173,7 @@ _FIT_OF: tuple[tuple[str, _Fit], ...] = (
     (r"LowCardinality\(String\)", clean_label),
     (r"String", clean_label),
     (r"UInt8", _whole(8)),
+    (r"UInt16", _whole(16)),
     (r"UInt32", _whole(32)),
     (r"UInt64", _whole(64)),
     (r"Nullable\(UInt32\)", _maybe_whole(32)),
@@ -157,21 +182,31 @@ _FIT_OF: tuple[tuple[str, _Fit], ...] = (
     (r"Float64", _real),
     (r"Array\(Float64\)", _bounds),
     (r"Array\(UInt64\)", _counts),
-    (r"Array\(LowCardinality\(String\)\)", _words),
+    (r"Array\((LowCardinality\(String\)|String)\)", _words),
     (r"Map\(LowCardinality\(String\), UInt64\)", _map(_maybe_whole(64))),
     (r"Map\(LowCardinality\(String\), Float64\)", _map(_maybe_real)),
     (r"Map\(LowCardinality\(String\), String\)", _map(_text)),
     (r"Map\(Int16, UInt32\)", _ages),
+    (r"Map\(Int16, UInt64\)", _histogram),
     (r"Int64", _signed),
     (r"UUID", _id),
+    (r"FixedString\(32\)", _hash),
 )
-_FITS: dict[type[Sample], tuple[_Fit, ...]] = {
-    shape: tuple(
-        next(fit for pattern, fit in _FIT_OF if re.fullmatch(pattern, column.type))
-        for column in kind.table.insert_columns
-    )
+_OF_LOADS = ((r"String", _document), *_FIT_OF)
+
+
+def _fits(shape: type[Sample]) -> tuple[_Fit, ...]:
+    known = _OF_LOADS if shape in get_args(LoadRecord) else _FIT_OF
+    columns = SAMPLES[shape].table.insert_columns
+    return tuple(next(fit for pattern, fit in known if re.fullmatch(pattern, column.type)) for column in columns)
+
+
+_FITS: dict[type[Sample], tuple[_Fit, ...]] = {shape: _fits(shape) for shape in SAMPLES}
+_TIMES = {
+    shape: next(at for at, column in enumerate(kind.table.insert_columns) if column.type == STAMP)
     for shape, kind in SAMPLES.items()
 }
+"""Where the time stands by which a sample is cut into days."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Callable[[bytes], tuple[int, int, int, int, list[object]]] = msgspec.msgpack.Decoder().decode
 _convert: Callable[[Any, type[Sample]], Sample] = msgspec.convert

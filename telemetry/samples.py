@@ -3,7 +3,7 @@
 Fields stand in the order of the insert columns of their table (`telemetry.schema`), so the msgpack array of a sample
 is the row. None is what could not be read, 0 is measured.
 
-Source: spec/store.md 3 (engine_metrics, engine_histograms, gpu_samples, probe_results).
+Source: spec/store.md 3 (engine_metrics, engine_histograms, gpu_samples, probe_results; what load tests keep).
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,10 @@ from uuid import UUID
 import msgspec
 
 from telemetry.accounting import Lane
+from telemetry.load_records import ActRow, BaselineState, LoadRecord, LoadRun, LoadStep, ProfileRow
 from telemetry.schema import Table
-from telemetry.schema.ledger import DLQ
+from telemetry.schema.ledger import AUDIT, DLQ
+from telemetry.schema.loads import BASELINES, LOAD_RUNS, LOAD_STEPS, SCALING_PROFILES
 from telemetry.schema.pipeline import HEARTBEATS
 from telemetry.schema.samples import ENGINE_HISTOGRAMS, ENGINE_METRICS, GPU_SAMPLES, PROBE_RESULTS
 
@@ -260,7 +262,7 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     state: str = "new"
 
 
-Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside
+Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside | LoadRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,5 +286,10 @@ SAMPLES: Mapping[type[Sample], Kind] = MappingProxyType(
         ProbeResult: Kind(table=PROBE_RESULTS, lane=Lane.PROBES),
         Heartbeat: Kind(table=HEARTBEATS, lane=Lane.HEARTBEATS),
         SetAside: Kind(table=DLQ, lane=Lane.CONTROL),
+        LoadRun: Kind(table=LOAD_RUNS, lane=Lane.CONTROL),
+        LoadStep: Kind(table=LOAD_STEPS, lane=Lane.CONTROL),
+        BaselineState: Kind(table=BASELINES, lane=Lane.CONTROL),
+        ProfileRow: Kind(table=SCALING_PROFILES, lane=Lane.CONTROL),
+        ActRow: Kind(table=AUDIT, lane=Lane.CONTROL),
     }
 )

@@ -150,6 +150,7 @@ class Shipper:
         going_on = self._guarded(self._begin)
         while going_on and not self._given_up.is_set():
             going_on = self._guarded(self._next)
+        self._sink.close()  # or each spool that was ever drained would hold a connection of the store
 
     def _guarded(self, step: Callable[[], bool]) -> bool:
         """Take a step; whatever it meets is counted and shown, and the shipping goes on."""

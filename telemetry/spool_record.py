@@ -128,9 +128,14 @@ class RequestEncoder:
 
 def clean_label(text: str) -> str:
     """Return a label that the store takes: no lone surrogate, NUL, C0, C1 or bidi control, at most 256 bytes."""
-    text = _UNCLEAN.sub("?", text)
+    text = clean(text)
     data = text.encode()
     return text if len(data) <= LABEL_BYTES_MAX else data[:LABEL_BYTES_MAX].decode(errors="ignore")
+
+
+def clean(text: str) -> str:
+    """Return a text that the store takes, of any length."""
+    return _UNCLEAN.sub("?", text)
 
 
 def _prefix(ended_at_ms: int) -> bytes:

@@ -63,6 +63,11 @@ class SseDecoder:
         self._event_bytes = 0
         self._events: list[Event] = []
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing of an event is held back."""
+        return self._idle
+
     def single(self, chunk: bytes) -> bytes | None:
         """Return the payload if the chunk is exactly one event of one `data: ` line, the usual case.
 

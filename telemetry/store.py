@@ -11,6 +11,7 @@ Source: spec/store.md 10.3 (settings), 10.4 (outcomes), 10.7 (codes); clickhouse
 import logging
 import re
 import threading
+import weakref
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,7 +125,8 @@ class Store:
             raise ValueError(f"store URL {url!r} is not http://HOST:PORT or https://HOST:PORT")
         self._interface, self._host, self._port = parts.scheme, parts.hostname, parts.port
         self._user, self._password, self._database = user, password, database
-        self._request_s = request_s
+        self.request_s = request_s
+        """Longest wait for an answer."""
         self._local = threading.local()
 
     def insert_requests(self, batch: RequestBatch, token: str) -> None:
@@ -219,24 +221,24 @@ class Store:
             client.command("SELECT 1")
 
     def close(self) -> None:
-        """Close this thread's connection; the next call opens a new one."""
-        pools: Any = getattr(self._local, "pools", None)
-        if pools is not None:
-            for key in pools.pools.keys():  # noqa: SIM118 - urllib3's container refuses to be iterated
-                pools.pools[key].close()
-            _library_http.all_managers.pop(pools, None)
-            self._local.client = self._local.pools = None
+        """Close this thread's connection, as its end does; the next call opens a new one."""
+        known = self._known()
+        if known is not None:
+            known.close()
+            self._local.connection = None
+
+    def _known(self) -> "_Connection | None":
+        return cast("_Connection | None", getattr(self._local, "connection", None))
 
     def _client(self) -> _Client:
-        client = cast("_Client | None", getattr(self._local, "client", None))
-        if client is None:
+        known = self._known()
+        if known is None:
             with _translated(_read_diagnosis):
-                client = self._connected()
-            self._local.client = client
-        return client
+                known = _Connection(self._connected)
+            self._local.connection = known
+        return known.client
 
-    def _connected(self) -> _Client:
-        self._local.pools = _library_http.get_pool_manager(maxsize=1, num_pools=1)  # our own: no proxy, no shared state
+    def _connected(self, pools: object) -> _Client:
         client: _Client = _library.get_client(
             interface=self._interface,
             host=self._host,
@@ -246,13 +248,34 @@ class Store:
             database=self._database,
             compress=False,
             connect_timeout=CONNECT_S,
-            send_receive_timeout=self._request_s,
+            send_receive_timeout=self.request_s,
             autogenerate_session_id=False,
             query_retries=0,
             show_clickhouse_errors="scrub",
-            pool_mgr=self._local.pools,
+            pool_mgr=pools,
         )
         return client
+
+
+class _Connection:
+    """A thread's connection; it is closed when the thread ends, for nobody else can."""
+
+    def __init__(self, connected: Callable[[object], _Client]) -> None:
+        pools = _library_http.get_pool_manager(maxsize=1, num_pools=1)  # our own: no proxy, no shared state
+        # Subtle: the library keeps every pool until the process ends, so the end of ours is bound to that of `self`.
+        self.close = weakref.finalize(self, _close, pools)
+        self.close.atexit = False
+        try:
+            self.client = connected(pools)
+        except BaseException:
+            self.close()  # now: a traceback may hold `self` for long
+            raise
+
+
+def _close(pools: Any) -> None:  # noqa: ANN401 -- the library's pools are untyped
+    for key in pools.pools.keys():  # noqa: SIM118 - urllib3's container refuses to be iterated
+        pools.pools[key].close()
+    _library_http.all_managers.pop(pools, None)
 
 
 def encode_requests(batch: RequestBatch) -> bytes:

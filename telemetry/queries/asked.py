@@ -9,6 +9,10 @@ Source: spec/store.md 4.1 (dims), 13 (values only as parameters); spec/measureme
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # it is made of what is here
+    from telemetry.queries.about import About
 
 FILTER_VALUES_MAX = 1_000
 """Values that one dimension may be filtered by."""
@@ -40,6 +44,7 @@ class Dim(StrEnum):
     TTFT_SOURCE = "ttft_source"
     TTFT_QUALITY = "ttft_quality"
     PROMPT_LENGTH = "prompt_length"
+    OUTPUT_LENGTH = "output_length"
 
 
 ROLLED_DIMS = frozenset(
@@ -47,9 +52,10 @@ ROLLED_DIMS = frozenset(
 )
 """Dimensions that roll-ups keep; the others are known of raw rows only."""
 EXPRESSIONS: Mapping[Dim, str] = {dim: dim.value for dim in Dim} | {
-    Dim.PROMPT_LENGTH: "if(isNull(tokens_in), '', toString(roundToExp2(assumeNotNull(tokens_in))))"
+    Dim.PROMPT_LENGTH: "if(isNull(tokens_in), '', toString(roundToExp2(assumeNotNull(tokens_in))))",
+    Dim.OUTPUT_LENGTH: "if(isNull(tokens_out), '', toString(roundToExp2(assumeNotNull(tokens_out))))",
 }
-"""SQL of each dimension. Prompt length is a band, named by its lower end: `512` holds 512 to 1023 tokens."""
+"""SQL of each dimension. A length is a band, named by its lower end: `512` holds 512 to 1023 tokens."""
 
 
 class Metric(StrEnum):
@@ -83,6 +89,7 @@ class Asked:
         where: Values that a dimension may have, by dimension.
         traffic: `user`, `probe` or `loadtest`; never mixed, unless `by` or `where` names the dimension.
         step_s: Length of one step of a series, which begins at a multiple of it; None for the whole window.
+        about: The objective or the alert that is meant; None for whatever the filters leave.
     """
 
     since_ms: int
@@ -91,6 +98,7 @@ class Asked:
     where: Mapping[Dim, tuple[str, ...]] = field(default_factory=dict[Dim, tuple[str, ...]])
     traffic: str = "user"
     step_s: int | None = None
+    about: "About | None" = None
 
     def __post_init__(self) -> None:
         """Refuse what has no bound.

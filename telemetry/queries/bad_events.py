@@ -32,12 +32,14 @@ class Scope:
         since_ms: Start of the window of `ended_at`, unix milliseconds, included.
         until_ms: End, excluded.
         group: Value of each dimension that the group stands for.
+        where: Values that other dimensions may have.
     """
 
     objective: Counted
     since_ms: int
     until_ms: int
     group: Mapping[Dim, str] = field(default_factory=dict[Dim, str])
+    where: Mapping[Dim, tuple[str, ...]] = field(default_factory=dict[Dim, tuple[str, ...]])
 
     def __post_init__(self) -> None:
         """Refuse a window that would be its own reference.
@@ -56,13 +58,12 @@ class Scope:
             past: Whether the same hours of the days before are among them; `DAYS_AGO` tells them apart.
         """
         spans = _SAME_HOURS if past else _span(0)
-        where = [f"({spans})", *(f"{EXPRESSIONS[dim]} IN {{group_{dim.value}:Array(String)}}" for dim in self._dims())]
-        found, values = judged(self.objective, columns, where)
+        named = {f"group_{dim.value}": (dim, [self.group[dim]]) for dim in Dim if dim in self.group}
+        named |= {f"where_{dim.value}": (dim, [*self.where[dim]]) for dim in Dim if dim in self.where}
+        kept = [f"{EXPRESSIONS[dim]} IN {{{name}:Array(String)}}" for name, (dim, _) in named.items()]
+        found, values = judged(self.objective, columns, [f"({spans})", *kept])
         values |= {"since": self.since_ms, "until": self.until_ms}
-        return found, values | {f"group_{dim.value}": [self.group[dim]] for dim in self._dims()}
-
-    def _dims(self) -> list[Dim]:
-        return [dim for dim in Dim if dim in self.group]
+        return found, values | {name: listed for name, (_, listed) in named.items()}
 
 
 def _span(days_ago: int) -> str:

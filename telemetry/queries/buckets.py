@@ -50,11 +50,26 @@ def quantile_columns(population: str) -> list[str]:
     ]
 
 
+def at_rank(population: str, place: str) -> str:
+    """Return the expression of an end of the bucket that holds rank `r`, given the rest.
+
+    Args:
+        population: `ok` or `all`.
+        place: `0` for its lower end, `1` for its upper one.
+    """
+    return f"arrayMap(at -> {_value(population, place)}, [arrayFirstIndex(c -> c >= r, cs)])[1]"
+
+
 def error_column(population: str) -> str:
     """Return the array `<population>_error_ratio_max`, given the other three."""
     columns = ", ".join(f"{population}_{end}" for end in ("s", "low_s", "high_s"))
     error = "multiIf(isNull(e), NULL, low = 0 OR isInfinite(high), 0., greatest(high / e - 1, 1 - low / e))"
     return f"arrayMap((e, low, high) -> {error}, {columns}) AS {population}_error_ratio_max"
+
+
+def largest() -> str:
+    """Return the expression of the end of the last bucket that holds a value, NULL without one."""
+    return f"multiIf(n_ok = 0, NULL, ks[-1] = {ZERO_KEY}, 0., exp2((ks[-1] + 1) / {_PER_DOUBLING}))"
 
 
 def given_threshold(us: str) -> list[str]:

@@ -26,6 +26,8 @@ CONTRIBUTOR_DIMS = (
     Dim.PROMPT_LENGTH,
 )
 SHARE_MIN = 0.1
+LIFT_MIN = 1.2
+"""How many times the share of all a value's share of bad requests is at least, if it stands out."""
 CONTRIBUTORS_MAX = 100
 """Rows of an answer."""
 

@@ -7,10 +7,11 @@ it has bounds, and `error_ratio_max` of each value. inf says that the rank falls
 Source: spec/store.md 4.2 to 4.4, 4.6; spec/measurement.md 11.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from telemetry.histogram import US_MAX
-from telemetry.queries import buckets
+from telemetry.queries import buckets, proven
 from telemetry.queries.asked import (
     Asked,
     Metric,
@@ -31,7 +32,9 @@ def percentiles(asked: Asked, pick: Pick, metric: Metric) -> Question:
     """Ask for p50, p90, p95, p99 and p99.9 of each group.
 
     Rows: the group, `n` (requests), `n_ok`, `n_all`, `n_bad`; per population arrays `_s`, `_low_s`, `_high_s`,
-    `_error_ratio_max`; `table_used`, `method`.
+    `_error_ratio_max`, and `_from_s`, `_to_s` (between these a percentile of few requests lies; NULL where it is
+    certain, or nothing bounds it); `max_s` (largest value of a successful request, from a histogram the end of its
+    bucket; NULL without one); `table_used`, `method`.
     """
     outer = _exact(asked, pick, metric) if pick.exact else _bucketed(asked, pick, metric)
     return Question(sql=outer.text(), parameters=parameters(asked, pick))
@@ -88,6 +91,7 @@ def heat_map(asked: Asked, pick: Pick, metric: Metric) -> Question:
 _COUNTS = ("n", "n_ok", "n_all", "n_bad")
 _LEVELS = ", ".join(f"{ppm / 1e6 - 1e-12:.12f}" for ppm in buckets.PERCENTILES_PPM)
 """As in `telemetry.queries.report_exact`: a little below, and `quantilesExact` takes the nearest rank."""
+_LARGEST = "if(n_ok = 0, NULL, max_us / 1000000) AS max_s"
 
 
 def histogram_column(metric: Metric, pick: Pick) -> str:
@@ -112,11 +116,12 @@ def _histograms(asked: Asked, pick: Pick, metric: Metric) -> Select:
 
 def _bucketed(asked: Asked, pick: Pick, metric: Metric) -> Select:
     return Select(
-        given=buckets.given("h", "n_bad"),
+        given=[*buckets.given("h", "n_bad"), *proven.given()],
         columns=[
             *key_names(asked),
             *_COUNTS,
-            *(column for population in buckets.POPULATIONS for column in buckets.quantile_columns(population)),
+            *bucketed_columns(),
+            f"{buckets.largest()} AS max_s",
             *provenance(pick),
         ],
         source=_histograms(asked, pick, metric),
@@ -124,31 +129,65 @@ def _bucketed(asked: Asked, pick: Pick, metric: Metric) -> Select:
     )
 
 
+def exact_figures(metric: Metric) -> Mapping[str, str]:
+    """Return what `exact_columns` needs of a group of raw rows: name to expression."""
+    value, quantiles = f"assumeNotNull({metric.value}_us)", f"quantilesExactIf({_LEVELS})"
+    return {
+        "n_ok": f"countIf({_known(metric)})",
+        "n_all": f"countIf({_member(metric)})",
+        "ok_us": f"{quantiles}(toFloat64({value}), {_known(metric)})",
+        "all_us": f"{quantiles}(if(eligible = 'bad', inf, toFloat64({value})), {_member(metric)})",
+        "max_us": f"maxIf({value}, {_known(metric)})",
+        "few_us": f"arraySort(groupArrayIf({proven.FEW})(toFloat64({value}), {_known(metric)}))",
+    }
+
+
+def bucketed_columns() -> list[str]:
+    """Return the arrays of both populations, of a histogram."""
+    return [
+        column
+        for one in buckets.POPULATIONS
+        for column in (
+            *buckets.quantile_columns(one),
+            *proven.columns(one, buckets.at_rank(one, "0"), buckets.at_rank(one, "1")),
+        )
+    ]
+
+
+def exact_columns() -> list[str]:
+    """Return the arrays of both populations and `max_s`, of what `exact_figures` names."""
+    return [*(column for population in buckets.POPULATIONS for column in _exact_columns(population)), _LARGEST]
+
+
 def _exact(asked: Asked, pick: Pick, metric: Metric) -> Select:
-    value = f"assumeNotNull({metric.value}_us)"
-    quantiles = f"quantilesExactIf({_LEVELS})"
     inner = Select(
         columns=[
             *keys(asked, pick),
-            *_exact_counts(metric),
-            f"{quantiles}(toFloat64({value}), {_known(metric)}) AS ok_us",
-            f"{quantiles}(if(eligible = 'bad', inf, toFloat64({value})), {_member(metric)}) AS all_us",
+            *("count() AS n", "countIf(eligible = 'bad') AS n_bad"),
+            *(f"{text} AS {name}" for name, text in exact_figures(metric).items()),
         ],
         source=table(pick),
         where=conditions(asked, pick),
         group_by=key_names(asked),
         having=["n > 0"],
     )
-    columns = [column for population in buckets.POPULATIONS for column in _exact_columns(population)]
     return Select(
-        columns=[*key_names(asked), *_COUNTS, *columns, *provenance(pick)], source=inner, order_by=key_names(asked)
+        given=proven.given(),
+        columns=[*key_names(asked), *_COUNTS, *exact_columns(), *provenance(pick)],
+        source=inner,
+        order_by=key_names(asked),
     )
 
 
 def _exact_columns(population: str) -> list[str]:
     seconds = f"arrayMap(us -> if(n_{population} = 0, NULL, us / 1000000), {population}_us)"
     ends = ("s", "low_s", "high_s")
-    return [*(f"{seconds} AS {population}_{end}" for end in ends), buckets.error_column(population)]
+    at_rank = "if(r > length(few_us), inf, few_us[r] / 1000000)"
+    return [
+        *(f"{seconds} AS {population}_{end}" for end in ends),
+        buckets.error_column(population),
+        *proven.columns(population, at_rank, at_rank),
+    ]
 
 
 def _exact_fraction(asked: Asked, pick: Pick, metric: Metric) -> Select:

@@ -45,12 +45,12 @@ HINT_ACKS = Table(
     kept_days=90,
     columns=(
         stamp("at", "wall time"),
-        text("hint_id", "the hint; empty for freeze and unfreeze"),
+        text("hint_id", "the hint; empty for what is about none"),
         label("target", "what it was about"),
         number("applied", "UInt16", "replicas that were asked for in the end", "replicas"),
         label("actor", "who acted"),
-        label("kind", "ack, freeze, unfreeze or override"),
-        maybe_stamp("until", "until when a freeze or an override holds; NULL for open"),
+        label("kind", "ack, report, freeze or unfreeze"),
+        maybe_stamp("until", "until when a freeze holds; NULL for the others"),
         text("reason", "why"),
     ),
 )
@@ -65,7 +65,7 @@ HINT_STATE = Table(
     columns=(
         stamp("instant", "aligned instant that was evaluated"),
         label("target", "what is scaled"),
-        text("state_json", "the state after it, JSON"),
+        text("state_json", "the state after it and the hint that was given, JSON"),
     ),
 )
 
@@ -91,14 +91,14 @@ HINT_SCORES = Table(
 COLD_STARTS = Table(
     name="cold_starts",
     writer="slo",
-    meaning="one start of one replica, phase by phase; a phase that was not seen is NULL",
+    meaning="one word on a start of one replica, ours or of whoever sees a phase; what it does not tell is NULL",
     order_by="(target, at)",
     time="at",
     kept_days=90,
     columns=(
-        stamp("at", "wall time at which the replica was ready, or given up"),
+        stamp("at", "wall time at which the replica was ready, or given up, or at which a phase was told"),
         label("target", "what was scaled"),
-        label("replica", "address or pod of the replica"),
+        label("replica", "address or pod of the replica; empty if unknown"),
         us("schedule_us", "asked for to scheduled on a node"),
         us("image_us", "fetching the image"),
         us("weights_us", "loading the weights"),

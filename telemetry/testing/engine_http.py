@@ -25,6 +25,10 @@ BODY_BYTES_MAX = 16 * 1024 * 1024
 _LINGER_NONE = struct.pack("ii", 1, 0)
 _HEAD_END = b"\r\n\r\n"
 _JSON = "content-type: application/json\r\n"
+_KINDS = (
+    ((b"{", b"["), _JSON),
+    ((b"# ",), "content-type: text/plain; version=0.0.4; charset=utf-8\r\n"),  # the page of metrics
+)
 _CLOSES = "connection: close\r\n"
 
 
@@ -102,7 +106,7 @@ class Connection(asyncio.Protocol):
 
     async def whole(self, status: HTTPStatus, body: bytes, request: Request | None) -> None:
         """Send a whole answer; request None means that none could be read, hence the connection closes."""
-        kind = _JSON if body.startswith((b"{", b"[")) else ""
+        kind = next((kind for begins, kind in _KINDS if body.startswith(begins)), "")
         self._keeps_alive = request is not None and request.keeps_alive
         head = self._head(status, f"content-length: {len(body)}\r\n{kind}")
         await self.send(head + (b"" if request is not None and request.method == "HEAD" else body))

@@ -105,6 +105,7 @@ class MemoryStore:
         samples: Every stored sample, in order of arrival.
         tokens: Token of every insert that was tried, in order.
         standing: Fault of every insert for which the script has none.
+        closed_n: How often a thread was done with it.
     """
 
     def __init__(self, poison: Callable[[RequestRecord], bool] | None = None, window: int = WINDOW) -> None:
@@ -113,6 +114,7 @@ class MemoryStore:
         self.samples: list[Sample] = []
         self.tokens: list[str] = []
         self.standing = Fault.NONE
+        self.closed_n = 0
         self._script: deque[Fault] = deque()
         self._poison, self._window = poison, window
         self._seen: OrderedDict[str, None] = OrderedDict()
@@ -173,6 +175,12 @@ class MemoryStore:
         with self._changed:
             holds = [batch.collector == who and a <= batch.seqs[0] <= b for who, a, b in self._inserts]
         return len(holds) - holds.index(True) if True in holds else 0
+
+    def close(self) -> None:
+        """Count that a thread is done with it."""
+        with self._changed:
+            self.closed_n += 1
+            self._changed.notify_all()
 
     def wait_for(self, condition: Callable[["MemoryStore"], bool], timeout_s: float) -> bool:
         """Wait until something is true after an insert; False if it was not in time."""

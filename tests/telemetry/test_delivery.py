@@ -34,6 +34,7 @@ def test_records_are_shipped_before_the_end(tmp_path: Path) -> None:
 
     assert delivery.close(10) == 0
     assert len(store.rows) == 2
+    assert store.closed_n == 2  # once by each of its threads, or their connections would stay
     assert delivery.shipping_events()["batches_stored"] == 1
     assert delivery.spool_events() == {}
 

@@ -13,6 +13,7 @@ from telemetry.events import (
     count,
     decoded,
     decoded_again,
+    is_json,
     is_utf8,
     json_or_text,
     lenient_json,
@@ -99,3 +100,10 @@ def test_decoding_of_a_known_shape() -> None:
     assert "[nan]" == str(decoded(numbers, b"[NaN]"))
     assert decoded(numbers, b"{}") is None
     assert decoded_again(numbers, b"nope") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"), [(b'{"a":NaN}', True), (b"[DONE]", True), (b"{nope", False), (b"[" * 100_000, False)]
+)
+def test_what_is_json(line: bytes, expected: bool) -> None:
+    assert expected is is_json(line)

@@ -44,6 +44,7 @@ def there_and_back(sample: Sample) -> Sample:
 
 
 def stamp_of(sample: Sample) -> int:
+    assert isinstance(sample, EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside)
     return sample.at if isinstance(sample, SetAside) else sample.ts
 
 

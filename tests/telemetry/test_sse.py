@@ -59,6 +59,7 @@ def decode(chunks: list[bytes], decoder: SseDecoder | None = None) -> list[Event
     decoder = decoder or SseDecoder()
     events: list[Event] = []
     for chunk in chunks:
+        assert decoder.idle or decoder.single(chunk) is None
         data = decoder.single(chunk)
         events += decoder.feed(chunk) if data is None else [(b"", data)]
     return events

@@ -1,9 +1,12 @@
+import gc
 import threading
+from pathlib import Path
 from typing import cast
 from uuid import UUID
 
 import msgspec
 import pytest
+from clickhouse_connect.driver import httputil
 
 from telemetry import queries, schema, store
 from telemetry.clock import wall_ms
@@ -201,6 +204,39 @@ def test_threads_share_a_store(reader: Store) -> None:
         thread.join()
 
     assert [b"1\n"] * 4 == seen
+
+
+def open_sockets() -> int:
+    return sum(
+        path.readlink().name.startswith("socket:") for path in Path("/proc/self/fd").iterdir() if path.is_symlink()
+    )
+
+
+def test_a_thread_that_ends_leaves_no_connection(reader: Store) -> None:
+    reader.ping()
+    gc.disable()  # none of it waits for a collection
+    try:
+        before = open_sockets(), len(httputil.all_managers)
+        for _ in range(20):
+            thread = threading.Thread(target=reader.ping)
+            thread.start()
+            thread.join()
+        after = open_sockets(), len(httputil.all_managers)
+    finally:
+        gc.enable()
+
+    assert before == after
+
+
+def test_a_connection_that_fails_is_not_kept() -> None:
+    with Endpoint() as endpoint:
+        client = Store(f"http://127.0.0.1:{endpoint.address[1]}", user="reader", password=NOBODYS)
+    before = len(httputil.all_managers)
+    for _ in range(3):
+        with pytest.raises(StoreUnreachableError):
+            client.ping()
+
+    assert before == len(httputil.all_managers)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from telemetry.queries.flows import CountedFlows, FlowStage, flow_counts
 from telemetry.queries.gpu_peaks import gpu_peaks
 from telemetry.queries.jobs import CountedJobs, items_counted, slices_counted
 from telemetry.queries.lengths import length_mix
+from telemetry.queries.loads import load_phases, load_requests, load_run_reports, load_runs
 from telemetry.queries.misfits import batch_runs, flow_contexts, queue_shares
 from telemetry.queries.peaks import peaks
 from telemetry.queries.pipeline import collectors, unobserved
@@ -97,7 +98,8 @@ def objective(value: str) -> Counted:
 
 
 def scope(value: str) -> Scope:
-    return Scope(objective=objective(value), since_ms=0, until_ms=1, group=dict.fromkeys(Dim, value))
+    named = dict.fromkeys(Dim, value)
+    return Scope(objective=objective(value), since_ms=0, until_ms=1, group=named, where=dict.fromkeys(Dim, (value,)))
 
 
 def staged(value: str) -> CountedFlows:
@@ -145,6 +147,10 @@ QUESTIONS: dict[str, Callable[[str], Question]] = {
     **{ask.__name__: beside(ask) for ask in AROUND},
     "baselines": lambda value: queries.baselines(0, (value,)),
     "baseline_book": lambda value: baseline_book((value,)),
+    "load runs": lambda value: load_runs(0, 1, target=value, key_json=value),
+    "load run reports": lambda value: load_run_reports([value]),
+    "load phases": lambda value: load_phases([value]),
+    "load requests": lambda value: load_requests(value, 0, 1),
     "objectives": lambda value: counts([objective(value)], 0, 30_000),
     "flows": lambda value: flow_counts(CountedFlows(steps=objective(value), budget_s=60), 0, 30_000),
     "flow times": lambda value: flow_times(staged(value), 0, 30_000),

@@ -1,34 +1,49 @@
-"""Shows the simulated engine on its port: streams, fates, refusals, aborts, and its command."""
+"""Shows the simulated engine on its port: streams, fates, refusals and aborts; its process is loadtest's."""
 
 import asyncio
-import contextlib
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 
 from telemetry.testing import engine
-from telemetry.testing.client import ask, exchange, request, talk
-from telemetry.testing.engine import Options, serve
+from telemetry.testing.client import ask, request, talk
+from telemetry.testing.engine import Options, Pace, serve
 from telemetry.testing.engine_bodies import MODEL, MODEL_TOKENS_MAX
 from telemetry.testing.steps import AwaitToken, Reset, Send
 from telemetry.testing.wire import Ending, Script, Transcript
 
 CHAT, TEXT = "/v1/chat/completions", "/v1/completions"
-FAST = Options(seed=1, speed=1000.0, fault_ratio=0.0)
+CALM = Options(seed=1, fault_ratio=0.0)
 Address = tuple[str, int]
 
 
+class Tokens:
+    """A pace at which all tokens of an answer are due at once, or so many of them and never another."""
+
+    def __init__(self, n_max: int = 1 << 30, *, is_open: bool = True) -> None:
+        self._n_max = n_max
+        self.is_open = is_open
+
+    async def tokens(self, tokens_in: int, tokens_out: int) -> AsyncGenerator[int]:
+        assert tokens_in
+        for number in range(min(tokens_out, self._n_max)):
+            yield number
+        if tokens_out > self._n_max:
+            await asyncio.Event().wait()
+
+    def told(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, bytes] | None:
+        return (HTTPStatus.ACCEPTED, f"{method} {len(body)}".encode()) if path == "/extra" else None
+
+
 @asynccontextmanager
-async def running(options: Options = FAST) -> AsyncGenerator[Address]:
+async def running(options: Options = CALM, pace: Pace = Tokens()) -> AsyncGenerator[Address]:  # noqa: B008 -- no state
     address: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(serve(options, 0, lambda host, port: address.set_result((host, port))))
+        task = group.create_task(serve(options, 0, lambda host, port: address.set_result((host, port)), pace))
         try:
             yield await address
         finally:
@@ -56,7 +71,7 @@ def events(seen: Transcript) -> list[str]:
     return [line.removeprefix("data: ") for line in seen.received.decode().split("\n") if line.startswith("data: ")]
 
 
-async def asked(data: bytes, options: Options = FAST) -> Transcript:
+async def asked(data: bytes, options: Options = CALM) -> Transcript:
     async with running(options) as address:
         return await talk(address, ask(data))
 
@@ -128,6 +143,7 @@ async def test_other_fates(fate: str, code: int) -> None:
         pytest.param(got("/nope"), 404, id="another path"),
         pytest.param(got(CHAT), 405, id="GET of a POST path"),
         pytest.param(posted("/version"), 405, id="POST of a GET path"),
+        pytest.param(got("/extra"), 202, id="a path of the pace"),
         pytest.param(got("/health"), 200, id="health"),
         pytest.param(got("/v1/models"), 200, id="models"),
     ],
@@ -152,15 +168,14 @@ async def test_it_says_that_it_is_simulated() -> None:
     ],
 )
 async def test_an_api_key_guards_v1(path: str, headers: tuple[str, ...], code: int) -> None:
-    options = Options(speed=1000.0, fault_ratio=0.0, api_key="k")
+    options = Options(fault_ratio=0.0, api_key="k")
 
     assert code == status(await asked(got(path, *headers), options))
 
 
 async def test_a_client_that_leaves_is_counted_as_aborted_and_all_else_by_its_fate() -> None:
-    slow = Options(speed=0.01, fault_ratio=0.0)
     leave: Script = [Send(posted(CHAT, stream=True)), AwaitToken(), Reset()]
-    async with running(slow) as address:
+    async with running(pace=Tokens(0)) as address:
         await talk(address, leave)
         served: dict[str, int] = {}
         while "aborted" not in served:  # the engine learns of it on its own loop's next turn
@@ -182,11 +197,10 @@ async def test_served_counts_tokens() -> None:
 
 
 async def test_a_full_queue_refuses_as_vllm_does() -> None:
-    slow = Options(speed=0.001, fault_ratio=0.0, slots_max=2, queue_max=3)
     hold: Script = [Send(posted(CHAT, stream=True)), AwaitToken()]
-    async with running(slow) as address, asyncio.TaskGroup() as group:
-        holders = [group.create_task(talk(address, hold)) for _ in range(2 + 3)]
-        while body(await talk(address, ask(got("/simulator")))).get("requests") != len(holders):
+    async with running(Options(fault_ratio=0.0, queue_max=3), Tokens(0)) as address, asyncio.TaskGroup() as group:
+        holders = [group.create_task(talk(address, hold)) for _ in range(3)]
+        while body(await talk(address, ask(got("/simulator")))).get("tokens_in") != len(holders):
             pass
         refused = await talk(address, ask(posted(CHAT, stream=True)))
         for holder in holders:
@@ -196,18 +210,10 @@ async def test_a_full_queue_refuses_as_vllm_does() -> None:
     assert b"currently busy" in refused.received
 
 
-def test_the_usual_bounds_are_those_of_the_options() -> None:
-    assert (engine.SLOTS_MAX, engine.QUEUE_MAX) == (Options().slots_max, Options().queue_max)
+async def test_a_pace_that_takes_no_requests_is_a_busy_engine() -> None:
+    async with running(pace=Tokens(is_open=False)) as address:
+        assert 503 == status(await talk(address, ask(posted(CHAT, stream=True))))
 
 
-def test_the_command_serves_until_it_is_told_to_end() -> None:
-    command = [sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--seed", "3", "--speed", "1000"]
-    with subprocess.Popen([*command, "--fault-ratio", "0"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        host, port = process.stdout.readline().strip().split(":")
-        with contextlib.ExitStack() as stack:
-            stack.callback(process.send_signal, signal.SIGTERM)
-
-            assert 200 == status(exchange((host, int(port)), ask(posted(CHAT, stream=True))))
-
-    assert 0 == process.returncode
+def test_the_usual_bound_is_that_of_the_options() -> None:
+    assert engine.QUEUE_MAX == Options().queue_max
