@@ -6,6 +6,8 @@ connection. What a coding hides is timed, not read: we ask for `identity`.
 Source: RFC 9112 6 and 9.3; spec/measurement.md 3; spec/loadtest.md 4; httptools 0.9, parser/parser.pyx.
 """
 
+from collections.abc import Sequence
+
 import httptools
 
 from telemetry.meter import StreamMeter
@@ -13,6 +15,8 @@ from telemetry.outcome import AbortBy
 
 HEADERS_MAX = 256
 """Most header fields of a response; one with more is no HTTP that we read."""
+PLAIN_CHUNK_BYTES_MAX = 4096
+"""A longer chunk is always left to the parser."""
 _FINAL_MIN = 200
 
 
@@ -23,13 +27,14 @@ class AnswerReader:
         begun: A byte of it came.
         complete: Its body is complete.
         faulty: It is no HTTP; nothing more is read.
+        in_chunks: Its body is coded in chunks.
         keeps_alive: Its connection may carry a further request; known once complete.
         retry_after_s: Seconds that `Retry-After` asks for; None if it does not, or names a date.
     """
 
     __slots__ = (
-        "_at_ns", "_feed_meter", "_has_length", "_head_done", "_headers", "_kept", "_meter", "_parser", "begun",
-        "complete", "faulty", "keeps_alive", "retry_after_s",
+        "_at_ns", "_between", "_feed_meter", "_has_length", "_head_done", "_headers", "_kept", "_meter", "_parser",
+        "begun", "complete", "faulty", "in_chunks", "keeps_alive", "retry_after_s",
     )  # fmt: skip
 
     def __init__(self, meter: StreamMeter, kept: bytearray | None = None) -> None:
@@ -39,7 +44,8 @@ class AnswerReader:
         self._meter, self._feed_meter = meter, meter.feed
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_done = self._has_length = False
+        self._head_done = self._has_length = self.in_chunks = False
+        self._between = False  # the parser stands behind a chunk and has seen nothing of the next one
         self._at_ns = 0
         self.begun = self.complete = self.faulty = self.keeps_alive = False
 
@@ -53,6 +59,24 @@ class AnswerReader:
             self.keeps_alive = False
         except httptools.HttpParserUpgrade:
             self.faulty = True
+        # What the parser has seen of the line that begins a chunk does not end with a line end, or it said so.
+        self._between = self._between and data.endswith(b"\n")
+
+    def feed_run(self, reads: Sequence[tuple[bytes, int, object]]) -> int:
+        """Take reads one after the other, as `feed` does, up to the end; returns how many were taken.
+
+        A read that is one whole chunk, behind another, needs no parser: which stands where it stood.
+        """
+        for number, (data, at_ns, _) in enumerate(reads, 1):
+            body = _chunk(data) if self._between else None
+            if body is not None:
+                self._at_ns = at_ns
+                self.on_body(body)
+                continue
+            self.feed(data, at_ns)
+            if self.complete or self.faulty:
+                return number
+        return len(reads)
 
     def closed(self, at_ns: int) -> None:
         """Take the end of the connection: of the body too, if nothing else ends it."""
@@ -84,6 +108,7 @@ class AnswerReader:
             return
         told = {name.lower(): value for name, value in self._headers}
         self._head_done = True
+        self.in_chunks = told.get(b"transfer-encoding", b"").lower() == b"chunked"
         self._has_length = b"content-length" in told or b"transfer-encoding" in told
         self._meter.headers(status, self._headers, self._at_ns)
         asked = told.get(b"retry-after", b"")
@@ -97,6 +122,14 @@ class AnswerReader:
         if self._kept is not None:
             self._kept += data
 
+    def on_chunk_header(self) -> None:
+        """Note the line that begins a chunk."""
+        self._between = False
+
+    def on_chunk_complete(self) -> None:
+        """Note the line end behind a chunk."""
+        self._between = True
+
     def on_message_complete(self) -> None:
         """Note the end of the message; that of an informational head is none."""
         if not self._head_done:
@@ -105,3 +138,13 @@ class AnswerReader:
         self.complete = True
         self.keeps_alive = self._parser.should_keep_alive()
         self._meter.end(self._at_ns)
+
+
+def _chunk(data: bytes) -> bytes | None:
+    """Return what a read holds that is exactly one chunk, not the last one of its body; None if it is not."""
+    size, _, rest = data.partition(b"\r\n")
+    return rest[:-2] if _ENDS.get(size) == len(rest) and rest.endswith(b"\r\n") else None
+
+
+_ENDS = {b"%x" % size: size + 2 for size in range(1, PLAIN_CHUNK_BYTES_MAX + 1)}
+"""What stands behind the line of a chunk, bytes, by its size as it is written."""

@@ -1,6 +1,7 @@
 """Knows when the arrivals of a synthetic plan come; refuses to know what they ask for.
 
-A plan ends by time (then their number is random) or by number (then its end is). Gaps are never stretched to fit.
+A plan ends by time (then their number is random) or by number (then its end is). Gaps are never stretched to fit. In a
+closed loop nobody knows when a request will come: then all times are 0, and `loadtest.closed` says which part is next.
 
 Source: spec/loadtest.md 2.
 """
@@ -13,6 +14,8 @@ from loadtest.gaps import gaps
 from loadtest.plan_spec import ARRIVALS_MAX, PLAN_S_MAX, PlanSpec
 from loadtest.random_streams import Stream, stream
 
+PREPARED_MAX = 4096
+"""Requests of a closed loop that are drawn; behind them they begin again, each with another nonce."""
 _NS = 1_000_000_000
 
 
@@ -20,12 +23,14 @@ def planned_times(spec: PlanSpec) -> "array[int]":
     """Return the arrivals in nanoseconds after the start, ascending.
 
     Args:
-        spec: With a rate.
+        spec: With a rate, or of a closed loop.
 
     Raises:
         PlanError: There are more than `ARRIVALS_MAX`, the last comes after `PLAN_S_MAX`, or the rate falls to 0 before
             their number is reached.
     """
+    if spec.slots is not None:
+        return array("q", bytes(8 * min(spec.count or PREPARED_MAX, PREPARED_MAX)))
     if spec.rate is None:
         raise PlanError("rate: found none, allowed: a curve")
     curve = Curve(spec.rate.points, spec.rate.shape)

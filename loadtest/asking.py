@@ -12,7 +12,7 @@ import msgspec
 
 from loadtest.client import Ask
 from loadtest.plan import Arrival, FollowUp, Plan
-from loadtest.prompts import Calibration, Writer
+from loadtest.prompts import Writer
 from loadtest.run_spec import Api, RunSpec
 from loadtest.waits import ENDLESS, Patience
 from telemetry.dialects import RequestShape
@@ -29,13 +29,12 @@ class Asker:
     Args:
         run: Where and how.
         plan: What.
-        calibration: Of the endpoint's tokens.
     """
 
-    def __init__(self, run: RunSpec, plan: Plan, calibration: Calibration | None = None) -> None:
+    def __init__(self, run: RunSpec, plan: Plan) -> None:
         """Make the text that prompts are cut from."""
         self._run, self._plan = run, plan
-        self._writer = Writer(run.plan.seed, calibration, run.salt)
+        self._writer = Writer(run.plan.seed, run.calibration, run.salt)
         self.shape = RequestShape(
             api=run.api.value, model=run.model, stream=True, include_usage=run.include_usage, engine=run.engine
         )
@@ -48,6 +47,11 @@ class Asker:
         """Return the new text of a further turn of the conversation that an arrival opens."""
         return self._writer.follow_up(arrival, turn.turn, turn.len_in)
 
+    def probe(self, words: int) -> Ask:
+        """Return the request of a prompt of so many words like no other, for an answer of one token."""
+        said = [self._writer.unique(words, words)]
+        return Ask(path=_PATHS[self._run.api], body=msgspec.json.encode(self._body(said, 1)), shape=self.shape)
+
     def ask(self, arrival: Arrival, said: Sequence[str], t_sched_ns: int | None, *, keeps_body: bool = False) -> Ask:
         """Return the request of a turn.
 
@@ -57,10 +61,7 @@ class Asker:
             t_sched_ns: Its planned time, monotonic; None for a further turn, which nobody planned.
             keeps_body: The answer is needed for a further turn.
         """
-        body: dict[str, object] = {"model": self._run.model, "max_tokens": arrival.len_out, "stream": True}
-        body |= {"messages": _messages(said)} if self._run.api is Api.CHAT else {"prompt": "\n".join(said)}
-        if self._run.include_usage:
-            body["stream_options"] = {"include_usage": True}
+        body = self._body(said, arrival.len_out)
         if self._run.ignore_eos:
             body["ignore_eos"] = True
         kind = self._plan.class_of(arrival.workload_class)
@@ -77,6 +78,13 @@ class Asker:
             abort_after=arrival.abort_after_tokens,
             keeps_body=keeps_body,
         )
+
+    def _body(self, said: Sequence[str], len_out: int) -> dict[str, object]:
+        body: dict[str, object] = {"model": self._run.model, "max_tokens": len_out, "stream": True}
+        body |= {"messages": _messages(said)} if self._run.api is Api.CHAT else {"prompt": "\n".join(said)}
+        if self._run.include_usage:
+            body["stream_options"] = {"include_usage": True}
+        return body
 
 
 def _messages(said: Sequence[str]) -> list[dict[str, str]]:

@@ -97,13 +97,13 @@ class Candidate:
     Attributes:
         key: Its key.
         is_fit: Whether its client was proven fit.
-        tokens_per_s: Output tokens a second.
+        tokens_per_s: Output tokens a second; None if they are not known.
         ttft_p50_s: Median TTFT; None if it has none.
     """
 
     key: Key
     is_fit: bool
-    tokens_per_s: float
+    tokens_per_s: float | None
     ttft_p50_s: float | None
 
 
@@ -161,7 +161,10 @@ def objections(runs: Sequence[Candidate]) -> list[str]:
     first_tokens = [run.ttft_p50_s for run in runs if run.ttft_p50_s is not None]
     if len(first_tokens) < len(runs):
         found.append("a run has no median TTFT")
-    for name, values in (("tokens/s", [run.tokens_per_s for run in runs]), ("median TTFT", first_tokens)):
+    tokens = [run.tokens_per_s for run in runs if run.tokens_per_s is not None]
+    if len(tokens) < len(runs):
+        found.append("a run has no tokens/s")
+    for name, values in (("tokens/s", tokens), ("median TTFT", first_tokens)):
         spread = variation(values)
         if spread is not None and spread > VARIATION_RATIO:
             found.append(f"unstable environment: {name} varies by {spread:.1%}, allowed {VARIATION_RATIO:.0%}")

@@ -2,9 +2,10 @@
 
 JUnit has one case for each verdict; what cannot be told is skipped, with its reason, and the process's exit code says
 so too. GitHub's workflow commands are errors, or warnings where nothing failed and something cannot be told; at most
-ten, with %, CR and LF escaped.
+ten, with %, CR and LF escaped, in a title also : and the comma.
 
-Source: spec/loadtest.md 18; JUnit's XML as Jenkins and GitLab read it; GitHub Actions, workflow commands.
+Source: spec/loadtest.md 18; JUnit's XML as Jenkins and GitLab read it; GitHub Actions, workflow commands
+(actions/runner, src/Runner.Common/ActionCommand.cs; the twin of it is `inferometer.slo_gate`).
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ ERRORS_MAX = 10
 """Most workflow commands at once."""
 
 _ESCAPES = (("%", "%25"), ("\r", "%0D"), ("\n", "%0A"))
+_PROPERTY_ESCAPES = (*_ESCAPES, (":", "%3A"), (",", "%2C"))
 _ELEMENTS = {Verdict.FAILED: "failure", Verdict.INCONCLUSIVE: "skipped"}
 
 
@@ -57,12 +59,19 @@ def github(cases: Sequence[Case], name: str) -> str:
     failed = [one for one in cases if one.verdict is Verdict.FAILED]
     told = failed or [one for one in cases if one.verdict is Verdict.INCONCLUSIVE]
     level = "error" if failed else "warning"
-    return "".join(f"::{level} title={name} {one.name}::{escaped(one.message)}\n" for one in told[:ERRORS_MAX])
+    titles = [_escaped(f"{name} {one.name}", _PROPERTY_ESCAPES) for one in told[:ERRORS_MAX]]
+    return "".join(
+        f"::{level} title={title}::{escaped(one.message)}\n" for title, one in zip(titles, told, strict=False)
+    )
 
 
 def escaped(text: str) -> str:
     """Return a text as the message of a workflow command."""
-    for sign, escape in _ESCAPES:
+    return _escaped(text, _ESCAPES)
+
+
+def _escaped(text: str, escapes: Sequence[tuple[str, str]]) -> str:
+    for sign, escape in escapes:
         text = text.replace(sign, escape)
     return text
 

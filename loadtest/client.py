@@ -2,8 +2,8 @@
 
 Each exchange takes an idle connection or opens one, so so many requests in flight are so many connections. A kept
 connection that its peer had closed before the first byte of an answer is reopened, once. Stamps are the kernel's
-(`line`), the meter is the one of tee and probes, and it runs as the bytes come: the cost of an answer is spread over
-its time and not due at its end, where it would delay other requests. No text is kept.
+(`line`), the meter is the one of tee and probes, and it runs on groups of reads (`intake`): the cost of an answer is
+spread over its time and not due at its end, where it would delay other requests. No text is kept.
 
 Where the machine's own bounds refuse a connection (descriptors, ports, memory) the request is `client_limit`: the fault
 is not the server's.
@@ -16,105 +16,27 @@ Source: spec/loadtest.md 4, 9; spec/measurement.md 2, 3.
 import errno
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
 from loadtest.answer import AnswerReader
-from loadtest.line import Address, Got, Line, dial, pumped
+from loadtest.exchange import Ask, Exchange
+from loadtest.intake import AnswerIntake, Tap
+from loadtest.line import Address, Intake, Line, dial, pumped
 from loadtest.target import Target
-from loadtest.waits import ENDLESS, Deadlines, Patience, Waits
+from loadtest.waits import Deadlines, Waits
 from telemetry.clock import monotonic_ns
 from telemetry.dialects import RequestShape
-from telemetry.meter import MeterResult, StreamMeter
+from telemetry.meter import StreamMeter
 from telemetry.outcome import AbortBy, TtftSource
+
+__all__ = ["OWN_FAULTS", "Ask", "Client", "Exchange", "Pump", "Tap", "refused"]
 
 OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
 """Errors of a connection that say that this machine has reached a bound."""
-_NS = 1e9
 _ONE_CALL_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """One request as it is sent.
-
-    Attributes:
-        path: Path below the target's base, as `/v1/chat/completions`.
-        body: JSON.
-        shape: What it asks for.
-        t_sched_ns: Planned arrival, monotonic; None without a plan.
-        patience: When its user leaves.
-        abort_after: It is cut on purpose after so many output events; None never.
-        headers: Further header lines, each with its line end.
-        is_retry: An earlier attempt ended: its user waits anew, and patience counts from the issue.
-        keeps_body: The body of the answer is handed back: its conversation goes on.
-    """
-
-    path: str
-    body: bytes
-    shape: RequestShape
-    t_sched_ns: int | None = None
-    patience: Patience = ENDLESS
-    abort_after: int | None = None
-    headers: bytes = b""
-    is_retry: bool = False
-    keeps_body: bool = False
-
-
-@dataclass(slots=True, kw_only=True)
-class Exchange:
-    """What one request gave.
-
-    Attributes:
-        result: The measurement.
-        issue_ns: When it was put, monotonic.
-        sent_bytes: Request bytes.
-        received_bytes: Response bytes, heads and framing included.
-        lags_us: How late each read was against the kernel's stamp; empty if there are no stamps.
-        reads: Number of reads that gave bytes.
-        reconnected: A kept connection had to be reopened.
-        reused: A kept connection carried it.
-        cut_by_plan: It was aborted as planned.
-        own_fault: This machine refused a connection.
-        retry_after_s: What `Retry-After` asked for, seconds; None if nothing.
-        body: The body, if it was asked to be kept; never written anywhere.
-    """
-
-    issue_ns: int
-    result: MeterResult | None = None
-    sent_bytes: int = 0
-    received_bytes: int = 0
-    lags_us: list[int] = field(default_factory=list[int])
-    reads: int = 0
-    reconnected: bool = False
-    reused: bool = False
-    cut_by_plan: bool = False
-    own_fault: bool = False
-    retry_after_s: float | None = None
-    body: bytearray | None = None
-
-    def note(self, got: Got) -> None:
-        """Count a read."""
-        self.reads += 1
-        self.received_bytes += len(got.data)
-        if got.lag_ns is not None:
-            self.lags_us.append(got.lag_ns // 1000)
-
-    @property
-    def elapsed_s(self) -> float:
-        """From the issue to the decision, seconds."""
-        return (self.measured.decided_at_ns - self.issue_ns) / _NS
-
-    @property
-    def measured(self) -> MeterResult:
-        """The measurement, once the exchange is over."""
-        assert self.result is not None  # noqa: S101 -- `Client.exchange` returns nothing else
-        return self.result
-
-
-Pump = Callable[[Line, Callable[[Got], bool], Callable[[], int]], bool]
+Pump = Callable[[Line, Intake], None]
 """Hands the reads of a line over, as `loadtest.line.pumped` does."""
-Tap = Callable[[bytes, int], None]
-"""Sees each read with its stamp; only the null server's truth is checked this way."""
 
 
 class Client:
@@ -166,7 +88,10 @@ class Client:
         return seen
 
     def cut(self) -> None:
-        """End every exchange in flight, and every later one at once, as its user's doing."""
+        """End every exchange in flight, and every later one at once: each has run into the end of the run.
+
+        That is a deadline of ours, and no user left: an answer that never ended may not leave the count.
+        """
         self._is_cut = True
         for line in tuple(self._busy):
             line.shutdown()
@@ -180,18 +105,22 @@ class Client:
         """Return whether the exchange is over; it is not if its kept connection turned out to be closed."""
         seen.body = bytearray() if ask.keeps_body else None
         reader, line = AnswerReader(meter, seen.body), None
+        intake = self._intake(ask, meter, reader, seen)
         try:
             self._must_not_be_cut()
             line = self._line(meter, seen)
             self._busy.add(line)
             self._must_not_be_cut()  # who cuts shuts busy lines down, and this one was not while it was dialled
-            self._converse(ask, line, reader, meter, seen)
+            self._send(ask, line, meter, seen)
+            self._pump(line, intake)
+            intake.expire()
         except OSError as error:
+            intake.settle()
             is_late = isinstance(error, TimeoutError) or reader.begun
             if seen.reused and not (is_late or seen.reconnected or self._is_cut):
                 return False
             seen.own_fault = error.errno in OWN_FAULTS
-            meter.abort(AbortBy.CLIENT if self._is_cut else AbortBy.UPSTREAM, monotonic_ns())
+            meter.abort(AbortBy.TOTAL_DEADLINE if self._is_cut else AbortBy.UPSTREAM, monotonic_ns())
         finally:
             seen.retry_after_s = reader.retry_after_s
             reader.release()
@@ -199,6 +128,13 @@ class Client:
                 self._busy.discard(line)
                 self._put_back(line, is_usable=reader.complete and reader.keeps_alive and not self._is_cut)
         return True
+
+    def _intake(self, ask: Ask, meter: StreamMeter, reader: AnswerReader, seen: Exchange) -> AnswerIntake:
+        ref_ns = seen.issue_ns if ask.t_sched_ns is None or ask.is_retry else ask.t_sched_ns
+        waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
+        intake = AnswerIntake(ask, meter, reader, seen, waits)
+        intake.tap, intake.peer_ended = self._tap, lambda: self._peer_ended(reader, meter, seen)
+        return intake
 
     def _must_not_be_cut(self) -> None:
         if self._is_cut:
@@ -238,38 +174,9 @@ class Client:
         meter.sent(begun_ns if len(data) <= _ONE_CALL_BYTES else monotonic_ns())
         seen.sent_bytes = len(data)
 
-    def _converse(self, ask: Ask, line: Line, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
-        self._send(ask, line, meter, seen)
-        ref_ns = seen.issue_ns if ask.t_sched_ns is None or ask.is_retry else ask.t_sched_ns
-        waits = Waits(seen.issue_ns, ref_ns, self._deadlines, ask.patience)
-        due, by = waits.next(seen.issue_ns, has_output=False)
-
-        def take(got: Got) -> bool:
-            nonlocal due, by
-            data, at_ns, _ = got
-            if data:
-                seen.note(got)
-            if at_ns > due:  # it came too late, and whoever waits for the deadline has not noticed yet
-                meter.abort(by, due)
-                return True
-            if not data:
-                self._peer_ended(reader, meter, seen)
-                return True
-            if self._tap is not None:
-                self._tap(data, at_ns)
-            reader.feed(data, at_ns)
-            if reader.faulty or _is_over(ask, meter, waits, seen):
-                meter.abort(AbortBy.UPSTREAM if reader.faulty else AbortBy.CLIENT, at_ns)
-                return True
-            due, by = waits.next(at_ns, has_output=meter.has_output)
-            return reader.complete
-
-        if not self._pump(line, take, lambda: due):
-            meter.abort(by, due)
-
     def _peer_ended(self, reader: AnswerReader, meter: StreamMeter, seen: Exchange) -> None:
         if self._is_cut:
-            meter.abort(AbortBy.CLIENT, monotonic_ns())
+            meter.abort(AbortBy.TOTAL_DEADLINE, monotonic_ns())
         elif seen.reused and not reader.begun:
             raise ConnectionResetError(errno.ECONNRESET, "closed before the first byte")
         else:
@@ -283,16 +190,6 @@ def refused(shape: RequestShape, t_sched_ns: int) -> Exchange:
     meter.begin(now_ns, t_sched_ns)
     meter.abort(AbortBy.CLIENT, now_ns)
     return Exchange(issue_ns=now_ns, result=meter.result(), own_fault=True)
-
-
-def _is_over(ask: Ask, meter: StreamMeter, waits: Waits, seen: Exchange) -> bool:
-    """Return whether the request is to be aborted as planned; lets the waits know of a visible token."""
-    if waits.watches and meter.has_output and meter.result().ttfo_us is not None:
-        waits.seen()
-    if ask.abort_after is None:
-        return False
-    seen.cut_by_plan = meter.result().n_out_events >= ask.abort_after
-    return seen.cut_by_plan
 
 
 _FIXED = {"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-Agent": "inferometer-load"}

@@ -6,7 +6,7 @@ weighted nearest rank over the blocks' weights. Of two targets that shared one p
 
     change    candidate over baseline, less 1, with the sign that makes "worse" positive
     interval  2.5 % and 97.5 % of the changes of 2,000 resamples
-    p         twice the share of resamples without a worsening, of which one always counts
+    p         twice the share of resamples without a worsening, of which one always counts; p_better: likewise
 
 Failures are +infinity. If only one arm's rank falls on one, there is an answer without a ratio; if both do, none.
 A single run says nothing of how runs differ: then the interval is widened by how the baseline's do.
@@ -49,9 +49,11 @@ class Change:
             where both are or an arm is empty.
         low: Lower end of the 95 % interval; None where there is no ratio.
         high: Upper end; None likewise.
-        p: Two-sided probability of so much worsening without a change.
+        p: Two-sided probability of so much worsening without a change. Where only one arm's value is a failure, by
+            the resamples in which it is not so.
         n: Values of the smaller arm.
         widened: Whether the interval stands for runs that were not made.
+        p_better: As p, of so much betterment.
     """
 
     estimate: float | None
@@ -60,6 +62,11 @@ class Change:
     p: float
     n: int
     widened: bool = False
+    p_better: float = 1.0
+
+
+UNKNOWN = Change(estimate=None, low=None, high=None, p=1.0, n=0)
+"""Of arms one of which has no value."""
 
 
 def blocked(points: Iterable[tuple[float, float]], since_s: float, until_s: float) -> list[list[float]]:
@@ -85,18 +92,27 @@ class Comparison:
         after: The same of the candidate.
         uniform: Source of the resamples.
         paired: Whether block k of run r of both arms is of the same time.
+        resamples: Draws; None is `RESAMPLES`.
 
     Raises:
         ValueError: The blocks are to be pairs, and the arms have not as many of them.
     """
 
-    def __init__(self, before: Sequence[int], after: Sequence[int], uniform: Uniform, *, paired: bool = False) -> None:
+    def __init__(
+        self,
+        before: Sequence[int],
+        after: Sequence[int],
+        uniform: Uniform,
+        *,
+        paired: bool = False,
+        resamples: int | None = None,
+    ) -> None:
         """Draw all resamples."""
         if paired and list(before) != list(after):
             raise ValueError(f"{list(before)} and {list(after)} blocks are no pairs")
         self._paired = paired
         self._weights: list[tuple[list[int], list[int]]] = []
-        for _ in range(RESAMPLES):
+        for _ in range(resamples or RESAMPLES):
             drawn = _drawn(before, uniform)
             self._weights.append((drawn, drawn if paired else _drawn(after, uniform)))
 
@@ -116,12 +132,19 @@ class Comparison:
         n = min(before.n, after.n)
         whole = [measure(arm, [1] * len(arm.sizes)) for arm in arms]
         estimate = _worsening(*whole)
-        if estimate is None or any(value is not None and math.isinf(value) for value in whole):
-            return Change(estimate=estimate, low=None, high=None, p=1.0, n=n)
-        drawn = sorted(_worsening(measure(before, w), measure(after, v)) or 0.0 for w, v in self._weights)
+        if estimate is None:
+            return Change(estimate=None, low=None, high=None, p=1.0, n=n)
+        pairs = [(measure(before, w), measure(after, v)) for w, v in self._weights]
+        if any(map(_fails, whole)):
+            p, p_better = (
+                _twice(len(pairs) - sum(alone), len(pairs)) for alone in zip(*map(_alone, pairs), strict=True)
+            )
+            return Change(estimate=estimate, low=None, high=None, p=p, n=n, p_better=p_better)
+        drawn = sorted(_worsening(*pair) or 0.0 for pair in pairs)
         low, high = (drawn[rank(p_ppm, len(drawn)) - 1] for p_ppm in (25_000, 975_000))
-        p = min(1.0, 2 * (1 + sum(one <= 0 for one in drawn)) / (len(drawn) + 1))
-        found = Change(estimate=estimate, low=low, high=high, p=p, n=n)
+        p = _twice(sum(one <= 0 for one in drawn), len(drawn))
+        p_better = _twice(sum(one >= 0 for one in drawn), len(drawn))
+        found = Change(estimate=estimate, low=low, high=high, p=p, n=n, p_better=p_better)
         is_single = not self._paired and min(len(arm.runs) for arm in arms) == 1
         return _widened(found, max(arms, key=lambda arm: len(arm.runs)), measure) if is_single else found
 
@@ -137,10 +160,27 @@ def count_change(baseline: tuple[int, int], candidate: tuple[int, int]) -> Chang
     """
     (bad_b, n_b), (bad_c, n_c) = baseline, candidate
     if not (n_b and n_c):
-        return Change(estimate=None, low=None, high=None, p=1.0, n=0)
-    tail = betainc(bad_c, bad_b + 1, n_c / (n_b + n_c)) if bad_c else 1.0
+        return UNKNOWN
+    worse, better = _tail(bad_c, bad_b, n_c / (n_b + n_c)), _tail(bad_b, bad_c, n_b / (n_b + n_c))
     low, high = difference(candidate, baseline)
-    return Change(estimate=bad_c / n_c - bad_b / n_b, low=low, high=high, p=min(1.0, 2 * tail), n=min(n_b, n_c))
+    return Change(
+        estimate=bad_c / n_c - bad_b / n_b,
+        low=low,
+        high=high,
+        p=min(1.0, 2 * worse),
+        n=min(n_b, n_c),
+        p_better=min(1.0, 2 * better),
+    )
+
+
+def _tail(bad: int, others: int, share: float) -> float:
+    """Return the probability that so many or more of all bad ones are of an arm that has this share of the requests."""
+    return betainc(bad, others + 1, share) if bad else 1.0
+
+
+def _twice(against: int, draws: int) -> float:
+    """Return the two-sided p of resamples of which so many speak against it."""
+    return min(1.0, 2 * (1 + against) / (draws + 1))
 
 
 class _Arm:
@@ -219,6 +259,17 @@ def _worsening(before: float | None, after: float | None) -> float | None:
     return after / before - 1
 
 
+def _fails(value: float | None) -> bool:
+    return value is not None and math.isinf(value)
+
+
+def _alone(pair: tuple[float | None, float | None]) -> tuple[bool, bool]:
+    """Return whether only the second value is a failure, and whether only the first is."""
+    before, after = pair
+    both_known = before is not None and after is not None
+    return both_known and _fails(after) > _fails(before), both_known and _fails(before) > _fails(after)
+
+
 def _widened(found: Change, runs: _Arm, measure: _Measure) -> Change:
     """Widen an interval by how the runs of the other arm differ, in logarithms."""
     alone = [measure(runs, runs.alone(run)) for run in range(len(runs.runs))]
@@ -233,5 +284,6 @@ def _widened(found: Change, runs: _Arm, measure: _Measure) -> Change:
         low=math.expm1(middle - math.hypot(middle - low, Z_95 * between)),
         high=math.expm1(middle + math.hypot(high - middle, Z_95 * between)),
         p=max(found.p, 2 * NormalDist().cdf(-middle / error)) if middle > 0 else 1.0,
+        p_better=max(found.p_better, 2 * NormalDist().cdf(middle / error)) if middle < 0 else 1.0,
         widened=True,
     )

@@ -1,20 +1,23 @@
 r"""Knows how the master leads a run: who is ready, when it ends early, and what it comes to; refuses to send anything.
 
-    waiting for acks -> go -> running -> over
-                          \-> aborted: a worker holds another plan, or more than one plan user
+    waiting for acks -> pings -> go -> running -> over
+                                   \-> aborted: a worker holds another plan, more than one plan user, or another time
 
 It ends early when a worker is lost (its arrivals are missing, so the run says nothing), when the target is gone (every
-worker fails to reach it, and has not heard of it for a while), when memory runs out, and when somebody asks. A target
-that did not answer the last attempts of a whole run is gone as well: the run was too short, or too slow, to see it.
+worker fails to reach it, and has not heard of it for a while), when memory runs out, and when somebody asks: a user, or
+a search that knows enough, which spoils nothing. A target that did not answer the last attempts of a whole run is gone
+as well: the run was too short, or too slow, to see it.
 
-Source: spec/loadtest.md 1 (exit codes, unfit outranks failed), 2 (acks with the hash), 3 (one plan user each).
+Source: spec/loadtest.md 1 (exit codes, unfit outranks failed), 2 (acks with the hash, clocks), 3 (one plan user each).
 """
 
 from enum import StrEnum
 
 import msgspec
 
+from loadtest.ceilings import Ceilings
 from loadtest.fitness import Fit, Fitness, judged
+from loadtest.offsets import OFFSET_MS_MAX, WorkerClock
 from loadtest.plan import Plan
 from loadtest.worker_report import WorkerReport, client, total
 
@@ -35,6 +38,12 @@ class Halt(StrEnum):
     """Why a run ended before its plan did."""
 
     NONE = ""
+    ENOUGH = "enough"
+    BURN = "burn"
+    """Objectives of live traffic burn, or nobody says any more whether they do."""
+    CEILING = "ceiling"
+    ENVIRONMENT = "environment"
+    """The surroundings were unfit before the start."""
     INTERRUPTED = "interrupted"
     TARGET_GONE = "target_gone"
     WORKER_LOST = "worker_lost"
@@ -55,6 +64,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
         workers: What each did, in order.
         lost: Numbers of the workers that did not come to the end.
         fitness: The proof of the client; None if nothing was sent.
+        clocks: How far the workers' wall clocks are from the master's.
     """
 
     code: int
@@ -66,6 +76,7 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     workers: tuple[WorkerReport, ...]
     lost: tuple[int, ...]
     fitness: Fitness | None = None
+    clocks: tuple[WorkerClock, ...] = ()
 
 
 class Conductor:
@@ -78,14 +89,24 @@ class Conductor:
         plan: The plan.
         workers: How many carry it out.
         ceiling_chunks_per_s: Of one worker, as calibrated; None if never.
+        ceilings: What ends the run early.
     """
 
-    def __init__(self, plan: Plan, workers: int, *, ceiling_chunks_per_s: float | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        workers: int,
+        *,
+        ceiling_chunks_per_s: float | None = None,
+        ceilings: Ceilings = Ceilings(),  # noqa: B008 -- immutable
+    ) -> None:
         """Wait for the workers."""
+        self._ceilings, self._passed = ceilings, ""
         self.halted = Halt.NONE
         self._plan, self._ceiling = plan, ceiling_chunks_per_s
         self._reports = [WorkerReport(worker=index) for index in range(workers)]
         self._acked: set[int] = set()
+        self._clocks: dict[int, WorkerClock] = {}
         self._lost: set[int] = set()
         self._fault, self._fault_code = "", EXIT_FAULT
 
@@ -102,6 +123,20 @@ class Conductor:
         """Every worker is ready."""
         return len(self._acked) == len(self._reports) and not self._fault
 
+    def timed(self, clock: WorkerClock) -> None:
+        """Take how far the wall clock of a worker is from ours: the start of the plan is told in wall time."""
+        self._clocks[clock.worker] = clock
+        if clock.is_apart:
+            found = f"worker {clock.worker} has a wall clock {clock.offset_ms:+.1f} ms from the master's"
+            self.abort(
+                f"{found}, allowed: below {OFFSET_MS_MAX:.0f} ms (round trip {clock.rtt_ms:.1f} ms)", EXIT_INCONCLUSIVE
+            )
+
+    @property
+    def is_timed(self) -> bool:
+        """The clock of every worker is known."""
+        return len(self._clocks) == len(self._reports)
+
     def took(self, report: WorkerReport) -> None:
         """Take what a worker says of itself; its last word stays."""
         if not self._reports[report.worker].over:
@@ -110,6 +145,9 @@ class Conductor:
             self.halt(Halt.BOUND)
         elif self._is_target_gone():
             self.halt(Halt.TARGET_GONE)
+        elif passed := self._ceilings.passed(*self._tokens()):
+            self._passed = self._passed or passed
+            self.halt(Halt.CEILING)
 
     def lost(self, worker: int) -> None:
         """Note that a worker is gone, unless it had come to the end."""
@@ -155,7 +193,11 @@ class Conductor:
             workers=tuple(self._reports),
             lost=tuple(sorted(self._lost)),
             fitness=fitness,
+            clocks=tuple(self._clocks[worker] for worker in sorted(self._clocks)),
         )
+
+    def _tokens(self) -> tuple[int, int]:
+        return sum(one.tokens_in for one in self._reports), sum(one.tokens_out for one in self._reports)
 
     def _missed(self, report: WorkerReport) -> None:
         """Count all arrivals of a lost worker as due: nobody sends them."""
@@ -171,11 +213,17 @@ class Conductor:
         if fitness is not None and fitness.fit in {Fit.UNFIT, Fit.VOID}:
             return EXIT_INCONCLUSIVE, "; ".join(fitness.reasons)
         if self.halted is Halt.TARGET_GONE:
-            sent = f"{whole.sent} of {len(self._plan)}"
-            return EXIT_FAILED, f"the target is gone: partial run, ended after {sent} arrivals"
+            return EXIT_FAILED, f"the target is gone: partial run, ended after {self._sent(whole)}"
+        if self.halted is Halt.CEILING:
+            return EXIT_INCONCLUSIVE, f"{self._passed}: partial run, ended after {self._sent(whole)}"
         if self._is_gone_at_the_end(whole):
             return EXIT_FAILED, f"the target is gone: none of the last {whole.unconnected} attempts got an answer"
         return EXIT_OK, "; ".join(fitness.reasons) if fitness is not None else "nothing was sent"
+
+    def _sent(self, whole: WorkerReport) -> str:
+        """Return how far it came, in words; nobody planned how many a closed loop sends."""
+        is_closed = self._plan.spec.slots is not None
+        return f"{whole.sent} requests" if is_closed else f"{whole.sent} of {len(self._plan)} arrivals"
 
     def _is_target_gone(self) -> bool:
         busy = [report for report in self._reports if not report.over and report.ended]
@@ -190,3 +238,23 @@ class Conductor:
         busy = [report for report in self._reports if report.ended]
         is_enough = whole.unconnected >= UNCONNECTED_MIN or whole.unconnected == whole.ended
         return bool(busy) and is_enough and all(report.unconnected for report in busy)
+
+
+def unmeasured(ending: Ending, n: int) -> Ending:
+    """Return an ending with what it means that so many requests count: of none, a run says nothing.
+
+    Args:
+        ending: What the run came to.
+        n: Requests of the measured part.
+    """
+    if n or ending.code != EXIT_OK or not ending.whole.sent:
+        return ending
+    message = f"none of {ending.whole.sent} requests counts: all of them began outside the measured part"
+    return msgspec.structs.replace(ending, code=EXIT_INCONCLUSIVE, message=message)
+
+
+def unsent(plan: Plan, why: Halt) -> Ending:
+    """Return the ending of a run of which nothing was sent."""
+    conductor = Conductor(plan, 1)
+    conductor.halt(why)
+    return conductor.ending()

@@ -9,16 +9,17 @@ spec/measurement.md 6 (throughput of a window), 11 (percentiles).
 
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from loadtest.dispersion import Dispersion, dispersion
+from loadtest.quantiles import certified, interval
 from loadtest.rows import Row
 from loadtest.run_spec import Phase
 from loadtest.wilson import wilson
 from telemetry.outcome import Flag, Outcome
-from telemetry.percentile import P50, P90, P95, P99, Standing, percentile
+from telemetry.percentile import P50, P90, P95, P99, Standing, nearest_rank, percentile
 from telemetry.record import RequestRecord
 
 _US = 1e6
@@ -34,6 +35,11 @@ METRICS: dict[str, Callable[[RequestRecord], int | None]] = {
     "e2e": lambda record: record.e2e_us,
 }
 """What is told of the good answers, by name; one that an answer cannot have is left out of its n."""
+_TOKENS: dict[str, Callable[[RequestRecord], int | None]] = {
+    "tokens_in": lambda record: record.tokens_in,
+    "tokens_out": lambda record: record.tokens_out,
+}
+_KNOWN = METRICS | _TOKENS
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +51,11 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         n: Answers that have it, and failures.
         standing: Whether it is known, fails, or has too few.
         value_s: Seconds; None unless known.
+        inf: Whether it is infinite: it fails.
+        lo: Lower end of its 95 % interval, seconds; None if n is too small to have one, or it is a failure.
+        hi: Upper end; None likewise.
+        certified: Seconds that it is not above, with 99 % confidence; None below the floor, or if that is a failure.
+        population: Whose: all, failures being infinite.
     """
 
     name: str
@@ -52,6 +63,11 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     n: int
     standing: Standing
     value_s: float | None
+    inf: bool = False
+    lo: float | None = None
+    hi: float | None = None
+    certified: float | None = None
+    population: str = "all"
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +110,7 @@ def digest(rows: Iterable[Row], window_ns: tuple[int, int]) -> Digest:
     """Return what rows come to.
 
     Args:
-        rows: Every row of a run, in any order.
+        rows: Every row of a run, in the order of the plan.
         window_ns: Beginning and end of the measured part, nanoseconds after the start of the plan.
     """
     sums = _Sums(window_ns)
@@ -104,13 +120,15 @@ def digest(rows: Iterable[Row], window_ns: tuple[int, int]) -> Digest:
 
 
 class _Sums:
-    """What is kept of the rows while they pass."""
+    """What is kept of the rows while they pass: of a request, 8 bytes for each figure."""
 
     def __init__(self, window_ns: tuple[int, int]) -> None:
         self._from_s, self._until_s = (edge_ns / 1e9 for edge_ns in window_ns)
-        self._last: dict[int, Row] = {}  # of each arrival of the window
+        self._last: Row | None = None  # of the arrival of the window that passes just now
         self._sent_us = array("q")
-        self._attempts = self._reused = self._all = 0
+        self._attempts = self._reused = self._all = self._aborted = 0
+        self._outcomes: Counter[str] = Counter()
+        self._known = {name: array("q") for name in _KNOWN}  # of good answers
         self._tokens, self._has_tokens = 0.0, False
 
     def add(self, row: Row) -> None:
@@ -122,32 +140,44 @@ class _Sums:
         if row.run_phase is not Phase.MEASURED or row.turn > 1:
             return
         self._attempts += 1
-        before = self._last.get(row.j)
-        if before is None or before.record.attempt < row.record.attempt:
-            self._last[row.j] = row
+        if self._last is not None and self._last.j != row.j:
+            self._end(self._last.record)
+        self._last = row
 
     def digest(self) -> Digest:
-        aborted = [row for row in self._last.values() if row.record.flags & Flag.ABORTED_BY_PLAN]
-        offered = [row.record for row in self._last.values() if not row.record.flags & Flag.ABORTED_BY_PLAN]
-        good = [record for record in offered if record.outcome is Outcome.OK]
-        low, high = wilson(len(good), len(offered)) if offered else (None, None)
+        if self._last is not None:
+            self._end(self._last.record)
+            self._last = None
+        offered, good = self._outcomes.total(), self._outcomes[Outcome.OK]
+        low, high = wilson(good, offered) if offered else (None, None)
         span_s = self._until_s - self._from_s
         return Digest(
-            offered=len(offered),
-            good=len(good),
+            offered=offered,
+            good=good,
             good_low=low,
             good_high=high,
-            planned_aborts=len(aborted),
+            planned_aborts=self._aborted,
             attempts=self._attempts,
-            outcomes=dict(Counter(record.outcome.value for record in offered).most_common()),
-            figures=tuple(_figures(good, len(offered) - len(good))),
-            rate_per_s=len(offered) / span_s if span_s > 0 else None,
+            outcomes=dict(self._outcomes.most_common()),
+            figures=tuple(_figures(self._known, offered - good)),
+            rate_per_s=offered / span_s if span_s > 0 else None,
             tokens_out_per_s=self._tokens / span_s if self._has_tokens and span_s > 0 else None,
-            tokens_in=_median([record.tokens_in for record in good]),
-            tokens_out=_median([record.tokens_out for record in good]),
-            sent=dispersion([us * 1000 for us in sorted(self._sent_us)]),
+            tokens_in=_median(self._known["tokens_in"]),
+            tokens_out=_median(self._known["tokens_out"]),
+            sent=dispersion(array("q", sorted(us * 1000 for us in self._sent_us))),
             reused_ratio=self._reused / self._all if self._all else None,
         )
+
+    def _end(self, record: RequestRecord) -> None:
+        """Take the last attempt of an arrival."""
+        if record.flags & Flag.ABORTED_BY_PLAN:
+            self._aborted += 1
+            return
+        self._outcomes[record.outcome.value] += 1
+        if record.outcome is Outcome.OK:
+            for name, of in _KNOWN.items():
+                if (value := of(record)) is not None:
+                    self._known[name].append(value)
 
     def _place_tokens(self, row: Row) -> None:
         """Credit the window with the tokens that came within it, by seconds from the first one on."""
@@ -161,16 +191,28 @@ class _Sums:
                 self._tokens += tokens
 
 
-def _figures(good: Sequence[RequestRecord], failures: int) -> Iterable[Figure]:
-    for name, of in METRICS.items():
-        ordered = sorted(us for record in good if (us := of(record)) is not None)
+def _figures(known: Mapping[str, Sequence[int]], failures: int) -> Iterable[Figure]:
+    for name in METRICS:
+        ordered = sorted(known[name])
         for p_ppm in PERCENTILES:
             found = percentile(ordered, p_ppm, failures=failures)
-            value_s = None if found.value is None else found.value / _US
-            p = p_ppm / _PPM_PER_PERCENT
-            yield Figure(name=name, p=p, n=found.n, standing=found.standing, value_s=value_s)
+            ends = interval(ordered, p_ppm, failures=failures)
+            yield Figure(
+                name=name,
+                p=p_ppm / _PPM_PER_PERCENT,
+                n=found.n,
+                standing=found.standing,
+                value_s=_seconds(found.value),
+                inf=found.standing is Standing.FAILS,
+                lo=_seconds(ends.low),
+                hi=_seconds(ends.high),
+                certified=_seconds(certified(ordered, p_ppm, failures=failures)),
+            )
 
 
-def _median(values: Sequence[int | None]) -> int | None:
-    known = sorted(value for value in values if value is not None)
-    return known[(len(known) - 1) // 2] if known else None
+def _seconds(us: float | None) -> float | None:
+    return None if us is None else us / _US
+
+
+def _median(values: Sequence[int]) -> int | None:
+    return nearest_rank(sorted(values), P50)

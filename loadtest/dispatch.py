@@ -91,9 +91,13 @@ class Dispatcher:
             self.shed += 1
             self._tell_shed(arrival, t_sched_ns)
             return
+        self.taken()
+        self._spawn(arrival, t_sched_ns)
+
+    def taken(self) -> None:
+        """Note that a request begins."""
         self.sent += 1
         self._move(1)
-        self._spawn(arrival, t_sched_ns)
 
     def resumed(self) -> None:
         """Note that a request which had ended is tried again; a further attempt is never shed."""

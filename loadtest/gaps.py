@@ -52,8 +52,7 @@ def expected_cv(process: Process, shape: float | None) -> float:
 
 
 def _drawn(draw: Callable[[], float]) -> Iterator[float]:
-    while True:
-        yield draw()
+    return iter(draw, None)  # without end: no gap is None
 
 
 def _weibull(s: float, uniform: Uniform) -> Callable[[], float]:
@@ -63,20 +62,17 @@ def _weibull(s: float, uniform: Uniform) -> Callable[[], float]:
 
 def _gamma(k: float, uniform: Uniform) -> Callable[[], float]:
     if k < 1:
-        larger = _gamma(k + 1, uniform)
-        return lambda: larger() * (k + 1) * uniform() ** (1 / k) / k
+        larger, up, inverse = _gamma(k + 1, uniform), k + 1, 1 / k
+        return lambda: larger() * up * uniform() ** inverse / k
     d = k - 1 / 3
     c = 1 / math.sqrt(9 * d)
+    cos, log, log1p, sqrt, turn = math.cos, math.log, math.log1p, math.sqrt, 2 * math.pi
 
     def draw() -> float:
         while True:
-            x = _normal(uniform)
+            x = sqrt(-2 * log1p(-uniform())) * cos(turn * uniform())  # a normal number
             v = (1 + c * x) ** 3
-            if v > 0 and math.log1p(-uniform()) <= 0.5 * x * x + d - d * v + d * math.log(v):
+            if v > 0 and log1p(-uniform()) <= 0.5 * x * x + d - d * v + d * log(v):
                 return d * v / k
 
     return draw
-
-
-def _normal(uniform: Uniform) -> float:
-    return math.sqrt(-2 * math.log1p(-uniform())) * math.cos(2 * math.pi * uniform())

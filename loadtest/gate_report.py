@@ -28,19 +28,25 @@ def cases(gated: Gated) -> list[Case]:
 
 def line(one: Judged) -> str:
     """Return one metric in a line."""
-    needed = f", {one.n_needed} values of each arm needed" if one.n_needed else ""
     interval = _interval(one)
-    return f"{one.metric}: worse by {_change(one)}{f' {interval}' if interval else ''}, {one.reason}{needed}"
+    return f"{one.metric}: worse by {_change(one)}{f' {interval}' if interval else ''}, {_why(one)}"
 
 
 def row(one: Judged) -> tuple[str, ...]:
     """Return the cells of a metric below `HEADS`."""
     needed = f"; {one.n_needed} needed" if one.n_needed else ""
+    widened = "; widened, one run" if one.change.widened else ""
     margin = _number(one, one.margin)
     return (
         *(one.metric.value, one.verdict.value, _change(one), _interval(one) or "n/a"),
-        *(margin, str(one.change.n), f"{one.reason}{needed}"),
+        *(margin, str(one.change.n), f"{one.reason}{needed}{widened}"),
     )
+
+
+def _why(one: Judged) -> str:
+    needed = f", {one.n_needed} values of each arm needed" if one.n_needed else ""
+    widened = ", interval widened by how other runs differ: an arm has one run" if one.change.widened else ""
+    return f"{one.reason}{needed}{widened}"
 
 
 def _change(one: Judged) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from loadtest.attainment import meets, parts
-from loadtest.gate_rows import population
+from loadtest.gate_rows import counted
 from loadtest.plan_spec import Objectives
 from loadtest.rows import Row
 from loadtest.verdict import Verdict
@@ -63,22 +63,23 @@ def goodput(rows: Iterable[Row], limits: Mapping[str, Objectives]) -> Goodput:
     """Count.
 
     Args:
-        rows: Every row of the run, in any order.
+        rows: Every row of the run, in the order of the plan.
         limits: Objectives of each workload class; a class without an entry must only complete its answers.
     """
     good: Counter[str] = Counter()
     judged: Counter[str] = Counter({JOINT: 0})
-    counted = population(rows)
-    for row in counted:
+    offered = completed = 0
+    for row in counted(rows):
         record = row.record
+        offered += 1
+        completed += record.outcome is Outcome.OK
         mine = limits.get(record.workload_class, Objectives())
         kept = {f"{record.workload_class}/{part}": found for part, found in parts(record, mine).items()}
         for name, found in (*kept.items(), (JOINT, meets(record, mine))):
             judged[name] += found is not None
             good[name] += found is True
-    completed = sum(row.record.outcome is Outcome.OK for row in counted)
     shares = {name: _share(good[name], judged[name]) for name in judged}
-    return Goodput(offered=len(counted), completed=completed, shares=shares)
+    return Goodput(offered=offered, completed=completed, shares=shares)
 
 
 def verdict(share: Share, target: float) -> Verdict:

@@ -131,6 +131,7 @@ class Captain:
         environment.events.test_start.add_listener(self._on_start)
         environment.events.test_stopping.add_listener(self._on_stopping)
         cast("Any", gevent).signal_handler(signal.SIGINT, self._on_interrupt)
+        cast("Any", gevent).signal_handler(signal.SIGUSR1, self._on_enough)
 
     def _on_start(self, **_: object) -> None:
         gevent.spawn(self._lead)
@@ -167,6 +168,10 @@ class Captain:
             except OSError:
                 self._leader.halt(Halt.INTERRUPTED)
 
+    def _on_enough(self) -> None:
+        """End the run, for whoever started us knows enough."""
+        self._leader.halt(Halt.ENOUGH)
+
     def _on_interrupt(self) -> None:
         """End the run on the first Ctrl-C, and Locust on the second."""
         if not self._leader.halt(Halt.INTERRUPTED) or self._is_interrupted:
@@ -186,6 +191,7 @@ class Follower:
         self._worker: Worker | None = None
         self._is_halted = False
         post.register("load_plan", self._on_plan)
+        post.register("load_ping", self._on_ping)
         post.register("load_go", self._on_go)
         post.register("load_halt", self._on_halt)
         environment.events.test_stopping.add_listener(self._on_stopping)
@@ -235,6 +241,10 @@ class Follower:
     def _on_plan(self, message: Message) -> None:
         self._order = message
         self._ordered.set()
+
+    def _on_ping(self, message: Message) -> None:
+        """Tell the time of our wall clock, by which the go is told."""
+        self._post.send("load_pong", {"worker": message["worker"], "unix_ns": wall_ns()})
 
     def _on_go(self, message: Message) -> None:
         self._t0_unix_ns = message["t0_unix_ns"]

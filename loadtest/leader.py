@@ -1,10 +1,10 @@
 """Knows how the master takes a run from its plan to its ending; refuses to know Locust and gevent.
 
-    plan to each worker -> acks -> go at T0 -> reports, about once a second -> all over -> ending
+    plan to each worker -> acks -> pings -> go at T0 -> reports, about once a second -> all over -> ending
 
 What waits, and what carries messages, is handed in.
 
-Source: spec/loadtest.md 2 (hash, acks, T0), 3 (messages, exit code).
+Source: spec/loadtest.md 2 (hash, acks, T0, offset of clocks), 3 (messages, exit code).
 """
 
 from collections.abc import Callable
@@ -12,15 +12,18 @@ from typing import Any, Protocol
 
 import msgspec
 
-from loadtest.conductor import EXIT_FAULT, Conductor, Ending, Halt
+from loadtest.conductor import EXIT_FAULT, EXIT_INCONCLUSIVE, Conductor, Ending, Halt
+from loadtest.offsets import Ping, ping, worker_clock
 from loadtest.plan import Plan
-from loadtest.run_spec import RunSpec, encoded
+from loadtest.run_spec import RunSpec, Window, encoded
 from loadtest.sketch import quantile_us
 from loadtest.worker_report import WorkerReport
 from telemetry.clock import monotonic_ns, wall_ns
 
 ACK_S_MAX = 120.0
 """Longest wait for the workers to build the plan."""
+PING_S_MAX = 10.0
+"""Longest wait for all pings."""
 LATE_S_MAX = 15.0
 """A worker that has not said that it is over so long after it must be, is lost."""
 LOOK_S = 0.1
@@ -85,7 +88,10 @@ class Leader:
         self._messages, self._sleep, self._tell = messages, sleep, tell
         self._conductor: Conductor | None = None
         self._workers: list[str] = []
+        self._pings: dict[int, list[Ping]] = {}
+        self._pinged: dict[int, tuple[int, int]] = {}
         messages.register("load_ack", self._on_ack)
+        messages.register("load_pong", self._on_pong)
         messages.register("load_report", self._on_report)
 
     def halt(self, why: Halt) -> bool:
@@ -98,12 +104,14 @@ class Leader:
     def lead(self, run: RunSpec, plan: Plan) -> Ending:
         """Take a run to its ending."""
         self._workers = self._messages.workers()
-        self._conductor = conductor = Conductor(plan, len(self._workers), ceiling_chunks_per_s=run.ceiling_chunks_per_s)
+        self._conductor = conductor = Conductor(
+            plan, len(self._workers), ceiling_chunks_per_s=run.ceiling_chunks_per_s, ceilings=run.ceilings
+        )
         for index, worker in enumerate(self._workers):
             part = {"run": encoded(run).decode(), "worker": index, "workers": len(self._workers)}
             self._messages.send("load_plan", part, worker)
-        if self._readied(conductor):
-            self._go(run, conductor, plan.t_sched_ns[-1] / _NS if len(plan) else 0.0)
+        if self._readied(conductor) and self._timed(conductor):
+            self._go(run, conductor, Window(run, plan).last_ns / _NS)
         return conductor.ending()
 
     def _on_ack(self, message: Event) -> None:
@@ -128,6 +136,36 @@ class Leader:
             self._sleep(LOOK_S)
             self._miss(conductor)
         return conductor.is_ready and not conductor.halted
+
+    def _timed(self, conductor: Conductor) -> bool:
+        """Hold the wall clocks of all workers against ours; returns whether all are near."""
+        self._pings, self._pinged = {index: [] for index in range(len(self._workers))}, {}
+        until_ns = monotonic_ns() + round(PING_S_MAX * _NS)
+        for index in self._pings:
+            self._ping(index)
+        while not conductor.is_timed and not conductor.halted:
+            if monotonic_ns() > until_ns:
+                conductor.abort(f"pings of workers were not answered in {PING_S_MAX:.0f} s", EXIT_INCONCLUSIVE)
+            self._sleep(LOOK_S)
+            self._miss(conductor)
+        return not conductor.halted
+
+    def _ping(self, worker: int) -> None:
+        self._pinged[worker] = wall_ns(), monotonic_ns()
+        self._messages.send("load_ping", {"worker": worker}, self._workers[worker])
+
+    def _on_pong(self, message: Event) -> None:
+        """Take the answer to a ping, and ping again until the clock is known."""
+        worker, now_ns = message["worker"], monotonic_ns()
+        sent_unix_ns, sent_ns = self._pinged.pop(worker, (0, 0))
+        if self._conductor is None or not sent_ns:
+            return
+        self._pings[worker].append(ping(sent_unix_ns, now_ns - sent_ns, message["unix_ns"]))
+        clock = worker_clock(worker, self._pings[worker])
+        if clock.is_known:
+            self._conductor.timed(clock)
+        else:
+            self._ping(worker)
 
     def _go(self, run: RunSpec, conductor: Conductor, last_s: float) -> None:
         """Start all workers at one instant, and look after them until they are over."""

@@ -18,7 +18,7 @@ import ssl
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from telemetry.clock import monotonic_ns, wall_ns
 
@@ -31,11 +31,14 @@ _TIMESPEC = struct.Struct("@qq")
 _NOTES_BYTES = socket.CMSG_SPACE(_TIMESPEC.size)
 _NS = 1_000_000_000
 _LEAST_WAIT_S = 1e-4  # 0 would make a socket non-blocking
-_CLOCK_TRIES = 2
 _CLOCK_SPAN_NS = 20_000
 
 
-Recvmsg = Callable[[int, int], tuple[bytes, Sequence[tuple[int, int, bytes]], int, object]]
+Notes = Sequence[tuple[int, int, bytes]]
+"""What comes beside the bytes of a read, as `socket.recvmsg` gives it."""
+Recvmsg = Callable[[int, int], tuple[bytes, Notes, int, object]]
+Read = tuple[bytes, Notes, int, int]
+"""A read as it is taken, in no more time than must be: bytes, notes, wall and monotonic clock right behind it."""
 
 
 class Got(NamedTuple):
@@ -50,6 +53,21 @@ class Got(NamedTuple):
     data: bytes
     at_ns: int
     lag_ns: int | None
+
+
+class Intake(Protocol):
+    """Takes the reads of one answer."""
+
+    is_over: bool
+    """Nothing more is taken."""
+
+    def take(self, read: Read) -> bool:
+        """Take a read; returns whether whoever waits has to look: it is over, or the time to wait has become less."""
+        ...
+
+    def due_ns(self) -> int:
+        """Return until when to wait for the next read, monotonic."""
+        ...
 
 
 Address = tuple[socket.AddressFamily, tuple[str, int]]
@@ -109,24 +127,25 @@ class Line:
         """
         self._sock.sendall(data if self._tls is None else self._tls.sealed(data))
 
-    def receive(self) -> Got:
+    def receive(self) -> Read:
         """Wait for bytes, or for the peer's end.
 
         Raises:
             OSError: The connection failed; `TimeoutError`: nothing came in time.
         """
         while True:
-            got = self._opened(_received(self._recvmsg))
-            if got is not None:
-                return got
+            read = self._opened(_received(self._recvmsg))
+            if read is not None:
+                return read
 
-    def receive_now(self) -> Got | None:
+    def receive_now(self) -> Read | None:
         """Return bytes that are there already, or the peer's end; None if they make no complete TLS record.
 
         Raises:
             OSError: The connection failed; `BlockingIOError`: nothing is there.
         """
-        return self._opened(_received(self._recvmsg_now))
+        read = _received(self._recvmsg_now)
+        return read if self._tls is None else self._opened(read)
 
     def fileno(self) -> int:
         """Return the descriptor, for whoever waits for bytes by himself."""
@@ -141,13 +160,13 @@ class Line:
         """Close the connection."""
         self._sock.close()
 
-    def _opened(self, got: Got) -> Got | None:
+    def _opened(self, read: Read) -> Read | None:
         """Return what a read means: itself without TLS, what is complete with it."""
-        if self._tls is None or not got.data:
-            return got
-        self._tls.take(got.data)
+        if self._tls is None or not read[0]:
+            return read
+        self._tls.take(read[0])
         data = self._tls.opened()
-        return Got(data, got.at_ns, got.lag_ns) if data or self._tls.ended else None
+        return (data, *read[1:]) if data or self._tls.ended else None
 
 
 def stamping() -> socket.socket:
@@ -161,28 +180,18 @@ def stamping() -> socket.socket:
     return sock
 
 
-def pumped(line: Line, take: Callable[[Got], bool], due_ns: Callable[[], int]) -> bool:
-    """Hand reads over, one after the other, until it is over.
-
-    Args:
-        line: Where they come from.
-        take: Takes a read; returns whether it was the last.
-        due_ns: Until when to wait for the next one, monotonic; it may move with each read.
-
-    Returns:
-        Whether it ended by `take`; False if that instant passed.
+def pumped(line: Line, intake: Intake) -> None:
+    """Hand reads over, one after the other, until it is over or its time has passed.
 
     Raises:
         OSError: The connection failed.
     """
-    while True:
-        line.wait_s(max((due_ns() - monotonic_ns()) / _NS, _LEAST_WAIT_S))
+    while not intake.is_over and (left_ns := intake.due_ns() - monotonic_ns()) > 0:
+        line.wait_s(max(left_ns / _NS, _LEAST_WAIT_S))
         try:
-            got = line.receive()
+            intake.take(line.receive())
         except TimeoutError:
-            return False
-        if take(got):
-            return True
+            return
 
 
 def dial(address: Address, longest_s: float) -> Line:
@@ -204,14 +213,28 @@ def dial(address: Address, longest_s: float) -> Line:
     return Line(sock)
 
 
-def _received(recvmsg: Recvmsg) -> Got:
-    data, notes, _, _ = recvmsg(READ_BYTES_MAX, _NOTES_BYTES)
-    now_ns, wall = _both_clocks()
+def got(read: Read) -> Got:
+    """Return what a read gave."""
+    data, notes, wall, now_ns = read
     lag_ns = kernel_lag_ns(notes, wall)
     return Got(data, now_ns if lag_ns is None else now_ns - lag_ns, lag_ns)
 
 
-def kernel_lag_ns(notes: Sequence[tuple[int, int, bytes]], wall: int) -> int | None:
+def _received(recvmsg: Recvmsg) -> Read:
+    """Read bytes, then both clocks as one: again if the process was stopped between the two.
+
+    The wall clock is read first, so that no stamp is made earlier than it was.
+    """
+    data, notes, _, _ = recvmsg(READ_BYTES_MAX, _NOTES_BYTES)
+    begun_ns, wall, now_ns = monotonic_ns(), wall_ns(), monotonic_ns()
+    if now_ns - begun_ns >= _CLOCK_SPAN_NS:
+        begun_ns, wall, now_ns = monotonic_ns(), wall_ns(), monotonic_ns()
+    if now_ns - begun_ns >= _CLOCK_SPAN_NS:
+        wall, now_ns = wall_ns(), monotonic_ns()
+    return data, notes, wall, now_ns
+
+
+def kernel_lag_ns(notes: Notes, wall: int) -> int | None:
     """Return how old the kernel's stamp of a read is.
 
     Args:
@@ -227,19 +250,6 @@ def kernel_lag_ns(notes: Sequence[tuple[int, int, bytes]], wall: int) -> int | N
             lag_ns: int = wall - seconds * _NS - rest_ns
             return lag_ns if 0 <= lag_ns <= LAG_NS_MAX else None
     return None
-
-
-def _both_clocks() -> tuple[int, int]:
-    """Read the monotonic and the wall clock as one: again if the process was stopped between the two.
-
-    The wall clock is read first, so that no stamp is made earlier than it was.
-    """
-    for _ in range(_CLOCK_TRIES):
-        begun_ns, wall, now_ns = monotonic_ns(), wall_ns(), monotonic_ns()
-        if now_ns - begun_ns < _CLOCK_SPAN_NS:
-            return now_ns, wall
-    wall = wall_ns()
-    return monotonic_ns(), wall
 
 
 class _Tls:

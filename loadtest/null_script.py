@@ -13,6 +13,9 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from loadtest.lengths import lognormal
+from loadtest.random_streams import Uniform
+
 MODEL = "null"
 TOKENS_DEFAULT = 16
 """Answer length when neither the shape nor the request names one."""
@@ -73,6 +76,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         share_429: Share of requests answered 429, evenly spaced.
         share_503: Share of requests answered 503, evenly spaced.
         slow_body_s: A refusal's body comes this long after its head, seconds.
+        stamps: Events carry the clock; else a 0, so that one event is like the next but for its text, as an engine's.
+        ttft_sigma: Lognormal spread of `ttft_s`, seeded; 0: always the same.
+        leak_itl_s: With each answer `itl_s` grows by so much, seconds.
+        leak_bytes: With each answer so much memory is taken and kept, bytes.
+        leak_kv: With each answer the use of the KV cache that `/metrics` tells grows by this share, up to 1.
     """
 
     ttft_s: _Seconds = 0.05
@@ -95,6 +103,11 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     share_429: _Share = 0.0
     share_503: _Share = 0.0
     slow_body_s: _Seconds = 0.0
+    stamps: bool = True
+    ttft_sigma: Annotated[float, msgspec.Meta(ge=0.0, le=5.0)] = 0.0
+    leak_itl_s: _Seconds = 0.0
+    leak_bytes: Annotated[int, msgspec.Meta(ge=0, le=1 << 30)] = 0
+    leak_kv: _Share = 0.0
 
 
 class Move(NamedTuple):
@@ -154,6 +167,31 @@ def moves(shape: Shape, form: Form, tokens: int, *, tokens_in: int, usage: bool)
             yield Move(at_s, tuple(held))
             held = []
     yield Move(at_s, wire.closing(tokens, usage=usage and shape.usage))
+
+
+def worn(shape: Shape, answers: int, uniform: Uniform) -> Shape:
+    """Return how the next answer is given after so many: slower by what leaks, and with a TTFT of its own.
+
+    Args:
+        shape: How the server answers.
+        answers: Given before.
+        uniform: Source of the spread.
+    """
+    if not (shape.ttft_sigma or shape.leak_itl_s):
+        return shape
+    ttft_s = shape.ttft_s * (lognormal(shape.ttft_sigma, uniform()) if shape.ttft_sigma else 1.0)
+    return msgspec.structs.replace(shape, ttft_s=ttft_s, itl_s=shape.itl_s + answers * shape.leak_itl_s)
+
+
+def is_leaky(shape: Shape) -> bool:
+    """Return whether anything grows, so that there is something to tell; else it is no engine and has no page."""
+    return bool(shape.leak_itl_s or shape.leak_bytes or shape.leak_kv)
+
+
+def page(shape: Shape, answers: int, resident_bytes: int) -> bytes:
+    """Return the page of metrics after so many answers."""
+    kv = min(1.0, answers * shape.leak_kv)
+    return b"process_resident_memory_bytes %d\nvllm:kv_cache_usage_perc %f\n" % (resident_bytes, kv)
 
 
 def refused(shape: Shape, number: int) -> int | None:

@@ -6,8 +6,9 @@ before the write: the truth that a client's figures are held to. It refuses to k
 
     python -m loadtest.nullserver [--port 0] [KEY=VALUE ...]
 
-writes its address to stdout once it listens, and ends on SIGTERM or SIGINT. `GET /null` tells how many connections and
-requests came; `GET /null/arrivals` tells when the requests were complete.
+writes its URL to stdout once it listens, and ends on SIGTERM or SIGINT. `GET /null` tells how many connections and
+requests came; `GET /null/arrivals` tells when the requests were complete; `GET /metrics` of one that leaks tells its
+memory and the use of a KV cache that it does not have, as a soak follows them.
 
 Source: spec/loadtest.md 17.
 """
@@ -15,16 +16,33 @@ Source: spec/loadtest.md 17.
 import argparse
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 import sys
 from array import array
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from loadtest.null_script import MODEL, TOKENS_DEFAULT, TOKENS_MAX, Ending, Form, Move, Shape, moves, refused, shape_of
+from loadtest.null_script import (
+    MODEL,
+    TOKENS_DEFAULT,
+    TOKENS_MAX,
+    Ending,
+    Form,
+    Move,
+    Shape,
+    is_leaky,
+    moves,
+    page,
+    refused,
+    shape_of,
+    worn,
+)
+from loadtest.random_streams import stream
 from telemetry.clock import monotonic_ns
 from telemetry.testing import engine_bodies as bodies
 from telemetry.testing.engine_http import Connection, Request
@@ -72,6 +90,9 @@ class NullServer:
         self._connections = self._requests = 0
         self._arrivals_ns = array("q")
         self._begun_ns = 0  # when the next answer may begin, if there is a capacity
+        self._answers = 0
+        self._uniform = stream(0, "nullserver")
+        self._leaked: list[bytes] = []
 
     def connected(self, group: asyncio.TaskGroup) -> Connection:
         """Return the protocol of a new connection."""
@@ -102,7 +123,14 @@ class NullServer:
         self._begun_ns = begins_ns + round(_NS / self._shape.capacity_rps)
         return begins_ns
 
+    def _metrics(self) -> bytes:
+        pages = Path("/proc/self/statm").read_text().split()[1]  # ru_maxrss would begin with that of the parent process
+        return page(self._shape, self._answers, int(pages) * resource.getpagesize())
+
     async def _page(self, request: Request, out: Connection) -> None:
+        if request.path == "/metrics" and is_leaky(self._shape):
+            await out.whole(HTTPStatus.OK, self._metrics(), request)
+            return
         pages: dict[str, Callable[[], object]] = {
             "/health": dict,
             "/version": lambda: {"version": "null"},
@@ -137,6 +165,10 @@ class NullServer:
         if shape.header_delay_s:
             await _until(at_ns, shape.header_delay_s)
         await out.open_stream(request)
+        shape = worn(shape, self._answers, self._uniform)
+        self._answers += 1
+        if shape.leak_bytes:
+            self._leaked.append(b"\x01" * shape.leak_bytes)
         for move in moves(shape, form, tokens, tokens_in=ask.tokens_in, usage=usage):
             await _until(at_ns, move.at_s)
             if not await self._make(move, out):
@@ -148,7 +180,7 @@ class NullServer:
             out.hang_up(with_reset=move.ending is Ending.RESET)
             return False
         size = self._shape.split_bytes
-        data = (b"%d" % monotonic_ns()).join(move.parts)
+        data = (b"%d" % (monotonic_ns() if self._shape.stamps else 0)).join(move.parts)
         if not size:
             await out.chunk(data)
             return True
@@ -184,13 +216,13 @@ async def serve(shape: Shape, listener: socket.socket) -> None:
 
 
 def run(shape: Shape, port: int) -> None:
-    """Serve as a process until SIGTERM or SIGINT; the address goes to stdout.
+    """Serve as a process until SIGTERM or SIGINT; the URL goes to stdout.
 
     Raises:
         OSError: The port cannot be taken.
     """
     listener = bound(port)
-    sys.stdout.write("{}:{}\n".format(*listener.getsockname()))
+    sys.stdout.write("http://{}:{}\n".format(*listener.getsockname()))
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_until_signalled(shape, listener))

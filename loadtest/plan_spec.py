@@ -26,6 +26,8 @@ SCALE_MAX = 1_000
 """Most copies of a trace."""
 TURNS_MAX = 1_000
 """Most turns of a conversation."""
+SLOTS_MAX = 65_536
+"""Most slots of a closed loop."""
 
 PLAN_S_MAX = 31 * 86_400.0
 """Longest plan, seconds."""
@@ -231,6 +233,7 @@ class TraceFormat(StrEnum):
     MOONCAKE = "mooncake"
     SERVEGEN = "servegen"
     BURSTGPT = "burstgpt"
+    VIDUR = "vidur"
     STORE = "store"
 
 
@@ -267,6 +270,8 @@ class PlanSpec(_Spec, frozen=True):
         count: Number of arrivals; None if `duration_s` ends the plan.
         classes: The mix.
         arms: Number of targets: 2 sends pairs of equal lengths, one to each.
+        slots: Closed loop: so many users, each of whom sends the next request when the last one is answered, until
+            `duration_s` or `count`, whichever comes first; None is open loop.
     """
 
     seed: Annotated[int, Meta(ge=0)]
@@ -278,14 +283,19 @@ class PlanSpec(_Spec, frozen=True):
     count: Annotated[int, Meta(ge=1, le=ARRIVALS_MAX)] | None = None
     classes: Annotated[tuple[WorkloadClass, ...], Meta(min_length=1, max_length=CLASSES_MAX)] = (WorkloadClass(),)
     arms: Annotated[int, Meta(ge=1, le=2)] = 1
+    slots: Annotated[int, Meta(ge=1, le=SLOTS_MAX)] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what each field alone allows."""
         endless = self.rate is not None and (self.duration_s is None) == (self.count is None)
         shaped = self.process in {Process.GAMMA, Process.WEIBULL}
         names = [one.name for one in self.classes]
+        sources = sum(one is not None for one in (self.rate, self.trace, self.slots))
+        is_alone = self.arms == 1 and not any(one.conversations for one in self.classes)
         for wrong, message in (
-            ((self.rate is None) == (self.trace is None), "one of rate and trace is needed, and only one"),
+            (sources != 1, "one of rate, trace and slots is needed, and only one"),
+            (self.slots is not None and None in (self.duration_s, self.count), "slots need duration_s and count"),
+            (self.slots is not None and not is_alone, "slots: a closed loop has one arm and no conversations"),
             (endless, "one of duration_s and count is needed, and only one"),
             ((self.duration_s or 0) > PLAN_S_MAX, f"duration_s: found {self.duration_s}, allowed {PLAN_S_MAX}"),
             (shaped != (self.shape is not None), f"shape: {self.process} gaps {'need' if shaped else 'have no'} shape"),

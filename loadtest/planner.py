@@ -39,7 +39,7 @@ class PlanReceipt:
     Attributes:
         seed: Of its streams.
         sha256: Of its times and lengths.
-        process: Law of the gaps; None for a trace.
+        process: Law of the gaps; None for a trace and a closed loop.
         shape: Of that law; None without one.
         planned: Number of arrivals, and how irregular they are.
     """
@@ -57,7 +57,7 @@ def receipt(plan: Plan) -> PlanReceipt:
     return PlanReceipt(
         seed=spec.seed,
         sha256=plan.sha256,
-        process=None if spec.trace else spec.process,
+        process=None if spec.trace or spec.slots else spec.process,
         shape=spec.shape,
         planned=dispersion(plan.t_sched_ns),
     )

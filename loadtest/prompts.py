@@ -1,7 +1,7 @@
 """Knows how to write prompts of a wanted length without a tokenizer; refuses to know who reads them.
 
-A prompt is made of words of four letters, which are a token each in most vocabularies. Two probe requests say how many
-tokens a word really is, and how many a prompt has besides (template, nonce): `calibrated`.
+A prompt is made of words of four letters, which are a token each in most vocabularies. Two probe requests before a run
+say how many tokens a word really is, and how many a prompt has besides (template, nonce): `calibrated`.
 
     shared prefix   f(seed, class, prefix id), first, so that a cache can hold it
     nonce           16 hexadecimal digits, so that nothing else is held by accident
@@ -27,8 +27,10 @@ from loadtest.random_streams import stream
 
 BLOCK_TOKENS = 512
 """Tokens of a block of a trace."""
-PROBE_WORDS = (64, 1024)
-"""Words of the two prompts that calibrate."""
+PROBE_WORDS_FEW = 16
+"""Words of the shorter prompt that calibrates."""
+PROBE_WORDS_MANY = (1024, 256, 64)
+"""Words of the longer one; where an endpoint refuses so many, the next."""
 
 _RING = 1 << 16
 _LETTERS = 4
@@ -54,10 +56,14 @@ class Calibration:
     Attributes:
         tokens_per_word: Above 0.
         tokens_fixed: Of a prompt without a word: the model's template and the nonce.
+        probes: Words and tokens of the two prompts that said so; empty if it is assumed.
+        why: Why it is assumed; empty if it is not.
     """
 
     tokens_per_word: float = 1.0
     tokens_fixed: float = 0.0
+    probes: tuple[tuple[int, int], ...] = ()
+    why: str = ""
 
     def words(self, tokens: int) -> int:
         """Return how many words make a prompt of so many tokens; at least one."""
@@ -68,23 +74,20 @@ class Calibration:
         return max(1, round(tokens / self.tokens_per_word))
 
 
-def calibrated(tokens_few: int, tokens_many: int) -> Calibration:
-    """Return the calibration that two prompts of `PROBE_WORDS` words show.
+def calibrated(few: tuple[int, int], many: tuple[int, int]) -> Calibration:
+    """Return the calibration that two prompts show.
 
     Args:
-        tokens_few: `usage.prompt_tokens` of the shorter one.
-        tokens_many: Of the longer one.
+        few: Words and `usage.prompt_tokens` of the shorter one.
+        many: Of the longer one.
 
     Raises:
         PlanError: The longer one has not more tokens.
     """
-    few, many = PROBE_WORDS
-    if tokens_many <= tokens_few:
-        raise PlanError(
-            f"prompts of {few} and {many} words: found {tokens_few} and {tokens_many} tokens, allowed: more"
-        )
-    per_word = (tokens_many - tokens_few) / (many - few)
-    return Calibration(tokens_per_word=per_word, tokens_fixed=tokens_few - few * per_word)
+    if many[1] <= few[1]:
+        raise PlanError(f"prompts of {few[0]} and {many[0]} words have {few[1]} and {many[1]} tokens, allowed: more")
+    per_word = (many[1] - few[1]) / (many[0] - few[0])
+    return Calibration(tokens_per_word=per_word, tokens_fixed=few[1] - few[0] * per_word, probes=(few, many))
 
 
 class Writer:

@@ -121,11 +121,21 @@ def requests_needed(
         metrics: Number of gated metrics, each tested at 5 % over this number (the worst case of Holm's procedure).
         runs: Of each arm, which this number of requests is spread over.
     """
+    z = _NORMAL.inv_cdf(1 - 0.025 / metrics) + _NORMAL.inv_cdf(power)
+    return math.ceil((spread(p_ppm, sigma, runs) * z / math.log1p(change)) ** 2)
+
+
+def spread(p_ppm: int, sigma: float, runs: int) -> float:
+    """Return the standard error of the logarithm of how much a quantile changed, had each arm one request.
+
+    Args:
+        p_ppm: Quantile in parts per million.
+        sigma: Spread of the logarithm of the values.
+        runs: Of each arm.
+    """
     p = p_ppm / _PPM
     twice = 1 + (runs - 1) / runs
-    spread = sigma * math.sqrt(2 * twice * p * (1 - p)) / _NORMAL.pdf(_NORMAL.inv_cdf(p))
-    z = _NORMAL.inv_cdf(1 - 0.025 / metrics) + _NORMAL.inv_cdf(power)
-    return math.ceil((spread * z / math.log1p(change)) ** 2)
+    return sigma * math.sqrt(2 * twice * p * (1 - p)) / _NORMAL.pdf(_NORMAL.inv_cdf(p))
 
 
 def _spare(n: int, p_ppm: int) -> int:

@@ -125,6 +125,11 @@ class Rows:
         )
 
 
+def place(row: Row) -> tuple[int, int, int]:
+    """Return where a row stands in the order of the plan: by arrival, turn and attempt."""
+    return row.j, row.turn, row.record.attempt
+
+
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Row).decode
 

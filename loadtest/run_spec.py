@@ -12,12 +12,16 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
+from loadtest.ceilings import Ceilings
 from loadtest.errors import PlanError
 from loadtest.plan import Plan
 from loadtest.plan_spec import PlanSpec
+from loadtest.prompts import Calibration
 
 IN_FLIGHT_MAX = 4096
 """Requests in flight of one worker."""
+IDLE_S_MAX = 60.0
+"""Longest wait for an engine to be idle before a run."""
 WORKERS_MAX = 64
 """Most workers of a run."""
 
@@ -59,7 +63,7 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         warmup_s: Arrivals before this time do not count.
         cooldown_s: Nor do those of the last seconds.
         start_delay_s: From the go to the first instant of the plan, so that every worker is ready.
-        drain_s: Longest wait for answers behind the last arrival; what is still open then is cut.
+        drain_s: Longest wait for answers behind the last arrival; what is still open then is cut, and has timed out.
         in_flight_max: Cap of each worker.
         connect_s: Longest wait for a connection.
         first_token_s: Longest wait for a first token.
@@ -74,6 +78,10 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         trace_path: File of the trace that the plan replays; None if it replays none.
         truth: The target is a null server: compare each stamp with the server's.
         ceiling_chunks_per_s: What one worker can take on this host, as calibrated; None if never.
+        ceilings: What ends it early.
+        calibration: How words become tokens at the first target; None: not asked yet, a word counts as a token.
+        name: What a person calls the run.
+        git_sha: Commit of what is tested.
     """
 
     run_id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
@@ -104,11 +112,17 @@ class RunSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trace_path: str | None = None
     truth: bool = False
     ceiling_chunks_per_s: _Rate | None = None
+    ceilings: Ceilings = Ceilings()
+    calibration: Calibration | None = None
+    name: _Label = ""
+    git_sha: _Label = ""
 
     def __post_init__(self) -> None:
         """Refuse what each field alone allows."""
         if len(self.targets) != self.plan.arms:
             raise ValueError(f"targets: found {len(self.targets)}, allowed: one for each of {self.plan.arms} arms")
+        if (self.plan.slots or 0) > self.in_flight_max:
+            raise ValueError(f"slots: found {self.plan.slots}, allowed: the {self.in_flight_max} requests in flight")
 
 
 class Window:
@@ -116,6 +130,7 @@ class Window:
 
     Attributes:
         end_ns: End of the plan, nanoseconds after its start: its duration, or its last arrival.
+        last_ns: Its last arrival; of a closed loop, the end.
         measured_ns: First instant that counts, and the first that no longer does.
     """
 
@@ -124,6 +139,7 @@ class Window:
         last_ns = plan.t_sched_ns[-1] + 1 if len(plan) else 0
         duration_s = run.plan.duration_s
         self.end_ns = last_ns if duration_s is None else round(duration_s * 1e9)
+        self.last_ns = last_ns if run.plan.slots is None else self.end_ns
         self.measured_ns = round(run.warmup_s * 1e9), self.end_ns - round(run.cooldown_s * 1e9)
 
     def phase(self, t_sched_ns: int) -> Phase:

@@ -51,13 +51,18 @@ def fitted_step(points: Sequence[tuple[float, float, float]]) -> StepModel | Non
             overloaded.
 
     Returns:
-        None if there are fewer than two different batches.
+        None if there are fewer than two different batches. No batch steps faster because it holds more: where that is
+        what noise says, a token adds nothing.
     """
     if len({batch for batch, _, _ in points}) < 2:  # noqa: PLR2004 -- a line needs two points
         return None
     rows = [(1.0, batch, batch * context) for batch, context, _ in points]
     seen = [step_s for _, _, step_s in points]
-    found = _least_squares(rows, seen) or _least_squares([row[:2] for row in rows], seen) or ()
+    found = _least_squares(rows, seen)
+    if found is None or found[2] < 0:
+        found = _least_squares([row[:2] for row in rows], seen)
+    if found is None:
+        return None
     alpha, beta, gamma = (*found, 0.0)[:3]
     mean = sum(seen) / len(seen)
     around = sum((value - mean) ** 2 for value in seen)
@@ -95,11 +100,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProfileMix(msgspec.Struct, frozen=True, kw_only=True):
-    """The mix that was tested."""
+    """The mix that was tested; None where the target does not count tokens."""
 
     mix_id: str
-    in_mean: float
-    out_mean: float
+    in_mean: float | None
+    out_mean: float | None
     prefix_hit_ratio: float | None
 
 
@@ -136,12 +141,13 @@ class ColdStart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScalingProfile(msgspec.Struct, frozen=True, kw_only=True):
-    """The document; `goodput_rps` is mu_star, and what is not known is None."""
+    """The document; `goodput_rps` is mu_star, what is not known is None, and times are ISO 8601 in UTC."""
 
     baseline_id: str
     run_ids: tuple[str, ...]
     defs_version: int
     made_at: str
+    valid_until: str
     gpus_per_replica: int | None
     slo: Limits
     mix: ProfileMix

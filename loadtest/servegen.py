@@ -112,7 +112,7 @@ def arrived(
         row
         for client, spans in windows.items()
         for row in _measured(
-            _client(_cut(spans, *span_s), stream(seed, f"arrivals/{client}")),
+            times_s(spans, stream(seed, f"arrivals/{client}"), span_s),
             (laws or {}).get(client, []),
             stream(seed, f"lengths/{client}"),
         )
@@ -121,6 +121,17 @@ def arrived(
     if not 0 < len(rows) <= ROWS_MAX:
         raise TraceError(f"found {len(rows)} arrivals from {span_s[0]} to {span_s[1]} s, allowed 1 to {ROWS_MAX}")
     return Trace(rows=tuple(sorted(rows, key=lambda row: row.t_ns)))
+
+
+def times_s(spans: Sequence[Window], uniform: Uniform, span_s: tuple[float, float]) -> Iterator[float]:
+    """Return when one client arrives within a span of the trace's clock, ascending.
+
+    Args:
+        spans: Its windows.
+        uniform: What its gaps are drawn from.
+        span_s: Start, and end, which is excluded.
+    """
+    return _client(_cut(spans, *span_s), uniform)
 
 
 def _cut(spans: Sequence[Window], since_s: float, until_s: float) -> Iterator[tuple[float, float, Window]]:

@@ -41,7 +41,7 @@ def target(url: str) -> Target:
     try:
         found = place(url, ENGINE)
     except FetchError as error:
-        raise TargetError(f"{url}: {error}; allowed: http://HOST:PORT or https://HOST:PORT") from None
+        raise TargetError(f"found {url!r}: {error}; allowed: http://HOST:PORT or https://HOST:PORT") from None
     return Target(place=found, base=found.path.rstrip("/").removesuffix("/v1"))
 
 

@@ -2,6 +2,7 @@
 
     Azure     CSV: TIMESTAMP, ContextTokens, GeneratedTokens; stamps have up to nine fractional digits
     Mooncake  JSON lines: timestamp in ms, input_length, output_length, hash_ids of 512-token blocks
+    vidur     CSV: arrived_at in s, num_prefill_tokens, num_decode_tokens
     BurstGPT  CSV: Timestamp in s, Model, Request tokens, Response tokens, Total tokens, Log Type
     store     JSON lines of our own: t_ns, workload_class, tokens_in, tokens_out, left_after_us, conversation
 
@@ -38,6 +39,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NS, _NS_DIGITS = 1_000_000_000, 9
 _MS_NS = 1_000_000
 _AZURE = ["TIMESTAMP", "ContextTokens", "GeneratedTokens"]
+_VIDUR = ["arrived_at", "num_prefill_tokens", "num_decode_tokens"]
 _BURSTGPT = ["Timestamp", "Request tokens", "Response tokens"]
 
 
@@ -184,6 +186,11 @@ def _burstgpt(lines: Iterable[str]) -> Iterable[TraceRow]:
         yield TraceRow(t_ns=_seconds_ns(seconds, at), len_in=_tokens(tokens_in, at), len_out=_tokens(tokens_out, at))
 
 
+def _vidur(lines: Iterable[str]) -> Iterable[TraceRow]:
+    for at, (seconds, tokens_in, tokens_out) in _table(lines, _VIDUR):
+        yield TraceRow(t_ns=_seconds_ns(seconds, at), len_in=_tokens(tokens_in, at), len_out=_tokens(tokens_out, at))
+
+
 def _table(lines: Iterable[str], columns: list[str]) -> Iterable[tuple[int, list[str]]]:
     """Return the named columns of each line below a header, with the line's number."""
     numbered = cells(lines)
@@ -298,5 +305,6 @@ _READERS: dict[TraceFormat, Callable[[Iterable[str]], Iterable[TraceRow]]] = {
     TraceFormat.AZURE: _azure,
     TraceFormat.MOONCAKE: _mooncake,
     TraceFormat.BURSTGPT: _burstgpt,
+    TraceFormat.VIDUR: _vidur,
     TraceFormat.STORE: _store,
 }

@@ -96,6 +96,30 @@ def write(path: Path, rows: Iterable[TraceRow]) -> str:
     return digest(path)
 
 
+def windows(path: Path) -> dict[str, list[servegen.Window]]:
+    """Return the windows of each client of a trace of ServeGen.
+
+    Raises:
+        TraceError: It cannot be read, or is none.
+    """
+    try:
+        return _clients(path)[0]
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise TraceError(f"{path}: {error}") from error
+
+
+def first_line(path: Path) -> str:
+    """Return the first line of a file, unpacked.
+
+    Raises:
+        TraceError: It cannot be read.
+    """
+    try:
+        return next(iter(_lines(path)), "").rstrip()
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise TraceError(f"{path}: {error}") from error
+
+
 def _of_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,7 +19,9 @@ from random import Random
 
 from loadtest.answer_text import BODY_BYTES_MAX, text_of
 from loadtest.asking import Asker
+from loadtest.ceilings import tokens_out
 from loadtest.client import Ask, Client, Exchange, Pump, refused
+from loadtest.closed import Loop, Slots
 from loadtest.dispatch import Dispatcher, Pacer
 from loadtest.impatience import retry_wait_s
 from loadtest.journal import Journal
@@ -44,6 +46,7 @@ DISK_S_MAX = 10.0
 """Longest wait for a disk that writes rows at the end."""
 _SENT_NS = re.compile(rb'"sent_ns":(\d+)')
 _NS = 1e9
+_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +61,7 @@ class Hands:
         pump: Hands over what comes on a connection.
     """
 
-    spawn: Callable[[Callable[[], None]], object]
+    spawn: Callable[[Callable[[], object]], object]
     sleep: Callable[[float], object]
     wait_until: Callable[[int], object]
     apart: Callable[[Callable[[], None]], object]
@@ -101,6 +104,14 @@ class Worker:
         self._rows = Rows(run, replicas, self._index, Random())  # noqa: S311 -- identifiers, not secrets
         self._journal = Journal(_made(Path(run.directory)) / f"rows-{self._index}.jsonl", hands.apart)
         self._dispatcher = Dispatcher(run.in_flight_max, self._begin, self._shed, monotonic_ns)
+        loop = Loop(
+            serve=self._taken,
+            spawn=hands.spawn,
+            sleep=hands.sleep,
+            now_ns=monotonic_ns,
+            is_ending=lambda: self._is_ending,
+        )
+        self._slots = None if run.plan.slots is None else Slots(plan, self._window, part, loop)
         self._report = WorkerReport(worker=self._index)
         self._outcomes: Counter[str] = Counter()
         self._reads = 0
@@ -120,8 +131,11 @@ class Worker:
         try:
             self._watch = Watch(lambda: self._reads)
             self._hands.spawn(self._tick)
-            pacer = Pacer(monotonic_ns, self._hands.wait_until, lambda: self._halted_ns)
-            self._dispatcher.run(self._plan.mine(self._index, self._workers), start_ns, pacer)
+            if self._slots is not None:
+                self._slots.run(start_ns)
+            else:
+                pacer = Pacer(monotonic_ns, self._hands.wait_until, lambda: self._halted_ns)
+                self._dispatcher.run(self._plan.mine(self._index, self._workers), start_ns, pacer)
             self._drain()
         finally:
             gc.enable()
@@ -176,22 +190,30 @@ class Worker:
         self._open += 1  # here, not where it runs: the drain must not miss one that has not begun to run
         self._hands.spawn(lambda: self._serve(arrival, t_sched_ns))
 
-    def _serve(self, arrival: Arrival, t_sched_ns: int) -> None:
-        """Carry out an arrival, and the conversation that it opens."""
+    def _taken(self, arrival: Arrival, t_sched_ns: int) -> bool:
+        """Carry out a request of a closed loop; returns whether it was answered well."""
+        self._open += 1
+        self._dispatcher.taken()
+        return self._serve(arrival, t_sched_ns)
+
+    def _serve(self, arrival: Arrival, t_sched_ns: int) -> bool:
+        """Carry out an arrival, and the conversation that it opens; returns whether its first turn was answered."""
         try:
             turns = self._plan.follow_ups(arrival.j)
             said = [self._asker.prompt(arrival)]
             ask = self._asker.ask(arrival, said, t_sched_ns, keeps_body=bool(turns))
             seen = self._attempted(arrival, ask)
+            is_answered = seen.measured.outcome is Outcome.OK
             for turn in turns:
                 if not self._heard(seen, said) or not self._waited(turn.think_s):
-                    return
+                    break
                 said.append(self._asker.follow_up(arrival, turn))
                 now = replace(arrival, turn=turn.turn, len_in=turn.len_in, len_out=turn.len_out)
                 self._dispatcher.resumed()
                 seen = self._attempted(now, self._asker.ask(now, said, None, keeps_body=True))
         finally:
             self._open -= 1
+        return is_answered
 
     def _attempted(self, arrival: Arrival, ask: Ask) -> Exchange:
         """Try a request until it needs no further attempt; returns the last one."""
@@ -248,7 +270,10 @@ class Worker:
         self._outcomes[record.outcome] += 1
         report.ended += 1
         report.failed += record.eligible is Eligibility.BAD
-        report.tokens_out += record.tokens_out or 0
+        if record.http_status == _OK:
+            report.tokens_in += arrival.len_in if record.tokens_in is None else record.tokens_in
+            report.uncounted += record.tokens_out is None
+        report.tokens_out += tokens_out(record, arrival.len_out)
         report.reused += seen.reused
         report.reconnected += seen.reconnected
         # A first attempt is in flight from its planned time on, as soon as the dispatcher wakes.
@@ -288,6 +313,8 @@ class Worker:
 
     def _due(self, now_ns: int) -> tuple[int, int]:
         """Return how many arrivals of this worker were due by then, and how many of those count."""
+        if self._slots is not None:
+            return self._slots.due, self._slots.window_due
         first_ns, until_ns = self._window.measured_ns
         offset_ns = now_ns - self._start_ns
         return self._mine_before(offset_ns), max(

@@ -26,7 +26,9 @@ class WorkerReport(msgspec.Struct, kw_only=True):
         in_flight: Attempts that are not.
         failed: Attempts that ended badly.
         outcomes: Attempts by outcome.
-        tokens_out: Output tokens that came, where known.
+        tokens_in: Tokens of the prompts that were answered: as told, else as planned.
+        tokens_out: Output tokens that came: as told, else at least as many as this.
+        uncounted: Answers, whole or not, that did not tell their tokens.
         unreached: Attempts in a row that got no response head, up to now.
         unconnected: Of those, the ones that got no connection, or lost it.
         silent_s: Time since a response head came; since the start if none did.
@@ -60,7 +62,9 @@ class WorkerReport(msgspec.Struct, kw_only=True):
     in_flight: int = 0
     failed: int = 0
     outcomes: dict[str, int] = msgspec.field(default_factory=dict[str, int])
+    tokens_in: int = 0
     tokens_out: int = 0
+    uncounted: int = 0
     unreached: int = 0
     unconnected: int = 0
     silent_s: float = 0.0
@@ -85,8 +89,8 @@ class WorkerReport(msgspec.Struct, kw_only=True):
 
 
 _SUMS = (
-    "due", "sent", "shed", "window_due", "window_sent", "ended", "in_flight", "failed", "tokens_out", "unreached",
-    "unconnected", "in_flight_s", "elapsed_s", "opened", "reused", "reconnected", "rows_lost",
+    "due", "sent", "shed", "window_due", "window_sent", "ended", "in_flight", "failed", "tokens_in", "tokens_out",
+    "uncounted", "unreached", "unconnected", "in_flight_s", "elapsed_s", "opened", "reused", "reconnected", "rows_lost",
 )  # fmt: skip
 _LARGEST = ("cpu_ratio", "reads_per_s", "clock_step_ms", "rss_bytes")
 _SKETCHES = ("lag_us", "ttft_us", "e2e_us", "read_us", "truth_us")

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from loadtest.line import dial, stamping
+from loadtest.line import dial, got, stamping
 from telemetry import clock
 
 
@@ -25,7 +25,7 @@ def until_stamped() -> None:
     with peer, closing(line):
         for _ in range(1000):
             peer.sendall(b"x")
-            if line.receive().lag_ns is not None:
+            if got(line.receive()).lag_ns is not None:
                 return
             clock.sleep(0.001)
     raise AssertionError("the kernel does not stamp")

@@ -3,7 +3,7 @@
 import pytest
 
 from loadtest import arrivals
-from loadtest.arrivals import planned_times
+from loadtest.arrivals import PREPARED_MAX, planned_times
 from loadtest.dispersion import dispersion
 from loadtest.errors import PlanError
 from loadtest.plan_spec import PLAN_S_MAX, CurveShape, PlanSpec, Process, RateCurve, TraceFormat, TraceSpec
@@ -97,3 +97,8 @@ def test_more_arrivals_than_a_plan_holds(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 100 == len(planned_times(spec))
     with pytest.raises(PlanError, match="rate"):
         planned_times(PlanSpec(seed=1, process=Process.CONSTANT, rate=flat(100), duration_s=1.011))
+
+
+def test_nobody_knows_when_requests_of_a_closed_loop_come() -> None:
+    assert [0, 0, 0] == list(planned_times(PlanSpec(seed=1, slots=2, duration_s=9.0, count=3)))
+    assert PREPARED_MAX == len(planned_times(PlanSpec(seed=1, slots=2, duration_s=9.0, count=PREPARED_MAX + 1)))

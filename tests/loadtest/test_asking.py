@@ -15,6 +15,7 @@ from loadtest.plan_spec import (
     WorkloadClass,
 )
 from loadtest.planner import build
+from loadtest.prompts import Calibration
 from loadtest.run_spec import Api, RunSpec
 from loadtest.waits import ENDLESS
 
@@ -109,3 +110,21 @@ def test_a_further_turn_repeats_what_was_said() -> None:
     ]
     assert (None, True) == (ask.t_sched_ns, ask.keeps_body)
     assert turn.len_in == len(new.split())
+
+
+def test_a_probe_has_its_words_and_asks_for_one_token() -> None:
+    spec = PlanSpec(seed=7, rate=RateCurve(points=((0.0, 10.0),)), count=1)
+    made = RunSpec(run_id="a", targets=("http://a",), plan=spec, directory="d", model="m", salt="s")
+    asker = Asker(made, build(spec))
+    few, many = (msgspec.json.decode(asker.probe(words).body) for words in (16, 64))
+
+    assert (17, 65) == tuple(len(body["messages"][0]["content"].split()) for body in (few, many))  # and the nonce
+    assert (1, "m") == (few["max_tokens"], few["model"])
+    assert few["messages"][0]["content"][:16] != many["messages"][0]["content"][:16]
+
+
+def test_a_calibrated_run_asks_with_fewer_words() -> None:
+    _, body = asked(calibration=Calibration(tokens_per_word=2.0, tokens_fixed=10.0))
+    (message,) = body["messages"]
+
+    assert 15 <= len(message["content"].split()) <= 16

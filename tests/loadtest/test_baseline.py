@@ -122,7 +122,7 @@ def test_live_traffic_like_the_tested_one(live: tuple[float, float], expected: b
     assert 0.25 == LIVE_RATIO
 
 
-def run(tokens: float = 1000.0, ttft: float | None = 0.3, *, is_fit: bool = True, key: Key = KEY) -> Candidate:
+def run(tokens: float | None = 1000.0, ttft: float | None = 0.3, *, is_fit: bool = True, key: Key = KEY) -> Candidate:
     return Candidate(key=key, is_fit=is_fit, tokens_per_s=tokens, ttft_p50_s=ttft)
 
 
@@ -141,6 +141,7 @@ def run(tokens: float = 1000.0, ttft: float | None = 0.3, *, is_fit: bool = True
         pytest.param([run(900), run(1000), run(1100)], ["tokens/s varies by 10.0%"], id="speed varies"),
         pytest.param([run(ttft=0.2), run(ttft=0.3), run(ttft=0.4)], ["median TTFT varies by 33.3%"], id="TTFT varies"),
         pytest.param([run(), run(), run(ttft=None)], ["no median TTFT"], id="a run that fails"),
+        pytest.param([run(None), run(), run()], ["no tokens/s"], id="a target that does not count tokens"),
     ],
 )
 def test_when_runs_make_a_baseline(runs: list[Candidate], words: list[str]) -> None:

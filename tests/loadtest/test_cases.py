@@ -24,7 +24,9 @@ def test_workflow_commands_are_one_line_each() -> None:
     )
     assert "::warning title=load run ttft_p95::n too small\n" == github([PASSED, OPEN], "load run")
     assert "" == github([PASSED], "load gate")
-    assert "a%25b%0D%0Ac" == escaped("a%b\r\nc")
+    assert "a%25b%0D%0Ac:," == escaped("a%b\r\nc:,")
+    named = Case(name="a,b::c%\nd", verdict=Verdict.FAILED, message="worse: a, b")
+    assert "::error title=load gate a%2Cb%3A%3Ac%25%0Ad::worse: a, b\n" == github([named], "load gate")
 
 
 def test_no_more_workflow_commands_than_github_shows() -> None:

@@ -311,12 +311,12 @@ def test_an_abort_is_planned_by_output() -> None:
     )
 
 
-def test_what_is_cut_ends_as_its_users_doing() -> None:
+def test_what_is_cut_has_run_into_a_deadline() -> None:
     with Endpoint([GET, Send(HEAD + token(b"a")), AwaitEnd()]) as endpoint:
         client = client_of(endpoint, at_a_token(lambda: client.cut()))  # noqa: PLW0108 -- it is not there yet
         seen = client.exchange(ASK)
 
-    assert (Outcome.CLIENT_CANCELLED, Phase.STREAMING) == (seen.measured.outcome, seen.measured.phase)
+    assert (Outcome.TIMEOUT_STREAM, Phase.STREAMING) == (seen.measured.outcome, seen.measured.phase)
 
 
 def test_what_is_cut_begins_nothing_more() -> None:
@@ -325,7 +325,7 @@ def test_what_is_cut_begins_nothing_more() -> None:
         client.cut()
         seen = client.exchange(ASK)
 
-    assert (Outcome.CLIENT_CANCELLED, 0) == (seen.measured.outcome, client.opened)
+    assert (Outcome.TIMEOUT_FIRST_TOKEN, 0) == (seen.measured.outcome, client.opened)
 
 
 def test_what_is_cut_while_it_connects_sends_nothing(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,7 +335,7 @@ def test_what_is_cut_while_it_connects_sends_nothing(certificate: Path, monkeypa
         client = Client(target(f"https://127.0.0.1:{port}"), place, pump=Pumps.now)
         seen = client.exchange(ASK)
 
-    assert (Outcome.CLIENT_CANCELLED, 0, 1) == (seen.measured.outcome, seen.sent_bytes, client.opened)
+    assert (Outcome.TIMEOUT_FIRST_TOKEN, 0, 1) == (seen.measured.outcome, seen.sent_bytes, client.opened)
 
 
 def test_no_measurement_outlives_its_exchange() -> None:

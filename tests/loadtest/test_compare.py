@@ -14,6 +14,8 @@ from loadtest.random_streams import Uniform, stream
 from telemetry.percentile import P50, P95, P99
 
 NEVER = math.inf
+LEAST = 2 / 201
+"""Least p of 200 resamples."""
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,8 @@ def test_a_large_change_is_proven_and_an_improvement_is_none() -> None:
     slow, fast = ([run(uniform, scale=scale) for _ in range(3)] for scale in (1.5, 1.0))
     [worse], [better] = changes(fast, slow, [P50]), changes(slow, fast, [P50])
 
-    assert pytest.approx(2 / 201) == worse.p
+    assert pytest.approx(2 / 201) == worse.p == better.p_better
+    assert 1.0 == worse.p_better
     assert (worse.low or 0) > 0.3
     assert 1.0 == better.p
     assert (better.high or 0) < -0.2
@@ -106,6 +109,9 @@ def test_one_candidate_run_is_widened_by_how_the_baselines_runs_differ() -> None
     assert found.widened
     assert (found.low or 0) < 0 < (found.high or 0)
     assert found.p > 0.05
+    [faster] = changes(before, [run(uniform, scale=0.7)], [P50])
+    assert (faster.widened, faster.p) == (True, 1.0)
+    assert faster.p_better > 0.05
     [alike] = changes([run(uniform, size=60) for _ in range(3)], [run(uniform, scale=1.3, size=60)], [P50])
     assert (alike.low or 0) > 0.1
     [alone] = changes([before[0]], after, [P50])
@@ -117,18 +123,33 @@ def failing(n: int, failures: int) -> list[Blocks]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "estimate"),
+    ("before", "after", "estimate", "ps"),
     [
-        pytest.param(failing(100, 0), failing(100, 2), math.inf, id="the candidate's rank fails"),
-        pytest.param(failing(100, 2), failing(100, 0), -1.0, id="the baseline's rank fails"),
-        pytest.param(failing(100, 2), failing(100, 2), None, id="both"),
-        pytest.param(failing(0, 0), failing(100, 2), None, id="no value"),
+        pytest.param(failing(100, 0), failing(100, 2), math.inf, (LEAST, 1.0), id="the candidate's rank fails"),
+        pytest.param(failing(100, 2), failing(100, 0), -1.0, (1.0, LEAST), id="the baseline's rank fails"),
+        pytest.param(failing(100, 2), failing(100, 2), None, (1.0, 1.0), id="both"),
+        pytest.param(failing(0, 0), failing(100, 2), None, (1.0, 1.0), id="no value"),
     ],
 )
-def test_a_rank_that_is_a_failure_gives_no_ratio(before: list[Blocks], after: list[Blocks], estimate: float) -> None:
+def test_a_rank_that_is_a_failure_gives_no_ratio(
+    before: list[Blocks], after: list[Blocks], estimate: float, ps: tuple[float, float]
+) -> None:
     [found] = changes(before, after, [P99])
 
-    assert (estimate, None, None, 1.0) == (found.estimate, found.low, found.high, found.p)
+    assert (estimate, None, None) == (found.estimate, found.low, found.high)
+    assert pytest.approx(ps) == (found.p, found.p_better)
+
+
+def test_a_failure_is_as_sure_as_the_resamples_that_have_it() -> None:
+    """All failures in one of two blocks: it is drawn in three of four resamples, and alone in one of four."""
+    good, bad = [[[1.0] * 50, [1.0] * 50]], [[[1.0] * 50, [1.0] * 48 + [NEVER] * 2]]
+    [found] = changes(good, bad, [P99])
+
+    assert math.inf == found.estimate
+    assert found.p == pytest.approx(0.5, abs=0.15)  # 200 resamples, a standard deviation of 0.06
+    empty = [[[], [1.0] * 100]]
+    [none] = changes(empty, bad, [P99])
+    assert none.p > found.p  # a resample without any value proves nothing
 
 
 def test_failures_above_the_rank_only_move_it() -> None:
@@ -189,6 +210,7 @@ def test_counts(baseline: tuple[int, int], candidate: tuple[int, int], estimate:
 
     assert found.estimate == (None if estimate is None else pytest.approx(estimate))
     assert pytest.approx(p) == found.p
+    assert found.p == count_change(candidate, baseline).p_better
 
 
 def test_points_by_block() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from loadtest.ceilings import Ceilings
 from loadtest.conductor import (
     EXIT_FAILED,
     EXIT_FAULT,
@@ -14,8 +15,11 @@ from loadtest.conductor import (
     UNREACHED_MIN,
     Conductor,
     Halt,
+    unmeasured,
+    unsent,
 )
 from loadtest.fitness import Fit
+from loadtest.offsets import WorkerClock
 from loadtest.plan_spec import PlanSpec, RateCurve
 from loadtest.planner import build
 from loadtest.sketch import Sketch, add
@@ -224,3 +228,82 @@ def test_a_memory_bound_ends_the_run() -> None:
     ending = conductor.ending()
 
     assert (EXIT_INCONCLUSIVE, True) == (ending.code, "memory of 99 MiB" in ending.message)
+
+
+def test_a_ceiling_ends_the_run_and_is_named() -> None:
+    conductor = Conductor(PLAN, 2, ceilings=Ceilings(tokens_max=100))
+    for worker in (0, 1):
+        conductor.ack(worker, PLAN.sha256, 1)
+    conductor.took(report(0, over=False, tokens_in=60, tokens_out=40))
+    assert Halt.NONE is conductor.halted
+
+    conductor.took(report(1, over=False, tokens_out=1))
+    assert Halt.CEILING is conductor.halted
+
+    conductor.took(report(0, tokens_in=60, tokens_out=60))
+    conductor.took(report(1, tokens_out=1))
+    ending = conductor.ending()
+
+    said = "101 tokens, above load.tokens_max of 100: partial run, ended after 20 of 20 arrivals"
+    assert (EXIT_INCONCLUSIVE, said) == (ending.code, ending.message)
+
+
+def test_a_closed_loop_has_no_arrivals_to_come() -> None:
+    plan = build(PlanSpec(seed=7, slots=2, duration_s=60.0, count=100_000))
+    conductor = Conductor(plan, 1, ceilings=Ceilings(tokens_max=100))
+    conductor.ack(0, plan.sha256, 1)
+    conductor.took(report(0, over=False, tokens_out=101))
+
+    assert conductor.ending().message.endswith("partial run, ended after 10 requests")
+
+
+def clock(worker: int, offset_ms: float) -> WorkerClock:
+    return WorkerClock(worker=worker, offset_ms=offset_ms, rtt_ms=0.4, pings=10)
+
+
+def test_workers_of_one_time_are_timed() -> None:
+    conductor = begun()
+    conductor.timed(clock(1, 4.9))
+    assert not conductor.is_timed
+
+    conductor.timed(clock(0, -4.9))
+    assert conductor.is_timed
+    conductor.took(report(0))
+    conductor.took(report(1))
+    assert (clock(0, -4.9), clock(1, 4.9)) == conductor.ending().clocks
+
+
+def test_a_worker_of_another_time_aborts_the_run_and_nobody_is_blamed() -> None:
+    conductor = begun()
+    conductor.timed(clock(1, -250.0))
+    ending = conductor.ending()
+
+    assert (EXIT_INCONCLUSIVE, Halt.ABORTED, None) == (ending.code, ending.halt, ending.fitness)
+    assert "worker 1 has a wall clock -250.0 ms from the master's, allowed: below 5 ms" in ending.message
+
+
+def test_a_run_of_which_nothing_was_sent_says_why() -> None:
+    ending = unsent(PLAN, Halt.ENVIRONMENT)
+
+    assert (EXIT_OK, Halt.ENVIRONMENT, "nothing was sent", 20, 0) == (
+        *(ending.code, ending.halt, ending.message, ending.planned, ending.whole.sent),
+    )
+
+
+def test_the_first_reason_to_end_it_stays() -> None:
+    conductor = Conductor(PLAN, 2)
+    conductor.ack(0, PLAN.sha256, 2)
+    conductor.ack(1, PLAN.sha256, 3)
+
+    assert conductor.ending().message.startswith("worker 0 has 2 plan users")
+
+
+def test_a_run_of_which_no_request_counts_says_nothing() -> None:
+    sound = ended(report(0), report(1)).ending()
+    gone = msgspec.structs.replace(sound, code=EXIT_FAILED)
+
+    none = unmeasured(sound, 0)
+    assert (EXIT_INCONCLUSIVE, "none of 20 requests counts") == (none.code, none.message.partition(":")[0])
+    assert (sound, gone, unsent(PLAN, Halt.BURN)) == (
+        *(unmeasured(sound, 1), unmeasured(gone, 0), unmeasured(unsent(PLAN, Halt.BURN), 0)),
+    )

@@ -82,8 +82,8 @@ def test_too_few_have_no_percentile() -> None:
 
 def test_an_arrival_counts_by_its_last_attempt() -> None:
     rows = [
-        row(0, attempt=2, ttft_us=700_000),
         row(0, outcome=Outcome.OVERLOADED, ttft_us=None),
+        row(0, attempt=2, ttft_us=700_000),
         row(1, outcome=Outcome.OVERLOADED, ttft_us=None),
     ]
     found = digest(rows, WINDOW)

@@ -1,6 +1,7 @@
 """The release gate: its examples, its correction for many metrics, and its silence where it cannot tell."""
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -60,7 +61,6 @@ def change(estimate: float, low: float, high: float) -> Change:
         pytest.param(change(-0.2, -0.3, -0.1), Verdict.PASSED, id="better"),
         pytest.param(change(0.04, 0.01, 0.05), Verdict.PASSED, id="worse for sure, and within the margin"),
         pytest.param(Change(estimate=math.inf, low=None, high=None, p=1, n=9), Verdict.FAILED, id="only it fails"),
-        pytest.param(Change(estimate=-1.0, low=None, high=None, p=1, n=9), Verdict.PASSED, id="only the other fails"),
         pytest.param(Change(estimate=None, low=None, high=None, p=1, n=9), Verdict.INCONCLUSIVE, id="both fail"),
         pytest.param(change(0.5, 0.1, math.inf), Verdict.FAILED, id="some resamples fail"),
     ],
@@ -71,6 +71,10 @@ def test_verdicts_of_section_13(found: Change, verdict: Verdict) -> None:
 
 def test_what_many_metrics_do_not_prove_does_not_fail() -> None:
     assert Verdict.INCONCLUSIVE is judge(change(0.07, 0.03, 0.11), LATENCY_MARGIN, is_proven=False)
+    worse, better = (Change(estimate=one, low=None, high=None, p=1, n=9) for one in (math.inf, -1.0))
+    assert Verdict.INCONCLUSIVE is judge(worse, LATENCY_MARGIN, is_proven=False, is_better=True)
+    assert Verdict.INCONCLUSIVE is judge(better, LATENCY_MARGIN, is_proven=True)
+    assert Verdict.PASSED is judge(better, LATENCY_MARGIN, is_proven=False, is_better=True)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +154,36 @@ def test_what_cannot_be_told_says_how_many_would_be_needed() -> None:
     assert all(n is not None and n > 300 for n in needed.values())
 
 
+def test_a_rank_that_fails_in_one_arm_by_chance_is_no_fail_and_no_improvement() -> None:
+    """5 and 10 bad ones of 900: on both sides of the rank of P99, which leaves 9 above it."""
+
+    def one(seed: int, bad: int) -> Run:
+        made = run(seed)
+        return replace(made, requests=[replace(each, is_bad=k % 60 < bad) for k, each in enumerate(made.requests)])
+
+    fewer, more = [run(0), run(1), one(2, 1)], [run(3), one(4, 1), one(5, 1)]
+    assert (5, 10) == tuple(sum(each.is_bad for one in arm for each in one.requests) for arm in (fewer, more))
+    worse, better = (gate(*arms, seed=1, metrics=[Metric.TTFT_P99]).metrics for arms in ((fewer, more), (more, fewer)))
+
+    assert [math.inf, -1.0] == [found.change.estimate for (found,) in (worse, better)]
+    for (found,) in (worse, better):
+        assert (Verdict.INCONCLUSIVE, None) == (found.verdict, found.n_needed)
+        assert "fails in one arm only, which may be chance" == found.reason
+
+
+def test_a_rank_that_fails_in_one_arm_is_proven_by_resamples_or_by_the_bad_ones() -> None:
+    def verdicts(before: list[Run], after: list[Run], metrics: Collection[Metric]) -> set[Verdict]:
+        return {one.verdict for one in gate(before, after, seed=1, metrics=metrics).metrics}
+
+    good, many, some = runs(0), runs(10, bad=0.2), runs(10, bad=0.02)
+
+    assert {Verdict.FAILED} == verdicts(good, many, {Metric.TTFT_P99})
+    assert {Verdict.PASSED} == verdicts(many, good, {Metric.TTFT_P99})
+    assert {Verdict.INCONCLUSIVE} == verdicts(good, some, {Metric.TTFT_P99})
+    assert {Verdict.FAILED} == verdicts(good, some, {Metric.TTFT_P99, Metric.BAD_RATIO})
+    assert {Verdict.PASSED} == verdicts(some, good, {Metric.TTFT_P99, Metric.BAD_RATIO})
+
+
 def test_both_fail() -> None:
     found = {one.metric: one for one in gate(runs(0, bad=0.05), runs(10, bad=0.05), seed=1).metrics}
 
@@ -180,6 +214,14 @@ def test_only_what_is_asked_for_is_judged() -> None:
 
     assert ([Metric.TOKENS_PER_S], Verdict.PASSED) == ([one.metric for one in found.metrics], found.verdict)
     assert Verdict.INCONCLUSIVE is gate(runs(0), runs(10), seed=1, metrics=()).verdict
+
+
+def test_unknown_tokens_are_no_loss() -> None:
+    unknown = replace(run(1), tokens=None)
+    for before, after in (([run(2)] * 3, [unknown] * 3), ([unknown] * 3, [run(2)] * 3)):
+        (found,) = gate(before, after, 1, metrics=[Metric.TOKENS_PER_S]).metrics
+
+        assert (Verdict.INCONCLUSIVE, None, 0) == (found.verdict, found.change.estimate, found.change.n)
 
 
 def test_a_window_that_ends_behind_a_whole_block_dilutes_no_tokens_per_second() -> None:

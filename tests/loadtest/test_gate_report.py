@@ -1,6 +1,7 @@
 """How a gate is told: every number with its interval, every gap in words, and nothing that breaks a pipeline's line."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -66,3 +67,10 @@ def test_a_case_for_each_metric() -> None:
 )
 def test_a_metric_in_a_line(one: Judged, expected: str) -> None:
     assert expected == line(one)
+
+
+def test_one_run_of_an_arm_is_flagged() -> None:
+    one = replace(FAILED, change=replace(FAILED.change, widened=True))
+
+    assert line(one).endswith("why, interval widened by how other runs differ: an arm has one run")
+    assert "why; widened, one run |" in markdown(Gated(metrics=(one,), verdict=Verdict.FAILED))

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import pytest
+
 from loadtest.gate import Request, Run
 from loadtest.gate_rows import gated_run
 from loadtest.plan_spec import Objectives
@@ -23,6 +25,8 @@ def row(
     phase: Phase = Phase.MEASURED,
     turn: int = 1,
     flags: int = 0,
+    tok_by_s: tuple[int, ...] = (4, 2),
+    tokens_out: int | None = 6,
     kind: str = "chat",
     ttft_us: int | None = 400_000,
 ) -> Row:
@@ -41,7 +45,8 @@ def row(
         ttft_us=ttft_us,
         tpot_us=20_000,
         icl_max_us=30_000,
-        tok_by_s=(4, 2),
+        tok_by_s=tok_by_s,
+        tokens_out=tokens_out,
     )
     return Row(
         j=j, t_sched_us=j * 1_000_000, run_phase=phase, worker=0, arm=0, len_in=1, len_out=1, record=record, turn=turn
@@ -70,6 +75,21 @@ def test_only_first_turns_of_the_measured_part_count_and_all_tokens() -> None:
 
     assert [12.0] == [one.at_s for one in found.requests]
     assert [(5.0, 4), (6.0, 2), (12.0, 8), (13.0, 4), (19.0, 4), (20.0, 2)] == found.tokens
+
+
+@pytest.mark.parametrize(
+    ("found", "tokens"),
+    [
+        pytest.param(row(13, tok_by_s=(), tokens_out=None), None, id="no usage"),
+        pytest.param(row(13, ttft_us=None), None, id="nobody knows when"),
+        pytest.param(row(13, tok_by_s=(), tokens_out=0), [(12.0, 4), (13.0, 2)], id="known to be none"),
+        pytest.param(
+            row(13, tok_by_s=(), tokens_out=None, outcome=Outcome.SERVER_ERROR), [(12.0, 4), (13.0, 2)], id="no answer"
+        ),
+    ],
+)
+def test_tokens_of_an_answer_that_are_unknown_are_not_0(found: Row, tokens: list[tuple[float, int]] | None) -> None:
+    assert tokens == run(row(12), found).tokens
 
 
 def test_whatever_did_not_end_well_is_bad() -> None:

@@ -34,7 +34,7 @@ def test_a_class_without_objectives_must_complete() -> None:
 
 
 def test_only_the_population_counts() -> None:
-    rows = [row(1, attempt=2), row(1, outcome=Outcome.RATE_LIMITED), row(2, phase=Phase.WARM_UP), row(3, turn=2)]
+    rows = [row(1, outcome=Outcome.RATE_LIMITED), row(1, attempt=2), row(2, phase=Phase.WARM_UP), row(3, turn=2)]
     found = goodput([*rows, row(4, flags=Flag.ABORTED_BY_PLAN)], LIMITS)
 
     assert (1, (1, 1)) == (found.offered, counts(found)[JOINT])

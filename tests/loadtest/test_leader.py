@@ -5,11 +5,13 @@ import msgspec
 import pytest
 
 from loadtest.conductor import EXIT_FAULT, EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE, Ending, Halt
-from loadtest.leader import ACK_S_MAX, LATE_S_MAX, LOOK_S, Event, Leader, progress
+from loadtest.leader import ACK_S_MAX, LATE_S_MAX, LOOK_S, PING_S_MAX, Event, Leader, progress
+from loadtest.offsets import PINGS
 from loadtest.plan_spec import PlanSpec, RateCurve
 from loadtest.planner import build
 from loadtest.run_spec import RunSpec, decoded
 from loadtest.worker_report import WorkerReport
+from telemetry.clock import wall_ns
 
 SPEC = PlanSpec(seed=7, rate=RateCurve(points=((0.0, 1000.0),)), count=20)
 PLAN = build(SPEC)
@@ -23,6 +25,8 @@ class Play:
         self.sent: list[tuple[str, str | None, Event]] = []
         self.told: list[Event] = []
         self.gone: set[str] = set()
+        self.answers_pings = True
+        self.shift_ns = 0
         self.listeners: dict[str, Callable[[Event], object]] = {}
         self._steps = list(steps)
         self.leader = Leader(self, self.sleep, self.told.append)
@@ -32,6 +36,8 @@ class Play:
 
     def send(self, name: str, message: Event, to: str | None = None) -> None:
         self.sent.append((name, to, message))
+        if name == "load_ping" and self.answers_pings:
+            self.listeners["load_pong"](message | {"unix_ns": wall_ns() + self.shift_ns * message["worker"]})
 
     def workers(self) -> list[str]:
         return ["a", "b"]
@@ -82,6 +88,37 @@ def test_a_run_goes_from_plan_to_ending() -> None:
     assert (2, 1) == (len(goes), len(set(goes)))  # one instant for all
     assert (EXIT_OK, 20) == (ending.code, ending.whole.sent)
     assert "go" == play.told[0]["event"]
+    assert [(0, PINGS), (1, PINGS)] == [(clock.worker, clock.pings) for clock in ending.clocks]
+
+
+def test_a_worker_with_another_time_is_no_part_of_a_run() -> None:
+    play = Play(ack(0, 1))
+    play.shift_ns = 250_000_000
+    ending = play.lead()
+
+    assert EXIT_INCONCLUSIVE == ending.code
+    assert "worker 1 has a wall clock +250." in ending.message
+    assert {"load_plan", "load_ping"} == {name for name, _, _ in play.sent}
+    assert [True] == [clock.is_apart for clock in ending.clocks if clock.worker == 1]
+
+
+def test_a_worker_that_is_lost_among_the_pings_ends_it() -> None:
+    play = Play(ack(0, 1), lambda play: play.gone.add("a"))
+    play.answers_pings = False
+
+    ending = play.lead()
+
+    assert (EXIT_INCONCLUSIVE, Halt.WORKER_LOST) == (ending.code, ending.halt)
+
+
+def test_a_pong_that_nobody_asked_for_is_nothing() -> None:
+    play = Play(ack(0, 1), stray, done(0, 1))
+
+    assert EXIT_OK == play.lead().code
+
+
+def stray(play: "Play") -> None:
+    play.listeners["load_pong"]({"worker": 0, "unix_ns": 0})
 
 
 def test_another_plan_aborts_before_anything_is_sent() -> None:
@@ -135,4 +172,4 @@ def test_progress_is_told_in_words_of_the_report() -> None:
         name: value for name, value in told.items() if name != "ttft_p50_ms"
     }
     assert told["ttft_p50_ms"] == pytest.approx(1.02**100 / 1000)
-    assert (120.0, 15.0) == (ACK_S_MAX, LATE_S_MAX)
+    assert (120.0, 10.0, 15.0) == (ACK_S_MAX, PING_S_MAX, LATE_S_MAX)

@@ -10,10 +10,14 @@ from loadtest.null_script import (
     LineEnd,
     Move,
     Shape,
+    is_leaky,
     moves,
+    page,
     refused,
     shape_of,
+    worn,
 )
+from loadtest.random_streams import stream
 from telemetry.dialects import RequestShape
 from telemetry.meter import MeterResult, StreamMeter
 from telemetry.outcome import Outcome
@@ -142,3 +146,23 @@ def test_a_wrong_word_is_named(words: list[str], named: str) -> None:
 
 def test_the_longest_answer_is_allowed() -> None:
     assert TOKENS_MAX == shape_of([f"tokens={TOKENS_MAX}"]).tokens
+
+
+def test_an_answer_is_worn_by_those_before_it() -> None:
+    shape = Shape(ttft_s=0.1, itl_s=0.01, leak_itl_s=0.001)
+    draw = stream(0, "x")
+
+    assert shape_of([]) == worn(shape_of([]), 1000, draw)
+    assert (0.1, pytest.approx(0.015)) == (worn(shape, 5, draw).ttft_s, worn(shape, 5, draw).itl_s)
+    spread = [worn(Shape(ttft_s=0.1, ttft_sigma=0.5), 0, draw).ttft_s for _ in range(200)]
+    assert 0.085 < sorted(spread)[100] < 0.115  # the median's standard error is 4 %
+    assert len(set(spread)) == 200
+
+
+def test_the_page_of_metrics() -> None:
+    told = page(Shape(leak_kv=0.25), 3, 4096)
+
+    assert b"process_resident_memory_bytes 4096\nvllm:kv_cache_usage_perc 0.750000\n" == told
+    assert is_leaky(Shape(leak_kv=0.25))
+    assert not is_leaky(Shape())
+    assert b"perc 1.000000" in page(Shape(leak_kv=0.25), 5, 1)

@@ -103,7 +103,7 @@ def test_it_runs_as_a_process_until_sigterm() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            host, _, port = process.stdout.readline().strip().partition(":")
+            host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")
             with socket.create_connection((host, int(port)), timeout=10) as client:
                 client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
                 received = b"".join(iter(lambda: client.recv(65536), b""))
@@ -133,3 +133,23 @@ async def test_above_its_capacity_requests_queue() -> None:
 
     last_ns = sorted(max(map(int, re.findall(rb'"sent_ns":(\d+)', one.received))) for one in transcripts)
     assert last_ns[2] - began_ns >= 100_000_000  # the third one begins 2 / 20 s after the first
+
+
+async def test_what_leaks_is_kept_and_told() -> None:
+    body = msgspec.json.encode({"model": "null", "messages": [], "max_tokens": 1, "stream": True})
+    async with serving(Shape(ttft_s=0.0, itl_s=0.0, leak_bytes=50 << 20, leak_kv=0.5)) as address:
+        told: list[dict[str, float]] = []
+        for _ in range(2):
+            seen = await talk(address, ask(request("GET", "/metrics", b"", "Connection: close")))
+            lines = [line.split() for line in seen.received.partition(b"\r\n\r\n")[2].splitlines() if b" " in line]
+            told.append({name.decode(): float(value) for name, value in lines})
+            await talk(address, ask(request("POST", CHAT, body, "Connection: close")))
+
+    assert (0.0, 0.5) == tuple(one["vllm:kv_cache_usage_perc"] for one in told)
+    assert told[1]["process_resident_memory_bytes"] - told[0]["process_resident_memory_bytes"] > 20 << 20
+
+
+async def test_without_stamps_one_event_is_like_the_next() -> None:
+    transcript = await answered(Shape(ttft_s=0, itl_s=0, stamps=False))
+
+    assert {b'"sent_ns":0'} == set(re.findall(rb'"sent_ns":\d+', transcript.received))

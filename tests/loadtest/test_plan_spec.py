@@ -9,6 +9,7 @@ from loadtest.plan_spec import (
     PLAN_S_MAX,
     POINTS_MAX,
     SCALE_MAX,
+    SLOTS_MAX,
     TOKENS_MAX,
     TURNS_MAX,
     Conversations,
@@ -91,6 +92,14 @@ def tokens_in(length: str) -> str:
     return f'"lengths": {{"kind": "separate", "tokens_in": {{"kind": {length}}}, "tokens_out": {{"kind": "fixed"}}}}'
 
 
+def turns(most: int) -> str:
+    return f', "classes": [{{"conversations": {{"turns": [1, {most}], "think_s": 0}}}}]'
+
+
+def closed(more: str = "", slots: int = 2) -> bytes:
+    return f'{{"seed": 1, "slots": {slots}, "duration_s": 9, "count": 9{more}}}'.encode()
+
+
 REFUSED = [
     pytest.param(json(', "sed": 1'), "sed", id="an unknown key"),
     pytest.param(json(', "arms": 3'), "arms", id="three targets"),
@@ -115,6 +124,10 @@ REFUSED = [
     ),
     pytest.param(json(mix(tokens_in('"histogram", "tokens": [3], "weights": [1, 2]'))), "weight", id="a weight alone"),
     pytest.param(json(mix(tokens_in('"histogram", "tokens": [3], "weights": [0]'))), "weight", id="no weight"),
+    pytest.param(json(', "slots": 2'), "one of rate, trace and slots", id="open and closed"),
+    pytest.param(b'{"seed": 1, "slots": 2, "count": 9}', "duration_s and count", id="a closed loop without end"),
+    pytest.param(closed(', "arms": 2'), "one arm", id="a closed loop of two targets"),
+    pytest.param(closed(turns(2)), "no conversations", id="a closed loop of conversations"),
     pytest.param(b"{", "not a plan", id="cut short"),
     pytest.param(b"[" * 100_000, "not a plan", id="deep brackets"),
     pytest.param(b"\xff", "not a plan", id="no UTF-8"),
@@ -129,10 +142,6 @@ def test_what_is_refused_says_where(data: bytes, word: str) -> None:
 
 def named(k: int) -> WorkloadClass:
     return WorkloadClass(name=f"c{k}")
-
-
-def turns(most: int) -> str:
-    return f', "classes": [{{"conversations": {{"turns": [1, {most}], "think_s": 0}}}}]'
 
 
 def lasting(seconds: float) -> bytes:
@@ -169,6 +178,7 @@ def lengths(tokens: int) -> bytes:
         ),
         pytest.param(lasting(PLAN_S_MAX), lasting(PLAN_S_MAX + 1), id="seconds"),
         pytest.param(scaled(SCALE_MAX), scaled(SCALE_MAX + 1), id="copies"),
+        pytest.param(closed(slots=SLOTS_MAX), closed(slots=SLOTS_MAX + 1), id="slots"),
         pytest.param(json(turns(TURNS_MAX)), json(turns(TURNS_MAX + 1)), id="turns"),
     ],
 )

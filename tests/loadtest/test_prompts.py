@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from loadtest.errors import PlanError
 from loadtest.plan import Arrival
-from loadtest.prompts import BLOCK_TOKENS, PROBE_WORDS, Calibration, Writer, calibrated
+from loadtest.prompts import BLOCK_TOKENS, PROBE_WORDS_FEW, PROBE_WORDS_MANY, Calibration, Writer, calibrated
 
 WRITER = Writer(7)
 
@@ -107,15 +107,15 @@ def test_further_turns_are_new_text() -> None:
 
 
 def test_two_probes_say_what_a_word_is() -> None:
-    few, many = PROBE_WORDS
-    found = calibrated(round(30 + few * 1.25), round(30 + many * 1.25))
+    few, many = (PROBE_WORDS_FEW, 50), (PROBE_WORDS_MANY[0], 1310)
+    found = calibrated(few, many)
 
-    assert Calibration(tokens_per_word=1.25, tokens_fixed=30.0) == found
+    assert Calibration(tokens_per_word=1.25, tokens_fixed=30.0, probes=(few, many)) == found
     assert 800 == found.words(1030)
     assert 1 == found.words(5)
     assert 400 == found.words_within(500)
     with pytest.raises(PlanError):
-        calibrated(100, 100)
+        calibrated((16, 100), (1024, 100))
 
 
 @given(st.integers(100, 50_000), st.floats(0.7, 2.5), st.integers(0, 80))

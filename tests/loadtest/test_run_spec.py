@@ -53,3 +53,12 @@ def test_a_plan_by_count_ends_behind_its_last_arrival() -> None:
 
     assert built.t_sched_ns[-1] + 1 == Window(run, built).end_ns
     assert Phase.MEASURED == Window(run, built).phase(built.t_sched_ns[-1])
+
+
+def test_a_closed_loop_ends_in_time_and_within_what_may_be_in_flight() -> None:
+    plan = PlanSpec(seed=7, slots=4, duration_s=6.0, count=100)
+    window = Window(msgspec.structs.replace(RUN, plan=plan, in_flight_max=4), build(plan))
+
+    assert (6_000_000_000, 6_000_000_000) == (window.end_ns, window.last_ns)
+    with pytest.raises(ValueError, match="slots: found 4, allowed: the 3"):
+        RunSpec(run_id="r", targets=("http://a",), plan=plan, directory="d", model="m", in_flight_max=3)

@@ -55,7 +55,19 @@ def test_the_step_with_what_requests_hold() -> None:
     ]
 
 
-@pytest.mark.parametrize("points", [[], [(4, 100, 0.02)], [(4, 100, 0.02), (4, 900, 0.03)]])
+def test_a_step_is_no_shorter_for_what_requests_hold() -> None:
+    found = fitted_step(
+        [(batch, context, 0.02 + 1e-4 * batch - 1e-8 * context) for batch in (1, 8) for context in (1, 9)]
+    )
+    assert found is not None
+
+    assert 0.0 == found.gamma_s
+    assert pytest.approx(1e-4, rel=1e-3) == found.beta_s
+
+
+@pytest.mark.parametrize(
+    "points", [[], [(4, 100, 0.02)], [(4, 100, 0.02), (4, 900, 0.03)], [(4, 1, 0.02), (4 + 1e-12, 1, 0.03)]]
+)
 def test_too_little_for_a_line(points: list[tuple[float, float, float]]) -> None:
     assert fitted_step(points) is None
 
@@ -79,6 +91,7 @@ def test_the_document_has_the_names_that_scaling_reads() -> None:
         run_ids=("r",),
         defs_version=1,
         made_at="2026-01-01T00:00:00Z",
+        valid_until="2026-01-31T00:00:00Z",
         gpus_per_replica=1,
         slo=Limits(ttft_s=2.0, tpot_s=None, target=0.99),
         mix=ProfileMix(mix_id="m", in_mean=1020, out_mean=129, prefix_hit_ratio=None),
@@ -112,7 +125,8 @@ def test_the_document_has_the_names_that_scaling_reads() -> None:
     assert profile == msgspec.json.decode(msgspec.json.encode(profile), type=ScalingProfile)
     assert 30 * 86_400 == VALID_S
     assert {
-        *("schema", "baseline_id", "run_ids", "defs_version", "made_at", "gpus_per_replica", "slo", "mix"),
+        *("schema", "baseline_id", "run_ids", "defs_version", "made_at", "valid_until"),
+        *("gpus_per_replica", "slo", "mix"),
         *("goodput_rps", "accepted_rps", "rejected_rps", "knee_rps", "tokens_out_per_s", "curve"),
         *("prefill_tokens_per_s", "step_alpha_us", "step_beta_us", "step_gamma_us", "step_r2"),
         *("kv_capacity_tokens", "max_num_seqs", "rho_max", "wall", "roofline_ratio", "thresholds"),

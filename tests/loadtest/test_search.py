@@ -10,17 +10,20 @@ from hypothesis import strategies as st
 from loadtest.random_streams import stream
 from loadtest.search import (
     LENGTHS_MAX,
+    LOOK_FIRST,
     RATIO_ENOUGH,
     RUNGS,
     STEPS_MAX,
     Next,
     Step,
     StepVerdict,
+    is_settled,
     knee,
     next_step,
     requests_to_accept,
     step_verdict,
 )
+from loadtest.wilson import wilson
 
 TARGET = 0.99
 Service = Callable[[float], Step]
@@ -108,6 +111,17 @@ def test_halving_takes_fewer_steps_than_climbing() -> None:
     assert [pytest.approx(12 * share) for share in RUNGS[:6]] == [step.rate_rps for step in climbed[:6]]
 
 
+@pytest.mark.parametrize("capacity", [2.5, 5.1, 7.3, 9.9, 11.8])
+def test_halving_says_what_every_rate_says_in_two_fifths_of_the_steps(capacity: float) -> None:
+    rates = [12.0 * RUNGS[0] * RATIO_ENOUGH**k for k in range(34)]  # up to 12, each 5 % above the last
+    every = max(rate for rate in rates if step_verdict(sharp(capacity)(rate), TARGET) is StepVerdict.ACCEPT)
+    found, steps = searched(sharp(capacity), 12.0)
+
+    assert found.accepted_rps is not None
+    assert 1 / RATIO_ENOUGH <= found.accepted_rps / every <= RATIO_ENOUGH
+    assert len(steps) <= 0.4 * len(rates)
+
+
 @settings(max_examples=60)
 @given(st.floats(0.5, 500), st.floats(0.5, 500))
 def test_any_capacity_is_found_or_lies_outside(capacity: float, saturated: float) -> None:
@@ -171,3 +185,53 @@ def test_the_knee_is_where_goodput_over_latency_is_greatest() -> None:
     assert 8 == knee([(4, 400, 1.0), (8, 800, 1.5), (10, 900, 3.0)])
     assert knee([]) is None
     assert knee([(4, 400, 0.0)]) is None
+    assert knee([(4, 0, 1.0)]) is None
+
+
+@pytest.mark.parametrize(
+    ("good", "n", "in_flight", "settled"),
+    [
+        pytest.param(1072, 1072, 4.0, True, id="good for long"),
+        pytest.param(1071, 1071, 4.0, False, id="one too few"),
+        pytest.param(1072, 1072, 300.0, False, id="so many in flight that piling up would not show yet"),
+        pytest.param(10, 32, 4.0, True, id="bad from the start"),
+        pytest.param(10, LOOK_FIRST - 1, 4.0, False, id="too early to look"),
+        pytest.param(497, 500, 4.0, False, id="in between"),
+    ],
+)
+def test_a_step_ends_early_once_it_is_certain(good: int, n: int, in_flight: float, settled: bool) -> None:
+    assert settled is is_settled(good, n, TARGET, in_flight)
+
+
+def erring(share: float, ends: tuple[int, ...], target: float) -> tuple[float, float]:
+    """Return how often a step is accepted at an early look and at a planned end, exactly, for a true share."""
+    looks = {LOOK_FIRST << k for k in range(20)}
+    here, early, late = {0: 1.0}, 0.0, 0.0  # misses: probability
+    for n in range(1, ends[-1] + 1):
+        there: dict[int, float] = {}
+        for misses, p in here.items():
+            if p > 1e-12:
+                there[misses] = there.get(misses, 0.0) + p * share
+                there[misses + 1] = there.get(misses + 1, 0.0) + p * (1 - share)
+        here = there
+        for misses in list(here):
+            good = n - misses
+            if n in looks and is_settled(good, n, target, 1.0):
+                p = here.pop(misses)
+                early += p if wilson(good, n)[0] >= target else 0.0
+            elif n in ends:
+                step = Step(rate_rps=1, offered=n, good=good, completed=n, lengths=1 + ends.index(n))
+                verdict = step_verdict(step, target)
+                late += here[misses] if verdict is StepVerdict.ACCEPT else 0.0
+                if verdict is not StepVerdict.LONGER:
+                    del here[misses]
+    return early, late
+
+
+@pytest.mark.parametrize(("target", "length"), [(0.95, 300), (0.99, 500), (0.99, 1000)])
+def test_how_often_a_rate_that_just_misses_is_accepted(target: float, length: int) -> None:
+    early, late = erring(target, (length, 2 * length, 3 * length), target)
+    print(f"{target}, {length} requests a length: {early:.4%} at early looks, {late:.2%} at planned ends")
+
+    assert early <= 0.005
+    assert late <= 0.045

@@ -55,6 +55,14 @@ def test_mooncake_has_blocks_of_512_tokens() -> None:
     assert pytest.approx(0.6875) == block_reuse_ratio(rows)
 
 
+def test_vidur_counts_prompts_and_answers() -> None:
+    rows = read(TraceFormat.VIDUR, ["arrived_at,num_prefill_tokens,num_decode_tokens\n", "0.5,374,44\n", "1.25,9,1\n"])
+
+    assert [TraceRow(t_ns=0, len_in=374, len_out=44), TraceRow(t_ns=750_000_000, len_in=9, len_out=1)] == list(
+        rows.rows
+    )
+
+
 def test_burstgpt_rows_without_an_answer_are_dropped_and_counted() -> None:
     lines = [
         BURSTGPT,

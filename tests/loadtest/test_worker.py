@@ -11,7 +11,18 @@ import pytest
 
 from loadtest.conductor import EXIT_FAILED, EXIT_INCONCLUSIVE, Conductor
 from loadtest.errors import TargetError
-from loadtest.plan_spec import Conversations, Fixed, Patience, PlanSpec, RateCurve, Retries, Separate, WorkloadClass
+from loadtest.goodput import goodput
+from loadtest.plan_spec import (
+    Conversations,
+    Fixed,
+    Objectives,
+    Patience,
+    PlanSpec,
+    RateCurve,
+    Retries,
+    Separate,
+    WorkloadClass,
+)
 from loadtest.planner import build
 from loadtest.rows import Row, read
 from loadtest.run_spec import Phase, RunSpec, encoded
@@ -29,7 +40,7 @@ def null_server(*words: str) -> Generator[str]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield f"http://{process.stdout.readline().strip()}"
+            yield process.stdout.readline().strip()
         finally:
             process.terminate()
 
@@ -100,6 +111,21 @@ def test_a_worker_sends_its_part_and_writes_every_attempt(tmp_path: Path) -> Non
     assert report.elapsed_s > 0
 
 
+def test_users_of_a_closed_loop_ask_again_once_they_are_answered(tmp_path: Path) -> None:
+    with null_server("ttft_s=0.02", "itl_s=0.005") as url:
+        plan = PlanSpec(seed=7, slots=3, duration_s=20.0, count=30, classes=(WorkloadClass(lengths=LENGTHS),))
+        report, rows = carried_out(msgspec.structs.replace(a_run(tmp_path, url), plan=plan, warmup_s=0.1), tmp_path)
+
+    spans_us = sorted((row.t_sched_us, row.t_sched_us + row.record.elapsed_us) for row in rows)
+    most = max(sum(since <= at < until for since, until in spans_us) for at, _ in spans_us)
+    assert (list(range(30)), 3) == (sorted(row.j for row in rows), most)
+    assert {Outcome.OK} == {row.record.outcome for row in rows}
+    assert {Phase.WARM_UP, Phase.MEASURED} == {row.run_phase for row in rows}
+    measured = sum(row.run_phase is Phase.MEASURED for row in rows)
+    assert (30, 30, measured, measured) == (report.sent, report.due, report.window_due, report.window_sent)
+    assert report.opened <= 4  # a connection for each user, kept
+
+
 def test_the_last_arrival_is_waited_for_though_nothing_else_is_in_flight(tmp_path: Path) -> None:
     with null_server("ttft_s=0.02", "itl_s=0.005") as url:
         report, rows = carried_out(a_run(tmp_path, url, count=1), tmp_path)
@@ -117,6 +143,26 @@ def test_a_user_who_left_and_tries_again_waits_again(tmp_path: Path) -> None:
         (row.record.attempt, row.record.outcome) for row in rows
     ]
     assert report.elapsed_s >= 0.599
+
+
+def test_an_answer_that_is_cut_at_the_end_of_the_drain_is_a_failure(tmp_path: Path) -> None:
+    """It began in time and then stalled: who asks only for a first token must still get a whole answer."""
+    with null_server("ttft_s=0.02", "itl_s=20") as url:
+        run = msgspec.structs.replace(a_run(tmp_path, url, count=3), warmup_s=0.0, drain_s=0.3)
+        _, rows = carried_out(run, tmp_path)
+
+    share = goodput(rows, {"default": Objectives(ttft_s=10.0)}).joint
+    assert (3, {Outcome.TIMEOUT_STREAM}) == (len(rows), {row.record.outcome for row in rows})
+    assert (0, 3) == (share.good, share.judged)
+
+
+@pytest.mark.parametrize("usage", [True, False])
+def test_answers_that_do_not_tell_their_tokens_count_for_a_ceiling(tmp_path: Path, usage: bool) -> None:
+    with null_server("ttft_s=0.02", "itl_s=0.001") as url:
+        run = msgspec.structs.replace(a_run(tmp_path, url, count=5), include_usage=usage)
+        report, _ = carried_out(run, tmp_path)
+
+    assert (15, 0 if usage else 5) == (report.tokens_out, report.uncounted)
 
 
 def test_a_target_that_is_not_there_is_said_at_the_end(tmp_path: Path) -> None:
