@@ -254,16 +254,16 @@ def _own(
     one: Judged, severity: Severity, event: AlertEvent, key: int, labels: Mapping[str, str], known: Alert | None
 ) -> Watch:
     found, rules = one.found, known.rules if known else ()
+    calm = one.watched.calm(severity, rules)
     if found:
         rules = holding(found, severity, rules)
         event = AlertEvent.OK if event is AlertEvent.NEAR and not rules else event
     spoken = found.speaking.get(severity, ()) if found else ()
-    timers = spoken[0].rule.timers if spoken else default_timers(severity, is_burn_rule=True)
     return Watch(
         fingerprint=key,
         labels=labels,
         event=event,
-        timers=timers,
+        timers=spoken[0].rule.timers if spoken else calm,
         words=lambda: burn_words(one.watched, found, severity, one.group) if found else {},
         kind=Kind.BURN,
         definition_hash=one.watched.definition_hash,

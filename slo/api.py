@@ -5,9 +5,10 @@ One application; whoever serves it decides where. Every route has the scope that
 Source: spec/slo.md 17 (routes, scopes); spec/reliability.md 10 (scopes), 13 (hosts, origins); RFC 9457.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
@@ -19,14 +20,33 @@ from slo.api_alerts import AlertRoutes, HistoryShown, MarkersShown, SilencesShow
 from slo.api_document import document
 from slo.api_gate import GateRoutes, OverridesShown
 from slo.api_guard import Guard
+from slo.api_hints import HintRoutes
+from slo.api_hints_compat import CompatRoutes
+from slo.api_live import LiveRoutes
+from slo.api_panels import PanelRoutes
 from slo.api_parts import Parts
 from slo.api_reply import ProblemError, refused
+from slo.api_requests import RequestRoutes
 from slo.api_rules import BuiltInsShown, RuleRoutes
 from slo.api_slos import SeriesShown, SloRoutes, SloWhole
+from slo.api_static import serve_pages
 from slo.api_trials import TargetTestShown, TrialRoutes, WhatIfShown
 from slo.errors import DeskFullError, LedgerError, ObjectiveError
 from slo.gate import Gate, OverrideShown
+from slo.hints_shown import (
+    CalibrationShown,
+    HintActShown,
+    HintHistoryShown,
+    HintShown,
+    HintsShown,
+    HintStartShown,
+    ProposalsShown,
+)
+from slo.panel_shown import Answer, PanelsShown
 from slo.problem import Mistake, ProblemCode
+from slo.request_shown import FacetsShown, RequestsShown, RequestWhole
+from slo.scaling.faces.external_metrics import GROUP, GROUP_VERSION
+from slo.scaling.faces.keda import KedaBody
 from slo.shown import SlosShown
 from slo.shown_adjustments import AdjustmentShown, AdjustmentsShown, AuditShown
 from slo.shown_alerts import AckShown, AlertShown, AlertsShown, MarkerShown, SilenceShown
@@ -40,6 +60,7 @@ class Scope(StrEnum):
     """What a token must allow."""
 
     READ = "read:dash"
+    HINTS = "read:hints"
     ADMIN = "admin"
 
 
@@ -58,7 +79,7 @@ class Route:
 
     method: str
     path: str
-    of: Callable[..., Response]
+    of: Callable[..., Response | Awaitable[Response]]
     model: type
     scope: Scope = Scope.READ
     status: int = 200
@@ -141,6 +162,71 @@ ROUTES: tuple[Route, ...] = (
     Route(method="GET", path="/v1/incidents", of=GateRoutes.incidents, model=IncidentsShown),
     Route(method="GET", path="/v1/mttr", of=GateRoutes.mttr, model=MttrShown),
     Route(method="GET", path="/v1/maturity", of=GateRoutes.maturity, model=MaturityShown),
+    Route(method="GET", path="/v1/panels", of=PanelRoutes.panels, model=PanelsShown),
+    Route(method="GET", path="/v1/panels/{panel}.json", of=PanelRoutes.panel_json, model=Answer),
+    Route(method="GET", path="/v1/panels/{panel}.csv", of=PanelRoutes.panel_csv, model=str),
+    Route(method="GET", path="/v1/panels/{panel}.sql", of=PanelRoutes.panel_sql, model=str),
+    Route(method="GET", path="/v1/live", of=LiveRoutes.live, model=str),
+    Route(method="GET", path="/v1/requests", of=RequestRoutes.requests, model=RequestsShown),
+    Route(method="GET", path="/v1/requests/facets", of=RequestRoutes.facets, model=FacetsShown),
+    Route(method="GET", path="/v1/requests/{request_id}", of=RequestRoutes.one_request, model=RequestWhole),
+    Route(method="GET", path="/v1/hints", of=HintRoutes.hints, model=HintsShown, scope=Scope.HINTS),
+    Route(method="GET", path="/v1/hints/{name}", of=HintRoutes.hint, model=HintShown, scope=Scope.HINTS),
+    Route(
+        method="GET",
+        path="/v1/hints/{name}/history",
+        of=HintRoutes.hint_history,
+        model=HintHistoryShown,
+        scope=Scope.HINTS,
+    ),
+    Route(
+        method="GET",
+        path="/v1/hints/{name}/calibration",
+        of=HintRoutes.calibration,
+        model=CalibrationShown,
+        scope=Scope.HINTS,
+    ),
+    Route(
+        method="GET",
+        path="/v1/hints/{name}/proposals",
+        of=HintRoutes.schedule_proposals,
+        model=ProposalsShown,
+        scope=Scope.HINTS,
+    ),
+    *(
+        Route(method="POST", path=f"/v1/hints/{{name}}/{end}", of=of, model=HintActShown, scope=Scope.ADMIN, status=201)
+        for end, of in (
+            ("ack", HintRoutes.acknowledge_hint),
+            ("replicas", HintRoutes.report_replicas),
+            ("freeze", HintRoutes.freeze),
+        )
+    ),
+    Route(
+        method="POST",
+        path="/v1/hints/{name}/starts",
+        of=HintRoutes.tell_start,
+        model=HintStartShown,
+        scope=Scope.ADMIN,
+        status=201,
+    ),
+    Route(
+        method="DELETE",
+        path="/v1/hints/{name}/freeze",
+        of=HintRoutes.unfreeze,
+        model=HintActShown,
+        scope=Scope.ADMIN,
+    ),
+    Route(method="GET", path="/compat/keda/{target}", of=CompatRoutes.keda, model=KedaBody, scope=Scope.HINTS),
+    Route(method="GET", path="/apis", of=CompatRoutes.api_groups, model=dict, scope=Scope.HINTS),
+    Route(method="GET", path=f"/apis/{GROUP}", of=CompatRoutes.api_group, model=dict, scope=Scope.HINTS),
+    Route(method="GET", path=f"/apis/{GROUP_VERSION}", of=CompatRoutes.api_resources, model=dict, scope=Scope.HINTS),
+    Route(
+        method="GET",
+        path=f"/apis/{GROUP_VERSION}/namespaces/{{namespace}}/{{metric}}",
+        of=CompatRoutes.external_metric,
+        model=dict,
+        scope=Scope.HINTS,
+    ),
 )
 """Every route; what takes anything stands behind what takes one thing. A part of a composite has `/` in its name."""
 _STATUS_CODES = {404: ProblemCode.NOT_FOUND, 405: ProblemCode.METHOD_NOT_ALLOWED}
@@ -151,19 +237,24 @@ _CODES: tuple[tuple[type[Exception], ProblemCode], ...] = (
 )
 _HANDLERS: tuple[Callable[[Parts], object], ...] = (
     *(SloRoutes, RuleRoutes, AlertRoutes, AdjustmentRoutes),
-    *(TrialRoutes, GateRoutes),
+    *(TrialRoutes, GateRoutes, PanelRoutes, LiveRoutes, HintRoutes, CompatRoutes),
+    *(RequestRoutes,),
 )
 _PART_CHARS, _PARTS, _TEXT_CHARS = 100, 8, 200
 """How much of a mistake is told: what was asked may be anything."""
 
 
-def application(parts: Parts, hosts: frozenset[str], version: str) -> FastAPI:
+def application(parts: Parts, hosts: frozenset[str], version: str, pages: Path | None = None) -> FastAPI:
     """Return the API.
 
     Args:
         parts: What the routes speak to.
         hosts: Values of Host that it goes by (`slo.api_guard.hosts_of`).
         version: Of the program.
+        pages: Folder of the web pages; None serves none.
+
+    Raises:
+        ValueError: The pages break their own policy.
     """
     app = FastAPI(title="inferometer", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     handlers: Sequence[object] = tuple(of(parts) for of in _HANDLERS)
@@ -173,6 +264,8 @@ def application(parts: Parts, hosts: frozenset[str], version: str) -> FastAPI:
     for kind in (*kinds, Exception):
         app.add_exception_handler(kind, _answer)
     app.add_middleware(Guard, hosts=hosts)
+    if pages is not None:
+        serve_pages(app, pages)
     app.openapi = lambda: document(app)  # type: ignore[method-assign]  # the way that FastAPI documents
     return app
 

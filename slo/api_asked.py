@@ -1,6 +1,7 @@
 """Knows what the API may be asked: parameters and bodies with their bounds; refuses whatever else they hold.
 
-Source: spec/slo.md 10 (silences), 16 (gate), 17 (routes); spec/ui.md 11 (an unknown parameter is 400).
+Source: spec/slo.md 10 (silences), 16 (gate), 17 (routes); spec/scaling.md 2 (hints); spec/ui.md 11 (an unknown
+parameter is 400).
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX, MarkerKind
 from slo.expression import EXPRESSION_CHARACTERS_MAX
 from slo.gate import MIN_REMAINING
 from slo.recurrence import RULE_CHARS_MAX
+from slo.scaling.cold_start import PARTS, PHASE_S_MAX, Phase
 from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX, MatchOp
 
 OBJECTIVES_MAX = 1_000
@@ -25,6 +27,10 @@ INCIDENTS_MAX = 500
 """Incidents of one backtest."""
 GROUP_CHARS_MAX = 2_000
 """Longest text of a group."""
+WAIT_S_MAX = 60.0
+"""Longest time that a question for news of a hint is kept open."""
+REPLICAS_MAX = 65_535
+"""Most replicas that a row of the store holds."""
 YEAR_MAX = 2105
 """Last year of a time; the store's seconds end in 2106."""
 _YEAR_LEAST = 1970
@@ -33,6 +39,7 @@ Name = Annotated[str, Field(max_length=NAME_CHARS_MAX)]
 Said = Annotated[str, Field(min_length=1, max_length=NAME_CHARS_MAX)]
 Text = Annotated[str, Field(max_length=TEXT_CHARS_MAX)]
 Severity = Literal["", "page", "ticket"]
+Replicas = Annotated[int, Field(ge=0, le=REPLICAS_MAX, strict=True)]
 
 
 def _within_reach(at: datetime | None) -> datetime | None:
@@ -250,3 +257,59 @@ class OverrideBody(_Timed):
     until: AwareDatetime = Field(description="Until when, at most a day from now.")
     service: Name = Field(default="", description="Only for this service.")
     slo: Name = Field(default="", description="Only for this objective.")
+
+
+class HintAsked(_Asked):
+    """Which hint."""
+
+    wait: float = Field(
+        default=0.0, ge=0, le=WAIT_S_MAX, allow_inf_nan=False, description="Seconds to wait for another decision."
+    )
+    after_seq: int | None = Field(
+        default=None,
+        ge=-(2**63),
+        lt=2**63,
+        description="The number that is known already; negative of one that expired.",
+    )
+
+
+class HintAckBody(_Asked):
+    """A hint was carried out."""
+
+    hint_id: str = Field(min_length=1, max_length=64, description="Of the hint.")
+    applied_replicas: Replicas = Field(description="Replicas that are asked for since.")
+    actor: Said = Field(description="Who did it.")
+    automated: bool = Field(default=False, description="Whether a program did.")
+
+
+class ReplicasBody(_Asked):
+    """So many replicas are asked for, whoever asked."""
+
+    replicas: Replicas = Field(description="Replicas that are asked for now.")
+    actor: Said = Field(description="Who says so.")
+
+
+Took = Annotated[float, Field(ge=0, le=PHASE_S_MAX, allow_inf_nan=False)]
+
+
+class StartBody(_Asked):
+    """How long phases of the start of a replica took; at least one, in one word or in several."""
+
+    replica: Said = Field(description="Its name, as engine metrics have it: the address and port that is scraped.")
+    schedule_s: Took | None = Field(default=None, description="Asked for to placed on a node.")
+    image_s: Took | None = Field(default=None, description="Fetching the image.")
+    weights_s: Took | None = Field(default=None, description="Loading the weights.")
+    init_s: Took | None = Field(default=None, description="The engine's own start, without the weights.")
+
+    def took_s(self) -> Mapping[Phase, float]:
+        """Return the phases that are told."""
+        told = {phase: getattr(self, f"{phase}_s") for phase in PARTS}
+        return {phase: took_s for phase, took_s in told.items() if took_s is not None}
+
+
+class FreezeBody(_Timed):
+    """Nothing is to change for a while."""
+
+    until: AwareDatetime = Field(description="Until when, at most seven days from now.")
+    reason: Annotated[str, Field(min_length=1, max_length=TEXT_CHARS_MAX)] = Field(description="Why.")
+    who: Said = Field(description="Who says so.")

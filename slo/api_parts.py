@@ -4,7 +4,7 @@ Source: spec/slo.md 17.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -17,11 +17,15 @@ from slo.audit import By
 from slo.composites import slo_of
 from slo.desk import Desk
 from slo.desk_store import DeskStore
+from slo.hints_published import Hinting
+from slo.live_hub import Hub
 from slo.lookback import Lookback
 from slo.objective import Objective
+from slo.panel_desk import PanelDesk
 from slo.past import Past
 from slo.problem import Mistake, ProblemCode
 from slo.rules.spoken import Last
+from slo.scaling.served import HintDesk, Served
 from slo.shown import found_in, known
 from slo.view import EngineView
 from slo.watched import Watched
@@ -50,6 +54,18 @@ def _no_target(_name: str) -> None:
     return None
 
 
+class NoHints:
+    """A desk without targets."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    def served(self, name: str, now_unix_s: float) -> Served | None:  # noqa: ARG002 -- whatever is asked
+        """Return nothing."""
+        return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beyond:
     """What only the whole program can do; by default there is nothing.
@@ -76,8 +92,13 @@ class Parts:
         lookback: Questions to the store.
         now_s: Reads the wall clock, unix seconds.
         new_id: Makes a name that nobody has.
+        panels: Answers panels.
+        hub: The same, for all who follow them.
+        hints: Where the last hint of each target lies.
+        hinting: The same, with their past and what was done with them; None without any target.
         built_in: Returns what every built-in rule found last.
         beyond: What only the whole program can do.
+        grafana_url: Where Grafana is that has our dashboards; empty if there is none.
     """
 
     engine: Engine
@@ -86,8 +107,13 @@ class Parts:
     lookback: Lookback
     now_s: Callable[[], int]
     new_id: Callable[[], str]
+    panels: PanelDesk
+    hub: Hub
+    hints: HintDesk = field(default_factory=NoHints)
+    hinting: Hinting | None = None
     built_in: Callable[[], Sequence[Last]] = tuple
     beyond: Beyond = Beyond()
+    grafana_url: str = ""
 
 
 def judged_of(view: EngineView, name: str, asked: GroupAsked) -> Judged:

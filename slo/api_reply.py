@@ -40,10 +40,15 @@ def reply(request: Request, body: object, status: int = 200) -> Response:
     content = msgspec.json.encode(body)
     tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
-    known = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    known = known_tags(request)
     if request.method == "GET" and (tag in known or "*" in known):
         return Response(status_code=304, headers=headers)
     return Response(content=content, status_code=status, headers=headers, media_type="application/json")
+
+
+def known_tags(request: Request) -> list[str]:
+    """Return the entity tags that the asker has, without the marks of weak ones."""
+    return [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
 
 
 def refused(request: Request, code: ProblemCode, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Response:

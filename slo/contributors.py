@@ -12,9 +12,8 @@ from collections.abc import Sequence
 from slo.explain_words import LISTED_MAX, Part, clean, listed, rounded, share, thing
 from slo.sight import Row
 from telemetry.queries.asked import Dim
+from telemetry.queries.excess import LIFT_MIN
 
-LIFT_MIN = 1.2
-"""How many times the share of all a value's share of bad requests is at least, if it stands out."""
 _KINDS = {Dim.WORKLOAD_CLASS: "class", Dim.PROMPT_LENGTH: "input length"}
 
 

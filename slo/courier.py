@@ -76,6 +76,11 @@ class Courier:
         """How the receiver fares."""
         return self._tries.target
 
+    @property
+    def wait_s(self) -> float:
+        """Seconds until the receiver may be asked again."""
+        return self._tries.wait_s(self._now.elapsed_s())
+
     def failed(self, why: str) -> None:
         """Take note of a failure of our own."""
         self._tries.failed(self._now.elapsed_s(), why)

@@ -62,10 +62,20 @@ _RESERVE_BYTES = 1 << 10
 _HTTP = "HTTP statuses of 500 and more alone show"
 
 Explain = Callable[[Judged, Alert], Mapping[str, str]]
+Hint = Callable[[Sequence[str]], str]
+"""Given endpoints, none of them meaning all."""
+
+
+def _no_hint(_endpoints: Sequence[str]) -> str:
+    return ""
 
 
 def explainer(
-    store: Store, base_url: str, clock: Callable[[], float], limits_s: Mapping[str, float] = LIMITS_S
+    store: Store,
+    base_url: str,
+    clock: Callable[[], float],
+    limits_s: Mapping[str, float] = LIMITS_S,
+    hint: Hint = _no_hint,
 ) -> Explain:
     """Return what says more about an alert that begins to fire; for one thread.
 
@@ -74,13 +84,17 @@ def explainer(
         base_url: Where the web UI is, without `/ui`; empty for no link.
         clock: Monotonic, seconds.
         limits_s: Longest time for each question, by part.
+        hint: What scaling hints say of endpoints; empty if nothing is to be said. It asks nobody.
     """
-    return _Explainer(store, base_url.rstrip("/"), clock, limits_s)
+    return _Explainer(store, base_url.rstrip("/"), clock, limits_s, hint)
 
 
 class _Explainer:
-    def __init__(self, store: Store, base_url: str, clock: Callable[[], float], limits_s: Mapping[str, float]) -> None:
+    def __init__(
+        self, store: Store, base_url: str, clock: Callable[[], float], limits_s: Mapping[str, float], hint: Hint
+    ) -> None:
         self._store, self._base_url, self._clock, self._limits_s = store, base_url, clock, limits_s
+        self._hint = hint
         self._at_s, self._until_s, self._is_gone = -1, 0.0, False
 
     def __call__(self, judged: Judged, alert: Alert) -> Mapping[str, str]:
@@ -101,6 +115,8 @@ class _Explainer:
         if "impact" in alert.annotations:
             words.pop("impact", None)  # that of the alert itself goes with the time
         words |= {"method": "exact"} | _naive_verdict(case)
+        if said := self._hint(case.endpoints):
+            words["hint"] = said
         words |= self._pointers(judged, alert, case.at_s, case.window_s)
         if case.gaps:
             words["explanation_gaps"] = ", ".join(case.gaps)

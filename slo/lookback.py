@@ -9,14 +9,18 @@ from typing import Any
 
 from slo import mttr, pages
 from slo.alarms import Judged
-from slo.asking import asks
+from slo.asking import asks, counted_flows
 from slo.counts import Counts
 from slo.evidence import Operated
 from slo.mttr import Incident, Page
 from slo.objective import Objective
 from slo.pages import Occurrence
+from slo.stages import Times, times
 from slo.watched import Watched
+from slo.wholes import Flow
 from telemetry.queries import told
+from telemetry.queries.asked import Dim
+from telemetry.queries.flow_times import flow_times
 from telemetry.queries.spent import CountedGroup, series, spent
 from telemetry.store import Store
 
@@ -64,6 +68,15 @@ class Lookback:
             ValueError: The step is no multiple of the bucket, or there are too many.
         """
         return self._store.query(series(_counted(one.watched, one.group), since_s, until_s, step_s))
+
+    def stages(self, one: Judged, since_ms: int, until_ms: int) -> Sequence[Times]:
+        """Return how long the flows of a group took, and each of their stages; nothing of an objective without any."""
+        whole = one.watched.objective.whole
+        if not isinstance(whole, Flow) or not whole.stages:
+            return ()
+        group = {Dim(name): value for name, value in one.group.items()}
+        question = flow_times(counted_flows(one.watched.objective), since_ms, until_ms, group)
+        return times(self._store.query(question), whole.stages, whole.budget_s)
 
     def counted_anew(self, objective: Objective, since_s: int, until_s: int) -> Sequence[Mapping[str, Any]]:
         """Return the buckets [since, until) of an objective, counted from the requests themselves."""

@@ -8,7 +8,7 @@ Source: spec/slo.md 11 (drain 10 s at stop; `NotifierFailing`).
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random, SystemRandom
 from threading import Event, Thread
@@ -116,6 +116,14 @@ class Notifier:
     def targets(self) -> tuple[Target, ...]:
         """Return how every target fares."""
         return tuple(one.target for one in self._carriers)
+
+    def told_again(self) -> tuple[Target, ...]:
+        """Return how those fare that are told every minute what stands."""
+        return tuple(one.target for one in self._alertmanagers)
+
+    def waits_s(self) -> Mapping[str, float]:
+        """Return how many seconds each of the others is to be left alone, by channel."""
+        return {name: one.wait_s for name, one in self._queues.items()}
 
     def failing(self) -> tuple[Target, ...]:
         """Return the targets of which others have to hear that they hear nothing."""

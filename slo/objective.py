@@ -117,6 +117,7 @@ class AlertPolicy:
         when_breaching: Whether to tell of the alert.
         when_resolved: Whether to tell of its end.
         when_no_data: Whether to tell that nothing was counted.
+        keep_firing_s: How long it must be calm before the alert ends; None is usual for its severity.
     """
 
     name: str
@@ -125,6 +126,7 @@ class AlertPolicy:
     when_breaching: bool = True
     when_resolved: bool = False
     when_no_data: bool = False
+    keep_firing_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,9 +2,10 @@
 
 OpenSLO allows one condition in a policy, so it cannot say "over a long and a short window"; here two or more mean that
 all must hold. A burn rate is breached when it is exceeded, so `op: lte`, which OpenSLO's own example has, is read as
-`gte` with a word of warning.
+`gte` with a word of warning. `keepFiringFor` of a policy is ours: how long it must be calm before its alert ends.
 
-Source: OpenSLO v1 README, AlertPolicy, AlertCondition, AlertNotificationTarget; OpenSLO#218; spec/slo.md 1.
+Source: OpenSLO v1 README, AlertPolicy, AlertCondition, AlertNotificationTarget; OpenSLO#218; spec/slo.md 1, 9
+(`keep_firing_for`).
 """
 
 import math
@@ -63,6 +64,7 @@ def policy(name: str, spec: Section, index: Index) -> AlertPolicy:
         when_breaching=spec.flag("alertWhenBreaching", default=True),
         when_resolved=spec.flag("alertWhenResolved", default=False),
         when_no_data=spec.flag("alertWhenNoData", default=False),
+        keep_firing_s=duration_s(spec, "keepFiringFor", zero=True),
     )
     spec.end()
     return found

@@ -117,6 +117,7 @@ def _policy(policy: AlertPolicy) -> Document:
             "alertWhenBreaching": policy.when_breaching,
             "alertWhenResolved": policy.when_resolved,
             "alertWhenNoData": policy.when_no_data,
+            **({} if policy.keep_firing_s is None else {"keepFiringFor": shorthand(policy.keep_firing_s)}),
             "conditions": [_condition(at, one) for at, one in enumerate(policy.conditions)],
             "notificationTargets": [{"targetRef": target} for target in policy.targets],
         },

@@ -5,11 +5,14 @@
 | `NotifierFailing` | page if the target is told of pages, else ticket | a target has heard nothing for five minutes |
 | `ConfigRejected` | ticket | a reload was refused, and what was read before goes on |
 | `SilencedPage` | ticket | silences have hidden a page for more than a day |
+| `SecondScaler` | ticket | the replicas of a target change more than three times an hour, and no hint asked for it |
+| `ColdStartRegression` | ticket | the P90 of a target's last cold starts is over 1.3 times that of the 30 days before |
 
 All are told by the channels that there are: the target that fails hears of it when it hears again. No label names a
 replica, so those that find the same say the same.
 
-Source: spec/slo.md 1 (a broken reload), 10 (a page that is hidden), 11 (`NotifierFailing`).
+Source: spec/slo.md 1 (a broken reload), 10 (a page that is hidden), 11 (`NotifierFailing`);
+spec/scaling.md 3 (a second scaler), 6.9 (`coldstart_regression`).
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -22,6 +25,7 @@ from slo.burn_catalogue import Severity
 from slo.channels import Channel
 from slo.identity import fingerprint
 from slo.inhibit import Kind
+from slo.scaling.state import FOREIGN_MAX
 from slo.silence import hides_too_long, silenced_by
 from slo.target import Target
 from slo.watch import Watch
@@ -52,14 +56,16 @@ def of_targets(targets: Iterable[Target], failing: Collection[Target], channels:
     ]
 
 
-def of_reload(refused: str) -> Watch:
+def of_reload(refused: str, targets: str = "") -> Watch:
     """Return what is to be said of the configuration.
 
     Args:
-        refused: Why the last reload was refused; empty if it was not.
+        refused: Why objectives were refused at the last reload; empty if they were not.
+        targets: The same of scaling targets.
     """
-    said = f"the objectives are refused, and what was read before goes on: {refused}" if refused else ""
-    return _watch("ConfigRejected", Severity.TICKET, said)
+    named = (("objectives", refused), ("scaling targets", targets))
+    said = [f"the {what} are refused, and what was read before goes on: {why}" for what, why in named if why]
+    return _watch("ConfigRejected", Severity.TICKET, "; ".join(said))
 
 
 def of_silences(alerts: Mapping[int, Alert], quiet: Quiet, at_s: int) -> Watch:
@@ -80,6 +86,38 @@ def of_silences(alerts: Mapping[int, Alert], quiet: Quiet, at_s: int) -> Watch:
     named = ", ".join(dict.fromkeys(f"{slo}: {name}" if slo not in {"", name} else name for _, name, slo in hidden))
     said = f"silences have hidden {len(hidden)} firing pages for more than a day: {named}" if hidden else ""
     return _watch("SilencedPage", Severity.TICKET, said[:SAID_CHARS_MAX])
+
+
+def of_scalers(fought: Mapping[str, bool]) -> list[Watch]:
+    """Return what is to be said of scaling targets.
+
+    Args:
+        fought: Name of each target that was seen to whether something else scales it, too.
+    """
+    return [
+        _watch(
+            "SecondScaler",
+            Severity.TICKET,
+            f"replicas of {name} were changed more than {FOREIGN_MAX} times within an hour, and no hint asked for it: "
+            "let one scaler act on it alone"
+            if is_fought
+            else "",
+            target=name,
+        )
+        for name, is_fought in fought.items()
+    ]
+
+
+def of_starts(slower: Mapping[str, str]) -> list[Watch]:
+    """Return what is to be said of how long replicas take.
+
+    Args:
+        slower: Name of each target whose starts are known to a sentence; empty if they are not slower than before.
+    """
+    return [
+        _watch("ColdStartRegression", Severity.TICKET, said and f"{name}: {said}", target=name)
+        for name, said in slower.items()
+    ]
 
 
 def _is_hidden(alert: Alert, quiet: Quiet, at_s: int) -> bool:

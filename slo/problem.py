@@ -35,6 +35,10 @@ class ProblemCode(StrEnum):
     """Our own fault; the log says more."""
     STORE_UNREACHABLE = "store-unreachable"
     """The store does not answer: what was asked for is not known now."""
+    CROWDED = "crowded"
+    """As many look already as may."""
+    HINT_STALE = "hint-stale"
+    """The target is known, and nothing that is known of it may be acted upon."""
     NOT_KEPT = "not-kept"
     """What was to be kept could not be written to disk, so it does not hold."""
 
@@ -50,6 +54,8 @@ STATUSES = {
     ProblemCode.MISDIRECTED: 421,
     ProblemCode.INTERNAL: 500,
     ProblemCode.STORE_UNREACHABLE: 503,
+    ProblemCode.HINT_STALE: 503,
+    ProblemCode.CROWDED: 503,
     ProblemCode.NOT_KEPT: 503,
 }
 """Problem to HTTP status."""

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from slo.adjustments import Agreed
-from slo.audit import Act
+from slo.audit import Act, broken_at
 from slo.recurrence import rule
 from slo.shown import instant
 from slo.shown_alerts import MatcherShown
@@ -69,6 +69,7 @@ class ActShown:
         source_ip: Where it came from; empty if unknown.
         prev_hash: Hash of the act before.
         hash: SHA-256 of that and of this act.
+        is_whole: Whether it is that of what stands here; false of an act that somebody changed afterwards.
     """
 
     at: str
@@ -81,6 +82,7 @@ class ActShown:
     source_ip: str
     prev_hash: str
     hash: str
+    is_whole: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ def act_shown(one: Act) -> ActShown:
         source_ip=one.source_ip,
         prev_hash=one.prev_hash,
         hash=one.hash,
+        is_whole=broken_at([one]) is None,
     )
 
 

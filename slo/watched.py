@@ -7,6 +7,7 @@ Source: spec/slo.md 1 (two or more conditions mean AND; no policy means the cata
 (`for`).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from slo.alert_states import Timers, default_timers
@@ -78,6 +79,21 @@ class Watched:
         shown = {window_s for window_s in SHOWN_S if window_s <= self.objective.period_s}
         return tuple(sorted({SHORT_S, LONG_S, HOUR_S, self.objective.period_s} | looked_at | shown))
 
+    def calm(self, severity: Severity, held_by: Collection[str]) -> Timers:
+        """Return what an alert waits for in the calm: what those rules say that held it last.
+
+        Who held it is forgotten after the first calm instant; then it is what the rules say that burn.
+
+        Args:
+            severity: Of the alert.
+            held_by: Names of rules.
+        """
+        own = [rule for rule in self.rules if rule.severity is severity]
+        held = [rule for rule in own if rule.name in held_by] or [rule for rule in own if rule.gated_by is not None]
+        usual = default_timers(severity, is_burn_rule=True)
+        keep_s = max([rule.timers.keep_firing_s for rule in held], default=usual.keep_firing_s)
+        return Timers(for_s=usual.for_s, keep_firing_s=keep_s)
+
 
 def watched(objective: Objective, catalogue: Catalogue = FIXED_WINDOWS) -> Watched:
     """Return an objective with its rules."""
@@ -141,7 +157,8 @@ def _of_policies(objective: Objective) -> list[Rule]:
     for policy in objective.policies:
         severity = Severity.PAGE if policy.conditions[0].severity.lower() in _PAGES else Severity.TICKET
         after_s = max(one.after_s for one in policy.conditions)
-        keep_s = default_timers(severity, is_burn_rule=True).keep_firing_s
+        usual_s = default_timers(severity, is_burn_rule=True).keep_firing_s
+        keep_s = usual_s if policy.keep_firing_s is None else policy.keep_firing_s
         rules.append(
             Rule(
                 name=policy.name,

@@ -8,6 +8,7 @@ from typing import Any, cast
 import httpx
 from engine_rig import Rig
 
+from dashboards.panels import PANELS
 from slo.adjuster import Adjuster
 from slo.adjustments import Agreed
 from slo.alarms import Quiet
@@ -17,7 +18,11 @@ from slo.api_parts import Beyond, Parts
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.engine import Reach
+from slo.live_hub import Hub
 from slo.lookback import Lookback
+from slo.panel_about import about
+from slo.panel_desk import PanelDesk
+from slo.panel_past import Documents, Said
 from slo.view import EngineView
 from telemetry.store import Store
 
@@ -53,16 +58,27 @@ class ApiRig:
             self.rig.engine = self.rig.started(store)
         self.shared = DeskStore(store or self.reader, store or self.rig.writer)
         self.desk = Desk(self.rig.ledger, self.shared)
-        parts = Parts(
+        lookback = Lookback(store or self.reader)
+        documents = Documents(lambda: self.view, lookback, Said, lambda: int(self.rig.now_s))
+        desk = PanelDesk(
+            PANELS,
+            store or self.reader,
+            documents,
+            lambda: int(self.rig.now_s * 1000),
+            about=lambda asked: about(self.view, asked),
+        )
+        self.parts = Parts(
             engine=self,
             desk=self.desk,
             shared=self.shared,
-            lookback=Lookback(store or self.reader),
+            lookback=lookback,
             now_s=lambda: int(self.rig.now_s),
             new_id=lambda: f"{self.rig.name}-{next(self._ids)}",
+            panels=desk,
+            hub=Hub(desk, lambda: int(self.rig.now_s * 1000)),
             beyond=self._beyond,
         )
-        self.app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
+        self.app = application(self.parts, hosts_of("127.0.0.1", 8200), "0.0.0")
 
     def live(self, good: int, bad: int, steps: int = 1) -> None:
         """Let half a minute pass, again and again, as serve does: a step of the engine, then the desk."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from panel_rig import PanelRig, panel_rig
 
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
@@ -26,3 +27,10 @@ def reader(process: StoreProcess) -> Iterator[Store]:
     client = process.store("reader")
     yield client
     client.close()
+
+
+@pytest.fixture(scope="session")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PanelRig]:
+    """A store of its own with an hour that is known."""
+    with panel_rig(tmp_path_factory.mktemp("panels")) as rig:
+        yield rig

@@ -13,6 +13,7 @@ from slo.burn_catalogue import Severity
 from slo.counts import Counts
 from slo.evaluation import Facts, evaluate
 from slo.notice import Status
+from slo.objective import AlertCondition, AlertPolicy, ConditionKind
 from slo.silence import Matcher, MatchOp, Silence
 from slo.telemetry_state import Heartbeats, ProbeSays
 from slo.watched import watched
@@ -220,6 +221,22 @@ def test_only_a_rule_that_spoke_holds_an_alert_by_being_near(fast: int, slow: in
     (page,) = (one for one in own if one.labels["severity"] == "page")
     assert (page.record.state is AlertState.FIRING) == held
     assert page.rules == (("burn 14.4 over 60 min",) if held else ())
+
+
+@pytest.mark.parametrize(("keep_firing_s", "calm_n"), [(None, 5), (0, 1), (60, 3)])
+def test_an_alert_ends_after_as_much_calm_as_its_policy_asks(keep_firing_s: int | None, calm_n: int) -> None:
+    conditions = (AlertCondition(kind=ConditionKind.BURN_RATE, severity="page", threshold=2.0, lookback_s=60),)
+    policy = AlertPolicy(name="fast", conditions=conditions, keep_firing_s=keep_firing_s)
+    one = watched(replace(objective(0.999), policies=(policy,)))
+    alerts, ends = dict[int, Alert](), list[int]()
+    for at in range(10):
+        counts = Counts(eligible=100_000, bad=0 if at else 50_000)
+        found = evaluate(one, facts(dict.fromkeys(one.windows_s, counts)))
+        moved = advance([Judged(watched=one, group=GROUP, found=found)], alerts, AT_S + 30 * at)
+        alerts = dict(moved.alerts)
+        ends += [at for alert in alerts.values() if alert.record.state is AlertState.RESOLVED]
+
+    assert calm_n == ends[0]  # two minutes of a page are five instants: the first of them begins the calm
 
 
 def test_after_a_step_of_the_clock_nothing_begins() -> None:

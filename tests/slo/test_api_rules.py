@@ -1,5 +1,6 @@
 """The route about built-in rules, over a real engine and a real store."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -8,8 +9,6 @@ from api_rig import HOST, ApiRig
 
 from slo.api import application
 from slo.api_guard import hosts_of
-from slo.api_parts import Parts
-from slo.lookback import Lookback
 from slo.rules.catalogue import rules
 from slo.rules.rule import Mode, RuleId, Settings
 from slo.rules.runner import Runner
@@ -27,15 +26,7 @@ def rig(reader: Store, writer: Store, tmp_path: Path) -> ApiRig:
 async def test_every_rule_is_told_with_what_it_found_last(rig: ApiRig) -> None:
     settings = {RuleId.OOM: Settings(enabled=False, threshold=4.0), RuleId.ERROR_RATE_5XX: Settings(mode=Mode.BOTH)}
     runner = Runner(rig.reader, rules(settings), lambda: 0.0)
-    parts = Parts(
-        engine=rig,
-        desk=rig.desk,
-        shared=rig.shared,
-        lookback=Lookback(rig.reader),
-        now_s=lambda: NOW_S,
-        new_id=str,
-        built_in=lambda: runner.last,
-    )
+    parts = replace(rig.parts, now_s=lambda: NOW_S, built_in=lambda: runner.last)
     app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
     rig.live(400, 0, steps=2)
     rig.live(0, 20, steps=2)

@@ -3,8 +3,9 @@
 import pytest
 from explain_rig import items
 
-from slo.contributors import LIFT_MIN, endpoints, top_contributors
+from slo.contributors import endpoints, top_contributors
 from slo.explain_words import LISTED_MAX, NAMED_MAX
+from telemetry.queries.excess import LIFT_MIN
 
 
 def row(dim: str, value: str, **known: float) -> dict[str, object]:

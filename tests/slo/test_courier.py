@@ -100,6 +100,7 @@ async def test_who_asks_to_be_left_alone_is_left_alone(ledger: Ledger) -> None:
     with receiver(by_turns((429, {"Retry-After": "30"}))) as running:
         one = courier(ledger, running, dial, ChannelKind.PAGERDUTY)
         assert await one.round() == 30
+        assert one.wait_s == 30
         dial.now_s = 29.9
         assert await one.round() == pytest.approx(0.1)
         assert len(running.got) == 1

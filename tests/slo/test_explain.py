@@ -1,7 +1,7 @@
 """Explanations of alerts over a real store: what is odd is named, the same way each time; what fails is left out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import Any, cast
@@ -220,6 +220,20 @@ def test_who_sees_nothing_is_asked_nothing() -> None:
     assert {"link", "runbook"} == set(words)
     assert words["link"].startswith(f"{UI}/ui/alerts/000000000000beef?from=20")
     assert {} == explainer(nowhere, "", lambda: 0.0)(*case("e", is_blind=True))
+
+
+def test_hints_about_its_endpoints_stand_beside_it() -> None:
+    nowhere = Store("http://127.0.0.1:1")
+    asked: list[tuple[str, ...]] = []
+
+    def hint(endpoints: Sequence[str]) -> str:
+        asked.append(tuple(endpoints))
+        return "chat: scale_up, 4 -> 6 replicas"
+
+    words = explainer(nowhere, UI, lambda: 0.0, hint=hint)(*case("bad-replica"))
+
+    assert "chat: scale_up, 4 -> 6 replicas" == words["hint"]
+    assert [("bad-replica",)] == asked
 
 
 def test_a_link_that_is_too_long_goes_without_its_filters() -> None:

@@ -73,6 +73,7 @@ def test_what_is_saved_is_said_when_it_is_rung(ledger: Ledger) -> None:
 
         assert (got.keys, got.got[0].body["externalURL"]) == ([FIRING.key], "https://us")
         assert [target.sent_n for target in notifier.targets()] == [1]
+        assert (notifier.waits_s().keys(), notifier.told_again()) == ({"c"}, ())
 
 
 def test_every_instance_of_an_alertmanager_is_told_what_stands(ledger: Ledger) -> None:
@@ -84,6 +85,7 @@ def test_every_instance_of_an_alertmanager_is_told_what_stands(ledger: Ledger) -
 
         assert [got.body[0]["labels"] for got in (*one.got, *two.got)] == [STANDS.labels] * 2
         assert [(target.channel, target.instance) for target in notifier.targets()] == [("c", 0), ("c", 1)]
+        assert (notifier.waits_s(), notifier.told_again()) == ({}, notifier.targets())
 
 
 def test_a_dead_mans_switch_hears_of_instants_and_of_no_alert(ledger: Ledger) -> None:

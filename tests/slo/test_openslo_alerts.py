@@ -32,6 +32,13 @@ def test_a_policy_may_stand_in_its_slo() -> None:
     )
 
 
+@pytest.mark.parametrize(("text", "expected"), [("0m", 0), ("5m", 300)])
+def test_how_long_it_must_be_calm(text: str, expected: int) -> None:
+    (policy,) = loaded(inline("spec: {conditions", f"spec: {{keepFiringFor: {text}, conditions")).objectives[0].policies
+
+    assert (expected, None) == (policy.keep_firing_s, loaded(inline()).objectives[0].policies[0].keep_firing_s)
+
+
 def test_a_target_that_is_not_in_the_files_is_worth_a_word() -> None:
     found = loaded(inline(target="{targetRef: pager}"))
 

@@ -7,9 +7,10 @@ from slo_texts import loaded, slo
 from slo.objective import definition_hash
 from slo.openslo_write import document, name
 
-POLICY = """[{metadata: {name: p}, spec: {alertWhenNoData: true, conditions: [{metadata: {name: c}, spec: {
-    severity: page, condition: {threshold: 2, lookbackWindow: 1h, alertAfter: 5m}}}, {metadata: {name: d}, spec: {
-    severity: page, condition: {kind: absent}}}], notificationTargets: [{targetRef: pager}]}}]"""
+POLICY = """[{metadata: {name: p}, spec: {alertWhenNoData: true, keepFiringFor: 1m, conditions: [
+    {metadata: {name: c}, spec: {severity: page, condition: {threshold: 2, lookbackWindow: 1h, alertAfter: 5m}}},
+    {metadata: {name: d}, spec: {severity: page, condition: {kind: absent}}}],
+    notificationTargets: [{targetRef: pager}]}}]"""
 TOTAL = (
     "{filter: \"endpoint == 'it''s'\", eligible: stream, group_by: [region], traffic: probe, censor: %s,"
     " also_bad: [not_found], also_excluded: [rate_limited]}"
@@ -68,8 +69,8 @@ def test_an_objective_is_written_and_read_back(text: str) -> None:
     assert (one.whole, one.peak_only) == (again.whole, again.peak_only)
     for attribute in ("name", "service", "labels", "description", "catalogue"):
         assert getattr(one, attribute) == getattr(again, attribute)
-    assert [(policy.name, policy.targets, policy.when_no_data) for policy in one.policies] == [
-        (policy.name, policy.targets, policy.when_no_data) for policy in again.policies
+    assert [(policy.name, policy.targets, policy.when_no_data, policy.keep_firing_s) for policy in one.policies] == [
+        (policy.name, policy.targets, policy.when_no_data, policy.keep_firing_s) for policy in again.policies
     ]
     for old, new in zip(one.policies, again.policies, strict=True):
         assert [(c.kind, c.severity, c.threshold, c.lookback_s, c.after_s) for c in old.conditions] == [

@@ -10,7 +10,7 @@ from slo.alert_moves import AlertEvent, AlertState
 from slo.alert_states import Record
 from slo.burn_catalogue import Severity
 from slo.channels import Channel, ChannelKind
-from slo.own_alerts import SAID_CHARS_MAX, of_reload, of_silences, of_targets
+from slo.own_alerts import SAID_CHARS_MAX, of_reload, of_scalers, of_silences, of_starts, of_targets
 from slo.silence import HIDDEN_PAGE_S, Matcher, MatchOp, Silence
 from slo.target import Target
 from slo.watch import Watch
@@ -71,6 +71,9 @@ def test_a_reload_that_was_refused_is_a_ticket() -> None:
     assert refused.labels == {"alertname": "ConfigRejected", "severity": "ticket"}
     assert "chat.yaml:8" in said(refused)
     assert of_reload("").event is AlertEvent.OK
+    both = said(of_reload("a.yaml:1: x", "targets.yaml:2: y"))
+    assert "the objectives are refused, and what was read before goes on: a.yaml:1: x; the scaling targets are" in both
+    assert said(of_reload("", "targets.yaml:2: y")).endswith("goes on: targets.yaml:2: y")
 
 
 @pytest.mark.parametrize(
@@ -113,3 +116,23 @@ def test_many_hidden_pages_are_one_ticket_of_bounded_length() -> None:
 
     assert "500 firing pages" in said(watch)
     assert len(said(watch)) == SAID_CHARS_MAX
+
+
+def test_a_target_that_two_scalers_fight_over_is_a_ticket_of_its_own() -> None:
+    calm, fought = of_scalers({"code": False, "chat": True})
+
+    assert ("SecondScaler", "ticket", "chat") == tuple(
+        fought.labels[name] for name in ("alertname", "severity", "target")
+    )
+    assert (AlertEvent.OK, "") == (calm.event, said(calm))
+    assert said(fought).startswith("replicas of chat were changed more than 3 times within an hour")
+
+
+def test_a_target_whose_replicas_take_longer_is_a_ticket_of_its_own() -> None:
+    calm, slow = of_starts({"code": "", "chat": "the P90 is 261 s"})
+
+    assert ("ColdStartRegression", "ticket", "chat") == tuple(
+        slow.labels[name] for name in ("alertname", "severity", "target")
+    )
+    assert (AlertEvent.OK, "") == (calm.event, said(calm))
+    assert (AlertEvent.BAD, "chat: the P90 is 261 s") == (slow.event, said(slow))

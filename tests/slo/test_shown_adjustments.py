@@ -36,5 +36,7 @@ def test_an_act_is_told_with_its_reason_wherever_that_stands() -> None:
     foreign = act_shown(replace(told, before="no JSON", after="[1]"))
 
     assert (foreign.before, foreign.after) == ({"text": "no JSON"}, {"text": "[1]"})
+    no_hash = act_shown(replace(told, prev_hash="no hash"))
+    assert (True, False, False) == (one.is_whole, foreign.is_whole, no_hash.is_whole)
     assert reasons == ["c", "r", "t", "", ""]
     assert (one.before, one.after, one.actor) == ({"a": 1}, {"a": 2}, "ann")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from histories import DAY_S, objective
 
+from slo.alert_states import Timers
 from slo.burn_catalogue import SCALED_WINDOWS, Severity
 from slo.expression import parse
 from slo.objective import AlertCondition, AlertPolicy, ConditionKind, Indicator
@@ -58,7 +59,7 @@ def test_policies_of_its_own_replace_the_catalogue() -> None:
         objective(0.999),
         policies=(
             burns("slow", 21_600, severity="ticket", after_s=300),
-            burns("fast", 3_600, 300, severity="CRITICAL"),
+            replace(burns("fast", 3_600, 300, severity="CRITICAL"), keep_firing_s=30),
             AlertPolicy(
                 name="low",
                 conditions=(AlertCondition(kind=ConditionKind.BUDGET_REMAINING, severity="info", threshold=0.1),),
@@ -73,7 +74,8 @@ def test_policies_of_its_own_replace_the_catalogue() -> None:
         ("low", Severity.TICKET),
         ("outage_run", Severity.PAGE),
     ]
-    assert rules[0].timers.for_s == 300
+    assert rules[0].timers == Timers(for_s=300, keep_firing_s=600)
+    assert rules[1].timers == Timers(for_s=0, keep_firing_s=30)
     assert rules[1].gated_by is not None
     assert rules[1].gated_by.long_s == 3_600, "the gates are asked of the longest window"
     assert rules[2].gated_by is None

@@ -9,6 +9,7 @@ from typing import Any, cast
 import httpx
 from engine_rig import objective
 
+from dashboards.panels import PANELS
 from slo.alarms import Judged, advance
 from slo.api import application
 from slo.api_guard import hosts_of
@@ -18,7 +19,11 @@ from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.evaluation import Facts, evaluate
 from slo.ledger import Ledger
+from slo.live_hub import Hub
 from slo.lookback import Lookback
+from slo.panel_about import about
+from slo.panel_desk import PanelDesk
+from slo.panel_past import Documents, Said
 from slo.silence import Silence
 from slo.view import EngineView
 from slo.watched import watched
@@ -70,6 +75,10 @@ class Told:
         self.ledger = Ledger(folder / "desk.sqlite")
         shared = DeskStore(store, store)
         self.desk = Desk(self.ledger, shared)
+        documents = Documents(lambda: self.view, Lookback(store), Said, lambda: self.now_s)
+        desk = PanelDesk(
+            PANELS, store, documents, lambda: self.now_s * 1000, about=lambda asked: about(self.view, asked)
+        )
         self.parts = Parts(
             engine=self,
             desk=self.desk,
@@ -77,6 +86,8 @@ class Told:
             lookback=Lookback(store),
             now_s=lambda: self.now_s,
             new_id=lambda: f"id-{next(ids)}",
+            panels=desk,
+            hub=Hub(desk, lambda: self.now_s * 1000),
         )
         self.app = application(self.parts, hosts_of("127.0.0.1", 8200), "0.0.0")
 

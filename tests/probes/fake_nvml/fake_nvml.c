@@ -16,6 +16,10 @@
  *   zerogpm;        profiling counters that show nothing
  *   gpmall=99.5;    what all of them show, in percent
  *   gpmfail=5;      metric 5 is not supported
+ *   throttle=64;    reasons that hold the clocks, 4 unless said
+ *   ecc=1;          double-bit memory errors
+ *   pid=77;         who computes, 4242 unless said
+ *   pidof=100;      who computes on GPU 0; on each further one the next number
  * Structures and numbers: pynvml.py of nvidia-ml-py 13.615.71.
  */
 #include <fcntl.h>
@@ -138,7 +142,7 @@ int nvmlDeviceGetTotalEnergyConsumption(device *of, unsigned long long *mj) {
 int nvmlDeviceGetTemperature(device *of, unsigned sensor, unsigned *c) { ENTER(of); *c = 61 + sensor; return OK; }
 int nvmlDeviceGetClockInfo(device *of, unsigned type, unsigned *mhz) { ENTER(of); *mhz = type == 1 ? 1755 : 2619; return OK; }
 int nvmlDeviceGetMaxClockInfo(device *of, unsigned type, unsigned *mhz) { ENTER(of); *mhz = 1980 + 0 * type; return OK; }
-int nvmlDeviceGetCurrentClocksEventReasons(device *of, unsigned long long *bits) { ENTER(of); *bits = 4; return OK; }
+int nvmlDeviceGetCurrentClocksEventReasons(device *of, unsigned long long *bits) { ENTER(of); *bits = (unsigned long long)number("throttle=", 4); return OK; }
 
 int nvmlDeviceGetFieldValues(device *of, int n, field_value *fields) {
     ENTER(of);
@@ -147,7 +151,8 @@ int nvmlDeviceGetFieldValues(device *of, int n, field_value *fields) {
         fields[i].type = 3;
         switch (fields[i].field) {
             case 82: fields[i].type = 1; fields[i].v.u = 70; break;
-            case 4: case 144: case 145: fields[i].v.ull = 0; break;
+            case 4: fields[i].v.ull = (unsigned long long)number("ecc=", 0); break;
+            case 144: case 145: fields[i].v.ull = 0; break;
             case 138: case 139: fields[i].v.ull = fields[i].scope == 0xFFFFFFFF ? 1000 : 1; break;
             case 197: case 198: fields[i].v.ull = 123456; break;
             default: fields[i].status = NOT_SUPPORTED;
@@ -178,7 +183,8 @@ int nvmlEventSetWait_v2(event_set *set, event *told, unsigned wait_ms) {
 int nvmlDeviceGetComputeRunningProcesses_v3(device *of, unsigned *n, process *all) {
     ENTER(of);
     if (!all) { *n = 1; return SMALL; }
-    all[0] = (process){4242, 20ULL << 30, 0, 0};
+    unsigned pid = find("pidof=") ? (unsigned)number("pidof=", 0) + of->gpu : (unsigned)number("pid=", 4242);
+    all[0] = (process){pid, 20ULL << 30, 0, 0};
     *n = 1;
     return OK;
 }
