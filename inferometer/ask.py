@@ -80,7 +80,7 @@ def get(
         connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode())
         try:
             _read(connection, parser, reader, until_ns)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):  # neither is the other's kind
             raise OSError(f"{address} does not speak HTTP") from None
     if not reader.headed:
         raise OSError(f"{address} closed the connection without an answer")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inferometer import cli_load, cli_probe, cli_slo, cli_store, defaults
+from inferometer import cli_hints, cli_hints_backtest, cli_load, cli_probe, cli_slo, cli_store, defaults
 from inferometer.cli_options import (
     Brief,
     BriefOption,
@@ -43,6 +43,8 @@ app.add_typer(cli_store.app, name="store")
 app.add_typer(cli_probe.app, name="probe")
 app.add_typer(cli_load.app, name="load")
 app.add_typer(cli_slo.app, name="slo")
+cli_hints.app.command()(cli_hints_backtest.backtest)
+app.add_typer(cli_hints.app, name="hints")
 app.add_typer(config_app, name="config")
 
 TargetOption = Annotated[str | None, typer.Option("--target", metavar="URL", help="Engine, http://HOST:PORT.")]
@@ -218,18 +220,19 @@ def sql(
 @app.command()
 def demo(
     *,
-    seed: Annotated[int, typer.Option(help="Of engine and traffic.")] = 7,
+    seed: Annotated[int, typer.Option(help="Of engines, traffic and story.")] = 7,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the data directory behind.")] = False,
     seconds: Annotated[float | None, typer.Option(help="End by itself after this long, and print one frame.")] = None,
     once: Annotated[bool, typer.Option("--once", help="The same as --seconds 15.")] = False,
     as_json: JsonOption = False,
     data: DataOption = None,
 ) -> int:
-    """Show everything at work on a simulated engine."""
+    """Show everything at work on a simulated fleet, which breaks and recovers every four minutes."""
     from inferometer import demo as show  # noqa: PLC0415  # what starts processes
     from inferometer.log import to_stderr  # noqa: PLC0415  # structlog takes 0.3 s
 
     wanted = seconds if seconds is not None or not once else _DEMO_ONCE_S
-    return show.run(show.Options(data=data, seed=seed, seconds=wanted, as_json=as_json), to_stderr())
+    return show.run(show.Options(data=data, keep=keep, seed=seed, seconds=wanted, as_json=as_json), to_stderr())
 
 
 _DEMO_ONCE_S = 15.0
@@ -299,6 +302,23 @@ def config_metrics() -> int:
     from collector.catalogue import page  # noqa: PLC0415  # tables that other verbs need not make
 
     print(page(), end="")
+    return 0
+
+
+@config_app.command("grafana")
+def config_grafana(
+    *,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for dashboards, rules and provisioning.")],
+    flavour: Annotated[str, typer.Option("--flavour", metavar="clickhouse|prometheus", help="Source.")] = "clickhouse",
+) -> int:
+    """Write Grafana dashboards of the same panels as the web pages, alert rules, and the files that provision them."""
+    from dashboards.grafana_source import Flavour  # noqa: PLC0415  # panels that other verbs need not make
+    from inferometer.grafana_files import write  # noqa: PLC0415  # with it
+
+    if flavour not in set(Flavour):
+        raise ConfigurationError(f"--flavour: found {flavour}, allowed: {', '.join(Flavour)}")
+    for path in write(out, Flavour(flavour)):
+        print(path)
     return 0
 
 

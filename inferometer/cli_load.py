@@ -8,11 +8,15 @@ from typing import Annotated
 
 import typer
 
-from inferometer import cli_load_kept, cli_load_replay, cli_load_sweep
+from inferometer import cli_load_ab, cli_load_kept, cli_load_replay, cli_load_report, cli_load_scenarios, cli_load_sweep
 from inferometer.cli_load_options import (
+    AbortOnBurnOption,
     ApiOption,
+    BurnEndpointOption,
+    BurnFromOption,
     EngineOption,
     GoodputOption,
+    IdleWaitOption,
     KeyFileOption,
     ModelOption,
     PresetOption,
@@ -35,16 +39,21 @@ from inferometer.cli_options import (
     configured,
     typed,
 )
-from loadtest.plan_spec import Process
-from loadtest.run_spec import IN_FLIGHT_MAX, Api
+from loadtest.plan_spec import SLOTS_MAX, Process
+from loadtest.run_spec import IDLE_S_MAX, IN_FLIGHT_MAX, Api
 
 app = typer.Typer(
     help="Load an endpoint by a plan, and prove that the client was not the bottleneck.", rich_markup_mode=None
 )
 app.command()(cli_load_kept.gate)
+app.command()(cli_load_ab.ab)
+app.command()(cli_load_scenarios.soak)
+app.command()(cli_load_scenarios.spike)
+app.command()(cli_load_scenarios.cold)
 app.command()(cli_load_kept.compare)
 app.command()(cli_load_sweep.sweep)
 app.command()(cli_load_replay.replay)
+app.command()(cli_load_report.report)
 app.add_typer(cli_load_kept.baseline_app, name="baseline")
 
 
@@ -55,6 +64,15 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
     rate: Annotated[float, typer.Option(help="Arrivals a second.", min=0.001)] = 1.0,
     seconds: Annotated[float | None, typer.Option(help="Length of the plan [60].", min=0.1)] = None,
     count: Annotated[int | None, typer.Option(help="Number of arrivals, in place of --seconds.", min=1)] = None,
+    closed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="USERS",
+            help="Closed loop in place of --rate: each user asks again once answered; not comparable with a rate.",
+            min=1,
+            max=SLOTS_MAX,
+        ),
+    ] = None,
     process: ProcessOption = Process.POISSON,
     shape: ShapeOption = None,
     seed: Annotated[int, typer.Option(help="Of everything random; equal seeds give equal plans.", min=0)] = 7,
@@ -63,6 +81,12 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
     tokens_in: TokensInOption = "512",
     tokens_out: TokensOutOption = "128",
     warm_up: Annotated[float, typer.Option(help="Seconds at the start that do not count.", min=0.0)] = 0.0,
+    until_warm: Annotated[
+        bool,
+        typer.Option(
+            "--until-warm", help="Count --seconds from where it is warm: two even blocks of 15 s, 60 to 600 s."
+        ),
+    ] = False,
     cool_down: Annotated[float, typer.Option(help="Seconds at the end that do not count.", min=0.0)] = 0.0,
     drain: Annotated[float, typer.Option(help="Longest wait for answers behind the plan, seconds.", min=0.0)] = 60.0,
     start_delay: Annotated[float, typer.Option(help="From the go to the start of the plan, seconds.", min=0.0)] = 3.0,
@@ -77,6 +101,14 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
     tpot_max: TpotOption = None,
     goodput: GoodputOption = 0.99,
     engine: EngineOption = None,
+    idle_wait: IdleWaitOption = IDLE_S_MAX,
+    abort_on_burn: AbortOnBurnOption = None,
+    burn_from: BurnFromOption = None,
+    burn_endpoint: BurnEndpointOption = None,
+    name: Annotated[str, typer.Option(help="What you call this run, for people.", show_default=False)] = "",
+    git_sha: Annotated[
+        str, typer.Option(metavar="SHA", help="Commit of what is tested.", envvar="GITHUB_SHA", show_default=False)
+    ] = "",
     runs: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where the directory of the run is made; none: DATA/runs.")
     ] = None,
@@ -87,15 +119,15 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
     """Send a plan of arrivals, whatever the answers do, and report latency from the planned time.
 
     Exit code: 0 sent as planned; 1 rows were lost; 2 wrong usage; 3 the target went away or objectives were not kept;
-    4 the client was not fit, so the run says nothing of the server, or too few requests to tell; 5 the target does not
-    answer at the start; 130 interrupted (drained, reported).
+    4 client, engine or GPUs were not fit, so the run says nothing of the server, or too few requests to tell; 5 the
+    target does not answer at the start, or nobody evaluates live objectives; 130 interrupted (drained, reported).
     """
     from inferometer import load_objectives, load_options, load_run  # noqa: PLC0415  # loads what builds plans
 
     options = load_options.Options(
         target=target,
         rate=rate,
-        seconds=_SECONDS if seconds is None and count is None else seconds,
+        seconds=_length(seconds, count, closed),
         count=count,
         process=process,
         shape=shape,
@@ -115,11 +147,25 @@ def run(  # noqa: PLR0913  # typer makes one option of each parameter
         objectives=load_objectives.objectives(slo, ttft_max, tpot_max),
         goodput_ratio=goodput,
         engine_file=None if engine is None else str(engine),
+        idle_wait=idle_wait,
+        abort_on_burn=abort_on_burn,
+        burn_from=burn_from,
+        burn_endpoint=burn_endpoint,
+        until_warm=until_warm,
+        name=name,
+        git_sha=git_sha,
+        closed=closed,
     )
     return load_run.run(configured(file, typed(data=data)), options, output, runs)
 
 
-_SECONDS = 60.0
+_SECONDS, _CLOSED_COUNT_S = 60.0, 3600.0  # where nothing is said; a closed loop by count has to end some time
+
+
+def _length(seconds: float | None, count: int | None, closed: int | None) -> float | None:
+    if seconds is not None or (count is not None and closed is None):
+        return seconds
+    return _SECONDS if count is None else _CLOSED_COUNT_S
 
 
 @app.command()

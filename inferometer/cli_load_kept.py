@@ -3,10 +3,12 @@
 Source: design.md (outputs, exit codes); spec/loadtest.md 1, 12, 13.
 """
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inferometer.cli_load_report import CompareOption, CompareOutput
 from inferometer.cli_options import (
     DataOption,
     FileOption,
@@ -18,6 +20,12 @@ from inferometer.cli_options import (
     configured,
     typed,
 )
+from inferometer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from inferometer.config_schema import Config
+    from inferometer.load_kept import Kept
+    from loadtest.cases import Case
 
 baseline_app = typer.Typer(
     help="Keep, list and promote what load tests are compared with.", no_args_is_help=True, rich_markup_mode=None
@@ -29,11 +37,42 @@ RunsArgument = Annotated[
 
 
 def gate(  # noqa: PLR0913  # typer makes one option of each parameter
-    runs: RunsArgument,
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="RUN...", help="Run ids, or directories.", show_default=False)
+    ] = None,
     *,
     against: Annotated[
-        list[str], typer.Option(metavar="BASELINE|RUN", help="A baseline; or its runs: repeat it.", show_default=False)
-    ],
+        list[str] | None,
+        typer.Option(
+            metavar="BASELINE|RUN",
+            help="A baseline, or its runs: repeat it; none: the newest promoted one of this key.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METRIC=SECONDS", help="Must be proven too, as ttft_p99=0.5; repeat it.", show_default=False
+        ),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Judge nothing: say how many requests each metric needs, and how long.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(help="--plan: arrivals a second; none: the baseline's.", min=0.001)
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="--plan: as ttft_p95; repeat it.", show_default=False)
+    ] = None,
+    change: Annotated[
+        float, typer.Option(metavar="RATIO", help="--plan: worsening that is to be caught.", max=10.0)
+    ] = 0.1,
+    power: Annotated[
+        float, typer.Option(metavar="RATIO", help="--plan: how likely a verdict is to be.", min=0.51, max=0.999)
+    ] = 0.8,
+    sigma: Annotated[
+        float, typer.Option(help="--plan: spread of ln(latency) where there is no baseline.", min=0.01, max=5.0)
+    ] = 0.5,
     seed: Annotated[int, typer.Option(help="Of the resamples.", min=0)] = 7,
     accept_partial_key: Annotated[
         bool, typer.Option("--accept-partial-key", help="Compare although flags of the engine are not known.")
@@ -48,17 +87,41 @@ def gate(  # noqa: PLR0913  # typer makes one option of each parameter
     Exit code: 0 not worse by more than the margins; 3 worse; 4 nobody can tell: too few requests, or runs that are not
     fit or not alike; 2 no such run.
     """
-    from inferometer import data_directory, load_baseline, load_gate, load_kept  # noqa: PLC0415  # loads the statistics
+    from inferometer import (  # noqa: PLC0415  # loads the statistics
+        data_directory,
+        load_alarms,
+        load_baseline,
+        load_gate,
+        load_gate_plan,
+        load_html,
+        load_kept,
+    )
 
     config = configured(file, typed(data=data, store_url=store_url))
+    if plan:
+        asked = load_gate_plan.Asked(rate=rate, metrics=tuple(metric or ()), change=change, power=power, sigma=sigma)
+        return load_gate_plan.show(asked, _baseline(config, against or ())[0], seed, output)
+    if not runs:
+        raise ConfigurationError("load gate: allowed: RUN... [--against BASELINE], or --plan")
     where = data_directory.resolve(config.data)
     candidate = load_kept.found(where, runs)
-    if len(against) == 1 and load_kept.place(where, against[0]) is None:
-        baseline, known = load_baseline.runs_of(config, against[0])
-    else:
-        baseline, known = load_kept.found(where, against), []
-    found = load_gate.answer(baseline, candidate, seed, accepts_partial=accept_partial_key, known=known)
-    return load_gate.show(found, output)
+    baseline, known = _baseline(config, against or [load_baseline.newest(config, candidate[0])])
+    known = [*known, *load_alarms.objections(where.root, baseline[0].key)]
+    proven = load_gate.limits(limit or ())
+    found = load_gate.answer(baseline, candidate, seed, accepts_partial=accept_partial_key, known=known, limits=proven)
+    code = load_gate.show(found, output)
+    typer.echo(load_html.write_gate(baseline, candidate, load_gate.document(found)), err=True)
+    return code
+
+
+def _baseline(config: "Config", names: Sequence[str]) -> "tuple[list[Kept], list[Case]]":
+    """Return the runs that a gate compares with, which a baseline names or their own names, and what speaks against."""
+    from inferometer import data_directory, load_baseline, load_kept  # noqa: PLC0415  # loads the statistics
+
+    where = data_directory.resolve(config.data)
+    if len(names) == 1 and load_kept.place(where, names[0]) is None:
+        return load_baseline.runs_of(config, names[0])
+    return load_kept.found(where, names), []
 
 
 @baseline_app.command()
@@ -72,7 +135,7 @@ def save(
 ) -> int:
     """Save three or more fit runs of one key as a baseline; a gate gives verdicts against it once it is promoted.
 
-    Exit code: 0; 4 these runs make no baseline; 2 the name is taken; 5 no store.
+    Exit code: 0; 4 these runs make no baseline; 2 the name is taken.
     """
     from inferometer import load_baseline  # noqa: PLC0415  # loads the statistics
 
@@ -102,7 +165,7 @@ def list_baselines(
     store_url: StoreUrlOption = None,
     file: FileOption = None,
 ) -> int:
-    """List all baselines."""
+    """List all baselines, of the data directory and of the store where one answers; stderr says which."""
     from inferometer import load_baseline  # noqa: PLC0415  # loads the statistics
 
     return load_baseline.show_all(configured(file, typed(data=data, store_url=store_url)), output)
@@ -127,7 +190,7 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="Run id, or directory of a run.", show_default=False)],
     b: Annotated[str, typer.Argument(metavar="B", help="The other run.", show_default=False)],
     *,
-    output: OutputOption = Output.TABLE,
+    output: CompareOption = CompareOutput.TABLE,
     data: DataOption = None,
     file: FileOption = None,
 ) -> int:

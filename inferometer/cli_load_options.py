@@ -31,3 +31,26 @@ GoodputOption = Annotated[
 EngineOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="What the engine is: part of the key of a baseline (YAML).")
 ]
+IdleWaitOption = Annotated[
+    float, typer.Option("--idle-wait", metavar="SECONDS", help="Longest wait for the engine to be idle.", min=0.0)
+]
+AbortOnBurnOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--abort-on-burn/--no-abort-on-burn",
+        help="End the run when a live objective burns fast; none: load.abort_on_burn.",
+        show_default=False,
+    ),
+]
+BurnFromOption = Annotated[
+    str | None,
+    typer.Option("--burn-from", metavar="URL", help="Who evaluates the objectives; none: what runs on --data."),
+]
+BurnEndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--burn-endpoint",
+        metavar="NAME",
+        help="Endpoint whose objectives count; none: the target's name if inferometer watches it, else all.",
+    ),
+]

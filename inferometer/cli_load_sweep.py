@@ -33,13 +33,17 @@ def sweep(  # noqa: PLR0913  # typer makes one option of each parameter
     target: TargetArgument,
     *,
     around: Annotated[
-        float, typer.Option(help="Rate at which it is thought to be saturated, an estimate.", min=0.01)
-    ] = 10.0,
+        float | None,
+        typer.Option(help="Rate at which it is thought to be saturated; none: closed loops show it first.", min=0.01),
+    ] = None,
     seconds: Annotated[
-        float, typer.Option(help="Length of a step; it may become three times as long.", min=1.0)
+        float, typer.Option(help="Length of a step: shorter once it is certain, up to three times as long.", min=1.0)
     ] = 120.0,
     steps_max: Annotated[int, typer.Option(help="Most rates to try.", min=1, max=STEPS_MAX)] = STEPS_MAX,
     climb: Annotated[bool, typer.Option("--climb", help="From low rates upwards: the whole curve, slower.")] = False,
+    closed: Annotated[
+        bool, typer.Option("--closed", help="1, 2, 4 and more users in place of rates: what the target gives at most.")
+    ] = False,
     slo: PresetOption = None,
     ttft_max: TtftOption = None,
     tpot_max: TpotOption = None,
@@ -63,6 +67,8 @@ def sweep(  # noqa: PLR0913  # typer makes one option of each parameter
 ) -> int:
     """Search the highest rate at which enough requests keep their objectives, and write the scaling profile.
 
+    With --closed no rate is searched and none is found: users who wait for their answers slow down with the target.
+
     Exit code: 0 found; 2 wrong usage; 3 not even the lowest rate is proven good, or the target went away; 4 a client
     was not fit; 5 the target does not answer at the start; 130 interrupted.
     """
@@ -70,7 +76,7 @@ def sweep(  # noqa: PLR0913  # typer makes one option of each parameter
 
     options = load_options.Options(
         target=target,
-        rate=around,
+        rate=around or 1.0,
         seconds=warm_up + seconds,
         count=None,
         process=process,
@@ -93,4 +99,6 @@ def sweep(  # noqa: PLR0913  # typer makes one option of each parameter
         engine_file=None if engine is None else str(engine),
     )
     config = configured(file, typed(data=data, store_url=store_url))
+    if closed:
+        return load_sweep.run_closed(config, options, output)
     return load_sweep.run(config, options, around, steps_max, output, climbs=climb)

@@ -76,9 +76,12 @@ def check(found: Mapping[Key, Found]) -> Config:
             branch = branch.setdefault(part, {})
         branch[key[-1]] = _typed(value, field, key)
     try:
-        return Config.model_validate(tree)
+        config = Config.model_validate(tree)
     except ValidationError as error:
         raise ConfigurationError(_wrong(error, found)) from None
+    if config.is_scraped_too_seldom:
+        raise ConfigurationError(_too_seldom(config, found[_INTERVAL]))
+    return config
 
 
 def shown(config: Config) -> dict[str, Any]:
@@ -166,6 +169,11 @@ def _wrong(error: ValidationError, found: Mapping[Key, Found]) -> str:
     return f"{found[key].where}: {'.'.join(key)}: {what}{more}"
 
 
+def _too_seldom(config: Config, interval: Found) -> str:
+    allowed = f"seconds above 0, at most {config.hints.ttl_s / 2:g}, half of hints.ttl_s: hints.targets asks for hints"
+    return f"{interval.where}: {'.'.join(_INTERVAL)}: found {config.probe.engine_interval_s:g}; allowed: {allowed}"
+
+
 def _quoted(value: object) -> str:
     text = repr(value)
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[:SHOWN_CHARACTERS_MAX] + "..."
@@ -191,5 +199,7 @@ def _field(field: FieldInfo) -> _Field:
     return _Field(allowed=allowed, listed="tuple" in text, secret="SecretStr" in text, flag="bool" in text)
 
 
+_INTERVAL: Key = ("probe", "engine_interval_s")
+"""Within bounds by default, whatever the other keys say, so it is found where it is not."""
 _FIELDS = {key: _field(field) for key, field, section in _walk(Config) if not section}
 _SECTIONS: set[Key] = {(), *(key for key, _, section in _walk(Config) if section)}

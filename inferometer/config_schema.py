@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from inferometer import defaults
 from inferometer.address import target_address
+from inferometer.hints_keys import HintKeys
 from inferometer.keys import Allowed, Section
-from inferometer.load_keys import LoadKeys
+from inferometer.load_keys import LoadKeys, Switch
 from inferometer.policy_keys import PolicyKeys
 from inferometer.rule_keys import RuleKeys
 
@@ -23,14 +24,29 @@ MODELS_MAX = 256
 """Most model names that become labels; others are recorded as `unknown`."""
 DAYS_MAX = 36_500
 """Most days for which rows may be kept, short of for ever."""
+REPLICAS_MAX = 256
+"""Most replicas behind one target whose pages of metrics are named."""
+NAMES_MAX = 64
+"""Most further names that Host may carry."""
 PATHS_MAX = 64
 """Most files and folders of SLOs that are named."""
-_STORE_SCHEMES = ("http://", "https://")
+_WEB_SCHEMES = ("http://", "https://")
 
 
 def _checked_target(url: str | None) -> str | None:
     if url is not None:
         target_address(url)
+    return url
+
+
+def _checked_url(url: str) -> str:
+    target_address(url)
+    return url
+
+
+def _checked_web(url: str | None) -> str | None:
+    if url is not None and not (url.startswith(_WEB_SCHEMES) and url.isprintable() and not set("?# ") & set(url)):
+        raise ValueError(f"found {url!r}; allowed: http://HOST or https://HOST, with a path but no query")
     return url
 
 
@@ -41,7 +57,7 @@ def _checked_days(days: int, least: int) -> int:
 
 
 def _checked_store(url: str | None) -> str | None:
-    if url is not None and not url.startswith(_STORE_SCHEMES):
+    if url is not None and not url.startswith(_WEB_SCHEMES):
         raise ValueError(f"found {url!r}; allowed: http://HOST:PORT or https://HOST:PORT of a ClickHouse server")
     return url
 
@@ -78,12 +94,26 @@ TargetUrl = Annotated[
     str | None, AfterValidator(_checked_target), Allowed("http://HOST:PORT, for example http://127.0.0.1:8000")
 ]
 StoreUrl = Annotated[str | None, AfterValidator(_checked_store), Allowed("http://HOST:8123 or https://HOST:8443")]
+WebUrl = Annotated[str | None, AfterValidator(_checked_web), Allowed("http://HOST or https://HOST/PATH")]
+ReplicaUrls = Annotated[
+    tuple[Annotated[str, AfterValidator(_checked_url)], ...],
+    Field(max_length=REPLICAS_MAX),
+    Allowed(f"a list of at most {REPLICAS_MAX} URLs, each http://HOST:PORT"),
+]
 Path = Annotated[str | None, _FILE]
 Paths = Annotated[
     tuple[str, ...], Field(max_length=PATHS_MAX), Allowed(f"a list of at most {PATHS_MAX} files or folders")
 ]
 Secret = Annotated[
     SecretStr | None, Allowed("a text; better the path of a file in the key of the same name plus _file")
+]
+HostNames = Annotated[
+    tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9._\[\]:-]+$")], ...],
+    Field(max_length=NAMES_MAX),
+    Allowed(f"a list of at most {NAMES_MAX} names, each with or without a port"),
+]
+HostPort = Annotated[
+    str | None, Field(pattern=r"^(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"), Allowed("HOST:PORT")
 ]
 Models = Annotated[
     tuple[str, ...], Field(max_length=MODELS_MAX), Allowed(f"a list of at most {MODELS_MAX} model names")
@@ -94,6 +124,9 @@ class Target(Section):
     """The engine that is watched, and the names that its rows carry."""
 
     url: TargetUrl = Field(default=None, description="Engine to watch.")
+    replicas: ReplicaUrls = Field(
+        default=(), description="Engines behind it, each with metrics of its own; empty: the engine is the target."
+    )
     endpoint: Label = Field(default="", description="Name of the endpoint in every row; empty: the target's host:port.")
     region: Label = Field(default="", description="Region in every row.")
     workload_class: Label = Field(default="", description="Class of the workload in every row.")
@@ -132,6 +165,16 @@ class Serve(Section):
 
     bind: Host = Field(default=defaults.LOOPBACK, description="Address of our own /metrics.")
     port: Port = Field(default=defaults.SERVE_PORT, description="Port of our own /metrics.")
+    names: HostNames = Field(default=(), description="Further names that Host may carry: of a Service, of a proxy.")
+    keda_grpc: HostPort = Field(
+        default=None, description="HOST:PORT of KEDA's external scaler, which needs the extra keda; empty: none."
+    )
+    wva_alias: Switch = Field(
+        default=False, description="Tell desired replicas as wva_desired_replicas too, which KServe reads."
+    )
+    grafana_url: WebUrl = Field(
+        default=None, description="Grafana that has our dashboards, which panels then lead to; empty: none."
+    )
 
 
 class SpoolKeys(Section):
@@ -240,6 +283,17 @@ class Config(Section):
     serve: Serve = Serve()
     probe: ProbeKeys = ProbeKeys()
     slo: SloKeys = SloKeys()
+    hints: HintKeys = HintKeys()
     load: LoadKeys = LoadKeys()
     spool: SpoolKeys = SpoolKeys()
     store: StoreKeys = StoreKeys()
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a process of its own evaluates and answers: objectives, rules that somebody is told of, or hints."""
+        return self.slo.is_wanted or bool(self.hints.targets)
+
+    @property
+    def is_scraped_too_seldom(self) -> bool:
+        """Whether hints are asked for and engines are looked at less than twice within the time that a hint lives."""
+        return bool(self.hints.targets) and not 0 < self.probe.engine_interval_s <= self.hints.ttl_s / 2

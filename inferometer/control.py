@@ -32,6 +32,7 @@ from slo.instants import STEP_S
 from slo.lease import FileLease
 from slo.ledger import Ledger
 from slo.notifier import Notifier
+from slo.panel_past import Said
 from slo.reader import Reader
 from slo.rules.catalogue import rules
 from slo.rules.rule import RuleId
@@ -104,6 +105,11 @@ class Control:
         shared: What people decided, in the store.
         desk: The same, here.
         built_in: The built-in rules.
+        hint: Returns what scaling hints say of endpoints; whoever follows targets sets it, and the next three.
+        fought: Returns of each scaling target whether something else scales it, too.
+        slower: Returns of each scaling target what is to be said of starts that became slower.
+        refused: Returns why scaling targets were refused at the last reload; empty if they were not.
+        ledger: The engine's own file, which others of this process may keep notes in until it is stopped.
 
     Args:
         settings: What it is made of.
@@ -124,18 +130,22 @@ class Control:
             )
         watching = objectives(settings.objectives, settings.blind_policy)
         self._channels: Sequence[Channel] = channel_file.channels(settings.channels) if settings.channels else ()
-        self._ledger = Ledger(settings.ledger)
+        self.ledger = Ledger(settings.ledger)
         self.shared = DeskStore(reader, writer)
-        self.desk = Desk(self._ledger, self.shared, settings.policy)
+        self.desk = Desk(self.ledger, self.shared, settings.policy)
         self._between = Ledger(settings.lease) if settings.lease else None
         self._notifier = Notifier(
             self._channels,
-            self._ledger,
+            self.ledger,
             step_s=STEP_S,
             external_url=settings.base_url,
             lease=FileLease(self._between, uuid4().hex, _monotonic_s) if self._between else None,
         )
         self.built_in = Runner(reader, (), _monotonic_s)
+        self.hint: Callable[[Sequence[str]], str] = lambda _: ""
+        self.fought: Callable[[], Mapping[str, bool]] = dict
+        self.slower: Callable[[], Mapping[str, str]] = dict
+        self.refused: Callable[[], str] = str
         self._rejected = self._trouble = ""
         self._engine = self._made(watching)
         self._stop, self._reload = Event(), Event()
@@ -145,9 +155,9 @@ class Control:
     @property
     def view(self) -> EngineView:
         """What the engine saw last."""
-        view = self._engine.view
+        view, rejected = self._engine.view, (self._rejected, self.refused())
         found = [
-            f"ConfigRejected: {self._rejected}; what was read before goes on" if self._rejected else "",
+            *(f"ConfigRejected: {why}; what was read before goes on" for why in rejected if why),
             self._trouble,
             *self.built_in.problems,
             _counting(*view.history) if view.history else "",
@@ -160,10 +170,21 @@ class Control:
         return [
             *self.built_in.watches(at_s, before),
             *own_alerts.of_targets(self._notifier.targets(), self._notifier.failing(), self._channels),
-            own_alerts.of_reload(self._rejected),
+            own_alerts.of_reload(self._rejected, self.refused()),
             own_alerts.of_silences(before, self.desk.quiet(at_s), at_s),
             *low_budget.of_budgets(self.desk.low(), before),
+            *own_alerts.of_scalers(self.fought()),
+            *own_alerts.of_starts(self.slower()),
         ]
+
+    def said(self) -> Said:
+        """Return what was said, and to whom.
+
+        Raises:
+            LedgerError: The engine's own file cannot be read.
+        """
+        notifier = self._notifier
+        return Said(items=self.ledger.log(), waits_s=notifier.waits_s(), told_again=notifier.told_again())
 
     def start(self) -> None:
         """Begin to evaluate and to tell."""
@@ -185,12 +206,12 @@ class Control:
 
     @property
     def _ledgers(self) -> list[Ledger]:
-        return [self._ledger, *([self._between] if self._between else [])]
+        return [self.ledger, *([self._between] if self._between else [])]
 
     def _made(self, watching: Sequence[Watched]) -> Engine:
         promised = [one.objective for one in watching]
         built_in, services = rules(self._settings.rules, promised), Services(promised)
-        explain = explainer(self._reader, self._settings.base_url, _monotonic_s)
+        explain = explainer(self._reader, self._settings.base_url, _monotonic_s, hint=self._hinted)
         adjust = Adjuster(self._reader, watching, self.desk.agreed).budgets
         reach = Reach(
             channels=partial(routed, self._channels),
@@ -200,9 +221,12 @@ class Control:
             others=self.others,
         )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica, _monotonic_s)
-        engine = Engine(watching, reader, self._ledger, reach, (_wall_s(), _monotonic_s()))
+        engine = Engine(watching, reader, self.ledger, reach, (_wall_s(), _monotonic_s()))
         self.built_in.renew(built_in, services)  # last, so that what fails has changed nothing
         return engine
+
+    def _hinted(self, endpoints: Sequence[str]) -> str:
+        return self.hint(endpoints)  # of whoever follows targets then
 
     def _run(self) -> None:
         wait_s = self._settings.look_s

@@ -2,7 +2,8 @@
 
     python -m inferometer.demo_traffic --data DIR --seed 7 --rate-per-s 5
 
-Arrivals are a Poisson process; one client in twenty hangs up early, as people do.
+Arrivals are a Poisson process; one client in twenty, unless told otherwise, is impatient and hangs up if nothing of the
+answer has come after a while, as people do.
 
 Source: spec/ui.md 1.4 (5 requests per second).
 """
@@ -29,7 +30,9 @@ OPEN_MAX = 256
 _LOOK_S = 0.1
 _REQUEST_S = 60.0
 _GIVES_UP_RATIO = 0.05
+_PATIENCE_S = (1.0, 3.0)
 _READ_BYTES = 1 << 16
+_EVENT = b"data: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class Call:
         gap_s: Wait before it.
         prompt_words: Length of the prompt.
         tokens_max: Most output tokens.
-        patience_s: When the client hangs up; None waits for the end.
+        patience_s: When the client hangs up if nothing came; None waits for the end.
     """
 
     gap_s: float
@@ -49,14 +52,14 @@ class Call:
     patience_s: float | None
 
 
-def draw(random: Random, rate_per_s: float) -> Call:
+def draw(random: Random, rate_per_s: float, impatient_ratio: float = _GIVES_UP_RATIO) -> Call:
     """Return the next request."""
-    impatient = random.random() < _GIVES_UP_RATIO
+    impatient = random.random() < impatient_ratio
     return Call(
         gap_s=random.expovariate(min(rate_per_s, RATE_PER_S_MAX)),
         prompt_words=random.randint(8, 400),
         tokens_max=random.randint(8, 96),
-        patience_s=random.uniform(0.05, 1.0) if impatient else None,
+        patience_s=random.uniform(*_PATIENCE_S) if impatient else None,
     )
 
 
@@ -84,24 +87,26 @@ async def send(port: int, call: Call) -> int:
     """Send one request and read to its end, or until patience is over; returns the bytes that came."""
     read = 0
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(call.patience_s or _REQUEST_S):
+        async with asyncio.timeout(call.patience_s or _REQUEST_S) as limit:
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             try:
                 writer.write(spelled(call))
                 while data := await reader.read(_READ_BYTES):
                     read += len(data)
+                    if _EVENT in data:
+                        limit.reschedule(asyncio.get_running_loop().time() + _REQUEST_S)
             finally:
                 writer.close()
     return read
 
 
-async def traffic(port: int, seed: int, rate_per_s: float) -> None:
+async def traffic(port: int, seed: int, rate_per_s: float, impatient_ratio: float = _GIVES_UP_RATIO) -> None:
     """Send until cancelled."""
     random = Random(seed)  # noqa: S311  # a repeatable sequence is wanted
     async with asyncio.TaskGroup() as group:
         opened: set[asyncio.Task[int]] = set()
         while True:
-            call = draw(random, rate_per_s)
+            call = draw(random, rate_per_s, impatient_ratio)
             await asyncio.sleep(call.gap_s)
             if len(opened) < OPEN_MAX:
                 task = group.create_task(send(port, call))
@@ -114,9 +119,9 @@ def _tee_port(data: DataDirectory) -> int | None:
     return cast("dict[str, int]", status["ports"])["tee"] if status.get("ready") else None
 
 
-async def _until_signalled(port: int, seed: int, rate_per_s: float) -> None:
+async def _until_signalled(port: int, given: argparse.Namespace) -> None:
     async with asyncio.TaskGroup() as group:
-        task = group.create_task(traffic(port, seed, rate_per_s))
+        task = group.create_task(traffic(port, given.seed, given.rate_per_s, given.impatient_ratio))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
@@ -126,10 +131,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--rate-per-s", type=float, default=5.0)
+    parser.add_argument("--impatient-ratio", type=float, default=_GIVES_UP_RATIO)
     given = parser.parse_args()
     while not (port := _tee_port(DataDirectory(root=given.data))):
         sleep(_LOOK_S)
-    asyncio.run(_until_signalled(port, given.seed, given.rate_per_s))
+    asyncio.run(_until_signalled(port, given))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ Source: spec/ui.md 1.2 (net.ports); proc(5): /proc/net/tcp, the `socket:[inode]`
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from inferometer import data_directory
@@ -45,14 +46,20 @@ def examine(config: Config, data: DataDirectory) -> Iterator[Finding]:
 
 def holder(port: int, proc: Path = _PROC) -> str:
     """Return who listens on a TCP port, as `process 12 (name)`; empty if nobody does or we may not see it."""
+    for pid in holders(port, proc):
+        with suppress(OSError):  # it has ended
+            name = (proc / str(pid) / "comm").read_text(errors="replace")  # any bytes: the kernel cuts at 15
+            return f"process {pid} ({name.strip()})"
+    return ""
+
+
+def holders(port: int, proc: Path = _PROC) -> Iterator[int]:
+    """Give the processes that listen on a TCP port, as far as we may see them."""
     inodes = set(_listening(port, proc))
     for descriptors in proc.glob("[0-9]*/fd") if inodes else ():
-        try:
+        with suppress(OSError):  # another user's process, or one that has ended
             if any(_inode(link) in inodes for link in descriptors.iterdir()):
-                return f"process {descriptors.parent.name} ({(descriptors.parent / 'comm').read_text().strip()})"
-        except OSError:  # another user's process, or one that has ended
-            continue
-    return ""
+                yield int(descriptors.parent.name)
 
 
 def _listening(port: int, proc: Path) -> Iterator[str]:

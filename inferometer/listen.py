@@ -60,7 +60,7 @@ def _bound(address: Address, key: str, *, must: bool) -> socket.socket | None:
         family, kind, proto, _, where = socket.getaddrinfo(
             address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # UnicodeError: an empty or overlong label
         raise ConfigurationError(
             f"{key.rsplit('.', 1)[0]}.bind: found {address.host!r}; allowed: an address of this machine"
         ) from None

@@ -9,7 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from io import StringIO
 
-from inferometer.report_tables import Column, Table, csv_cell, markdown, printable
+from inferometer.report_tables import Column, Table, markdown, printable
+from telemetry.csv_cell import csv_cell
 
 Row = Mapping[str, object]
 

@@ -17,6 +17,7 @@ from inferometer import data_directory, listing
 from inferometer.config_schema import Config
 from inferometer.errors import UnreachableError
 from inferometer.load_calibration import here, keep
+from inferometer.load_files import new_run_id
 from inferometer.load_process import must_be_installed
 from inferometer.load_run import carry_out
 from loadtest.conductor import EXIT_INCONCLUSIVE, EXIT_INTERRUPTED, EXIT_OK, Ending, Halt
@@ -25,7 +26,6 @@ from loadtest.plan_spec import Fixed, PlanSpec, RateCurve, Separate, WorkloadCla
 from loadtest.planner import build
 from loadtest.run_spec import RunSpec
 from loadtest.sketch import quantile_us
-from telemetry.clock import wall_ms
 
 FIRST_CHUNKS_PER_S = 1000.0
 STEPS_MAX = 8
@@ -109,7 +109,7 @@ def _carried(url: str, directory: Path, step: int, seconds: float) -> Ending:
         classes=(WorkloadClass(lengths=lengths),),
     )
     made = RunSpec(
-        run_id=f"calibrate-{wall_ms():x}",
+        run_id=f"calibrate-{new_run_id()}",
         targets=(url,),
         plan=plan,
         directory=str(directory / str(step)),
@@ -148,10 +148,10 @@ def _null_server() -> Generator[str]:
     command = [sys.executable, "-m", "loadtest.nullserver", f"itl_s={ITL_S}", f"ttft_s={ITL_S}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- our own interpreter
         try:
-            address = process.stdout.readline().strip() if process.stdout is not None else ""
-            if not address:
+            url = process.stdout.readline().strip() if process.stdout is not None else ""
+            if not url:
                 raise UnreachableError("the null server did not start")
-            yield f"http://{address}"
+            yield url
         finally:
             process.terminate()
 

@@ -7,11 +7,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inferometer import listing
+from inferometer import listing, load_gate, load_html
+from inferometer.errors import ConfigurationError
 from inferometer.load_kept import Kept
 from loadtest.baseline import differences
 from telemetry.percentile import Standing
 
+HTML = "html"
+SEED = 7
+"""Of the resamples behind the intervals."""
 COLUMNS = ("metric", "unit", "a", "b", "change_ratio")
 _SHARES = (
     ("attainment", "joint", "ratio"),
@@ -22,10 +26,33 @@ _WORDS = {Standing.FAILS: "fails", Standing.TOO_FEW: "n too small"}
 
 
 def show(one: Kept, other: Kept, output: str) -> int:
-    """Print two runs side by side, and on stderr what they differ in; returns the exit code."""
+    """Print two runs side by side, and on stderr what they differ in; `html` writes a page and prints where.
+
+    Returns:
+        The exit code, 0.
+
+    Raises:
+        InferometerError: One is of a closed loop and the other is not, the page needs rows that cannot be read, or the
+            disk takes no more.
+    """
+    loops = [run.key.loop for run in (one, other)]
+    if loops[0] != loops[1]:
+        raise ConfigurationError(
+            f"load compare: {one.run_id} is of {loops[0]} loop, {other.run_id} of {loops[1]}: their latencies count "
+            "from different instants; allowed: two of one loop"
+        )
+    if output == HTML:
+        sys.stdout.write(f"{load_html.write_compare(one, other, changes(one, other), labels(one, other))}\n")
+        return 0
     listing.show(list(rows(one.report, other.report)), COLUMNS, f"a: {one.run_id}, b: {other.run_id}", output)
     sys.stderr.write("".join(f"{line}\n" for line in labels(one, other)))
     return 0
+
+
+def changes(one: Kept, other: Kept) -> list[dict[str, Any]]:
+    """Return by how much the second run is worse, with intervals, as `load gate` tells it; its verdicts say nothing."""
+    found: list[dict[str, Any]] = load_gate.document(load_gate.answer([one], [other], SEED))["metrics"]
+    return found
 
 
 def rows(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[dict[str, object]]:
@@ -42,7 +69,9 @@ def labels(one: Kept, other: Kept) -> list[str]:
     found = [f"{run.run_id}: not proven fit" for run in (one, other) if not run.is_fit]
     if one.plan_sha256 != other.plan_sha256:
         found.append("plans differ")
-    found += [f"{part.name} differs: {part.baseline}, {part.candidate}" for part in differences(one.key, other.key)]
+    parts = differences(one.key, other.key)
+    found += ["cross-configuration: no pass and no fail can be said of it"] if parts else []
+    found += [f"{part.name} differs: {part.baseline}, {part.candidate}" for part in parts]
     return found
 
 

@@ -42,12 +42,14 @@ class Kept:
         spec: The run.
         report: What it came to.
         key: What must be equal to compare it.
+        given: Its rows, if they come from elsewhere than its directory.
     """
 
     directory: Path
     spec: RunSpec
     report: Mapping[str, Any]
     key: Key
+    given: tuple[Row, ...] | None = None
 
     @property
     def run_id(self) -> str:
@@ -82,6 +84,8 @@ class Kept:
         Raises:
             ConfigurationError: They are not those of the report.
         """
+        if self.given is not None:
+            return list(self.given)
         path = self.directory / REQUESTS
         data = _read(path, None)
         if sha256(data).hexdigest() != self.report["receipt"]["rows_sha256"]:
@@ -106,20 +110,24 @@ def kept(directory: Path) -> Kept:
     Raises:
         ConfigurationError: There is none, or not of this version.
     """
-    data = _read(directory / REPORT, REPORT_BYTES_MAX)
+    data, run = _read(directory / REPORT, REPORT_BYTES_MAX), _read(directory / RUN, REPORT_BYTES_MAX)
     try:
-        report: dict[str, Any] = json.loads(data)
-        if report["schema"] != SCHEMA:
-            raise ConfigurationError(f"{directory / REPORT}: found {report['schema']}, allowed: {SCHEMA}")
-        found = Kept(
-            directory=directory,
-            spec=decoded(_read(directory / RUN, REPORT_BYTES_MAX)),
-            report=report,
-            key=msgspec.convert(report["key"], Key),
-        )
-        _ = found.plan_sha256, found.ended, found.is_fit, found.window_ns, report["receipt"]["rows_sha256"]
+        return told(directory, json.loads(data), decoded(run))
     except (ValueError, LookupError, TypeError, PlanError) as error:
         raise ConfigurationError(f"{directory}: not a run of this version: {error!r}") from None
+
+
+def told(directory: Path, report: Mapping[str, Any], spec: RunSpec) -> Kept:
+    """Return a run of which report and spec are known.
+
+    Raises:
+        ConfigurationError: The report is of another version.
+        ValueError, LookupError, TypeError: It is no report.
+    """
+    if report["schema"] != SCHEMA:
+        raise ConfigurationError(f"{directory / REPORT}: found {report['schema']}, allowed: {SCHEMA}")
+    found = Kept(directory=directory, spec=spec, report=report, key=msgspec.convert(report["key"], Key))
+    _ = found.plan_sha256, found.ended, found.is_fit, found.window_ns, report["receipt"]["rows_sha256"]
     return found
 
 

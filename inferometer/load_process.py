@@ -10,23 +10,29 @@ import contextlib
 import importlib.util
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from secrets import randbelow
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 import msgspec
 
+from inferometer.address import Address
 from inferometer.defaults import LOOPBACK
 from inferometer.errors import ConfigurationError, InferometerError
+from inferometer.listen import free_port
 
 EVENTS_VARIABLE = "INFEROMETER_LOAD_EVENTS"
 """Where the harness finds the descriptor (`loadtest.harness`, which only Locust may import)."""
 LEAVE_S_MAX = 20.0
 """Longest wait for the processes to end behind the last event."""
+PORT_FIRST = 20_000
+"""Lowest port of a master; with the others it lies below those that Linux gives to connections (ip(7), from 32,768 on),
+so that none takes it between our look and its start."""
+_PORTS = 12_000
 _LOCUSTFILE = Path(__file__).parent.parent / "loadtest" / "locustfile.py"
 _READ_BYTES = 1 << 16
 
@@ -99,6 +105,11 @@ class LoadProcess:
         if self._is_interrupted:
             raise KeyboardInterrupt
 
+    def settle(self) -> None:
+        """Ask a run that goes on to end, for enough is known; it drains."""
+        if self._process is not None and self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGUSR1)
+
     def last_words(self, lines: int = 5) -> str:
         """Return the end of Locust's log, for an error."""
         with contextlib.suppress(OSError):
@@ -133,8 +144,8 @@ def locust(run_file: Path, workers: int) -> list[str]:
         run_file: The run, JSON.
         workers: How many processes carry it out, beside the master.
     """
-    with socket.create_server((LOOPBACK, 0)) as listener:
-        port = str(listener.getsockname()[1])  # free now; who takes it meanwhile makes the start fail, and says so
+    first = PORT_FIRST + randbelow(_PORTS)
+    port = str(free_port(Address(host=LOOPBACK, port=first), "the port of Locust's master", auto=True))
     count = str(workers)
     return [
         *(sys.executable, "-m", "locust", "-f", str(_LOCUSTFILE), "--load-run", str(run_file)),

@@ -14,12 +14,12 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        planned: Arrivals of the plan.
+        planned: Arrivals of the plan; None of a closed loop, whose answers say how many there are.
         end_s: Planned time of the last one, seconds after the start.
         elapsed_s: Since the start; negative before it.
     """
 
-    planned: int
+    planned: int | None
     end_s: float
     elapsed_s: float
 
@@ -37,7 +37,8 @@ class Progress:
         bar = "=" * filled + " " * (BAR_CHARACTERS - filled)
         left_s = max(0.0, self.end_s - self.elapsed_s)
         eta = f"ETA {int(left_s) // 60:02d}:{int(left_s) % 60:02d}" if left_s else "draining"
-        parts = [f"load {share:4.0%} [{bar}] {sent}/{self.planned} sent", f"{told.get('in_flight')} in flight"]
+        count = f"{sent} sent" if self.planned is None else f"{sent}/{self.planned} sent"
+        parts = [f"load {share:4.0%} [{bar}] {count}", f"{told.get('in_flight')} in flight"]
         parts += [f"{told[name]} {name}" for name in ("failed", "shed") if told.get(name)]
         ttft_ms = told.get("ttft_p50_ms")
         parts += [f"TTFT p50 {ttft_ms:.0f} ms"] if isinstance(ttft_ms, int | float) else []

@@ -3,48 +3,68 @@
 Source: spec/loadtest.md 1 (exit codes), 2 to 6, 18; issue: Ctrl-C drains and reports, a dead target says so.
 """
 
-import csv
 import json
 import resource
 import shlex
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from importlib.metadata import version
-from ipaddress import ip_address
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from inferometer import data_directory, load_files, load_key, load_objectives, load_report
-from inferometer.address import Address
-from inferometer.ask import Answer, get
+from inferometer import (
+    data_directory,
+    load_baseline,
+    load_columns,
+    load_files,
+    load_html,
+    load_key,
+    load_objectives,
+    load_report,
+    load_roofline,
+    load_ship,
+    load_show,
+    load_target,
+)
 from inferometer.config_schema import Config
-from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
+from inferometer.engine_facts import merged
+from inferometer.errors import ConfigurationError, InferometerError
+from inferometer.load_burn import BurnWatch, ended, watched_endpoint
 from inferometer.load_calibration import ceiling
-from inferometer.load_options import Options, plan_spec, planned, run_spec, workers
+from inferometer.load_guard import Guard
+from inferometer.load_looks import looks
+from inferometer.load_options import Options, plan_spec, planned, run_spec, with_warm_up, workers
+from inferometer.load_order import Ordered
 from inferometer.load_process import LoadProcess, locust, must_be_installed
 from inferometer.load_progress import Progress
-from inferometer.load_told import tell_pipeline
-from inferometer.report_tables import csv_cell, markdown
+from inferometer.load_warm import Warming
+from inferometer.load_words import with_words
+from inferometer.slo_gate import address
+from loadtest import closed
+from loadtest.baseline import Key
 from loadtest.cases import junit
-from loadtest.conductor import Ending
-from loadtest.digest import Figure, digest
-from loadtest.errors import TargetError
+from loadtest.conductor import Ending, Halt, unmeasured, unsent
+from loadtest.digest import digest
+from loadtest.environment import Finding, unfit, voided
+from loadtest.fitness import Fit
+from loadtest.flags import flags
 from loadtest.goodput import goodput
-from loadtest.line import addresses
 from loadtest.plan import Plan
 from loadtest.planner import receipt
-from loadtest.run_spec import RunSpec, Window
-from loadtest.target import Target, must_be_allowed, target
+from loadtest.rows import Row
+from loadtest.run_spec import IDLE_S_MAX, RunSpec, Window
 from telemetry.clock import monotonic_ns, wall_ms
 
 DESCRIPTORS_SPARE = 256
 """Descriptors beside those of requests in flight."""
 NAME = "load run"
 """Of its test suite."""
-_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +76,18 @@ class Carried:
         plan: Its plan.
         ending: What it came to.
         directory: Its files.
+        guard: What watched its surroundings; None if nobody did.
+        environment: What that found, the worst first; nothing before its rows are there (`surrounded`).
+        start_ns: Start of its plan, monotonic; None if it never started.
     """
 
     run: RunSpec
     plan: Plan
     ending: Ending
     directory: Path
+    guard: Guard | None = None
+    environment: tuple[Finding, ...] = ()
+    start_ns: int | None = None
 
 
 def run(config: Config, options: Options, output: str, runs: Path | None) -> int:
@@ -74,38 +100,133 @@ def run(config: Config, options: Options, output: str, runs: Path | None) -> int
         runs: Where the directory of the run is made; None: below the data directory.
 
     Returns:
-        Exit code: 0 sent as planned; 3 the target went away, or objectives were not kept; 4 the client was not fit, or
-        nobody can tell whether they were; 130 interrupted.
+        Exit code: 0 sent as planned; 3 the target went away, or objectives were not kept; 4 the client or its
+        surroundings were not fit, or nobody can tell whether objectives were kept; 130 interrupted.
 
     Raises:
         InferometerError: It cannot be started (2, 5), or its rows cannot be kept (1).
     """
     must_be_installed()
+    measured_s, options = options.seconds, with_warm_up(options)
     engine = load_key.UNKNOWN if options.engine_file is None else load_key.engine(Path(options.engine_file))
-    spec = plan_spec(options)
-    plan = planned(spec, config.load, options.trace_path)
-    where = reached(options.target, config.load.allowed_targets)
-    model = options.model or first_model(where, options.key_file)
+    plan = planned(plan_spec(options), config.load, options.trace_path)
+    where = load_target.reached(options.target, config.load.allowed_targets)
+    model = options.model or load_target.first_model(where, options.key_file)
     data = data_directory.resolve(config.data)
-    run_id = f"{wall_ms():x}"
+    run_id = load_files.new_run_id()
     directory = (runs or data.root / "runs") / run_id
-    made = run_spec(options, spec, config.load, run_id=run_id, directory=str(directory), model=model)
+    made = run_spec(options, plan.spec, config.load, run_id=run_id, directory=str(directory), model=model)
     made = msgspec.structs.replace(made, ceiling_chunks_per_s=ceiling(data.root))
-    carried = carry_out(made, plan, workers(options, plan, load_files.cores()), on_terminal)
-    report = reported(carried, data, options.goodput_ratio, engine)
-    show(report, output)
+    warming = Warming(directory, measured_s) if options.until_warm and measured_s else None
+    carried = carry(config, options, made, plan, None if warming is None else _until(warming))
+    if warming is not None:
+        found, ending = warming.told(carried.run, carried.ending)
+        carried = replace(carried, run=found, ending=ending)
+    report = reported(carried, data, options.goodput_ratio, engine, lambda key: load_baseline.standing(config, key))
+    load_show.show(report, NAME, output)
     sys.stderr.write(f"{load_report.markdown_head(report)}\nfiles: {directory}\n")
+    load_ship.ship(config)
     return int(report["verdict"]["code"])
 
 
-def carry_out(run: RunSpec, plan: Plan, count: int, shown: Callable[[str], object]) -> Carried:
+def _until(warming: Warming) -> Callable[[str], bool]:
+    def shown(line: str) -> bool:
+        on_terminal(f"{line}, {warming.state}")
+        return warming.is_enough()
+
+    return shown
+
+
+def carry(
+    config: Config, options: Options, run: RunSpec, plan: Plan, shown: Callable[[str], bool | None] | None = None
+) -> Carried:
+    """Carry a run out until its end, or until live objectives burn if that is to end it.
+
+    Args:
+        config: Says whether it is, unless that was typed.
+        options: What was typed.
+        run: The run.
+        plan: Its plan.
+        shown: As of `carry_out`; None shows progress on a terminal.
+
+    Raises:
+        InferometerError: It could not be started, or ended without a word.
+    """
+    count, told = workers(options, plan, load_files.cores()), shown or on_terminal
+    if not (config.load.abort_on_burn if options.abort_on_burn is None else options.abort_on_burn):
+        return guarded(run, plan, count, told, idle_s=options.idle_wait)
+    whom = address(config, options.burn_from or config.load.burn_from, "--burn-from")
+    with BurnWatch(whom, endpoint=watched_endpoint(config, options)) as watch:
+        if watch.stop:
+            carried = _unsent(run, plan, Halt.BURN)
+        else:
+            carried = guarded(run, plan, count, watch.ends(told), idle_s=options.idle_wait)
+        return replace(carried, ending=ended(carried.ending, watch))
+
+
+def guarded(
+    run: RunSpec,
+    plan: Plan,
+    count: int,
+    shown: Callable[[str], bool | None],
+    *,
+    idle_s: float = IDLE_S_MAX,
+) -> Carried:
+    """Carry a run out and watch its surroundings; nothing is sent where they are unfit before the start.
+
+    Args:
+        run: The run.
+        plan: Its plan.
+        count: Number of workers.
+        shown: As of `carry_out`.
+        idle_s: Longest wait for the engine to be idle.
+
+    Raises:
+        InferometerError: It could not be started, or ended without a word.
+    """
+    run = with_words(run, plan)  # before anything is counted
+    with Guard(run, idle_s) as guard:
+        if unfit(guard.before()):
+            carried = _unsent(run, plan, Halt.ENVIRONMENT)
+        else:
+            carried = carry_out(run, plan, count, shown, guard.began)
+            guard.ended()
+    return replace(carried, guard=guard)
+
+
+def surrounded(carried: Carried, rows: Iterable[Row]) -> Carried:
+    """Return a run with what was found in its surroundings, and what that makes of its ending."""
+    if carried.guard is None:
+        return carried
+    environment = carried.guard.findings(rows, carried.plan)
+    return replace(carried, ending=voided(carried.ending, environment), environment=environment)
+
+
+def _unsent(run: RunSpec, plan: Plan, why: Halt) -> Carried:
+    directory = Path(run.directory)
+    load_files.made(directory, run)
+    return Carried(run=run, plan=plan, ending=unsent(plan, why), directory=directory)
+
+
+def _unwatched(start_ns: int) -> None:
+    del start_ns
+
+
+def carry_out(
+    run: RunSpec,
+    plan: Plan,
+    count: int,
+    shown: Callable[[str], bool | None],
+    began: Callable[[int], object] = _unwatched,
+) -> Carried:
     """Start the processes of a run and wait for its ending.
 
     Args:
         run: The run.
         plan: Its plan.
         count: Number of workers.
-        shown: Is given the line of progress.
+        shown: Is given the line of progress; returns True once enough is known, and the run is drained.
+        began: Is given the start of the plan, monotonic nanoseconds, as soon as it is known.
 
     Raises:
         InferometerError: It could not be started, or ended without a word.
@@ -119,9 +240,15 @@ def carry_out(run: RunSpec, plan: Plan, count: int, shown: Callable[[str], objec
         for event in process.events():
             if event["event"] == "go":
                 start_ns, end_s = monotonic_ns() + round(event["starts_in_s"] * 1e9), event["end_s"]
+                began(start_ns)
             elif event["event"] == "progress":
-                progress = Progress(planned=len(plan), end_s=end_s, elapsed_s=(monotonic_ns() - start_ns) / 1e9)
-                shown(progress.line(event))
+                progress = Progress(
+                    planned=None if plan.spec.slots else len(plan),
+                    end_s=end_s,
+                    elapsed_s=(monotonic_ns() - start_ns) / 1e9,
+                )
+                if shown(progress.line(event)):
+                    process.settle()
             elif event["event"] == "ending":
                 ending = msgspec.convert(event["ending"], Ending, strict=False)
             elif event["event"] == "end" and ending is None:
@@ -129,11 +256,20 @@ def carry_out(run: RunSpec, plan: Plan, count: int, shown: Callable[[str], objec
         words = process.last_words()
     if ending is None:
         raise InferometerError(f"the load test ended without a word: {words}")
-    return Carried(run=run, plan=plan, ending=ending, directory=directory)
+    return Carried(run=run, plan=plan, ending=ending, directory=directory, start_ns=start_ns or None)
+
+
+def _no_baseline(key: Key) -> str:
+    del key
+    return ""
 
 
 def reported(
-    carried: Carried, data: data_directory.DataDirectory, goodput_ratio: float, engine: load_key.Engine
+    carried: Carried,
+    data: data_directory.DataDirectory,
+    goodput_ratio: float,
+    engine: load_key.Engine,
+    baseline_of: Callable[[Key], str] = _no_baseline,
 ) -> dict[str, Any]:
     """Read the rows of a run, write its files and return its report.
 
@@ -142,13 +278,28 @@ def reported(
         data: Whose spool gets the rows.
         goodput_ratio: Share of the requests that must keep the objectives, if there are any.
         engine: What is known of the engine.
+        baseline_of: Names the baseline that a run of a key is compared with; empty if there is none.
 
     Raises:
         InferometerError: The disk or the spool takes no more.
     """
-    found = list(load_files.rows(carried.directory))
+    with Ordered(carried.directory, warmup_s=carried.run.warmup_s) as found:
+        return _reported(carried, found, data, goodput_ratio, engine, baseline_of)
+
+
+def _reported(
+    carried: Carried,
+    found: Ordered,
+    data: data_directory.DataDirectory,
+    goodput_ratio: float,
+    engine: load_key.Engine,
+    baseline_of: Callable[[Key], str],
+) -> dict[str, Any]:
+    refused = load_files.refused(data, carried.run.run_id, found)  # first: whoever is killed below loses no request
     sums = load_files.written(carried.directory, found)
+    carried = surrounded(carried, found)
     run, plan = carried.run, carried.plan
+    engine = merged(engine, carried.guard.facts) if carried.guard else engine
     told = {
         "plan_sha256": plan.sha256,
         "rows_sha256": sums,
@@ -157,95 +308,51 @@ def reported(
         "versions": {name: version(name) for name in ("inferometer", "locust", "gevent")},
         "rerun": shlex.join(["inferometer", *sys.argv[1:]]),
         "run": json.loads(msgspec.json.encode(run)),
+        "engine": msgspec.to_builtins(engine),
     }
-    window_ns = Window(run, plan).measured_ns
+    window_ns = _measured_ns(carried, found)
     ratio = goodput_ratio if load_objectives.are_asked(run.plan) else None
+    key, sums_of = load_key.key(run, plan, engine), digest(found, window_ns)
+    carried = replace(carried, ending=unmeasured(carried.ending, sums_of.offered))
     report = load_report.document(
         run,
         receipt(plan),
         carried.ending,
-        digest(found, window_ns),
+        sums_of,
         window_ns=window_ns,
-        key=load_key.key(run, plan, engine),
+        key=key,
         attained=load_objectives.attainment(goodput(found, load_objectives.limits(run.plan)), ratio),
         receipt=told,
+        environment=carried.environment,
+        flags=flags(found, window_ns),
+        roofline=load_roofline.told(engine, found, window_ns, users=run.plan.slots, is_fit=_is_fit(carried.ending))
+        or None,
+        baseline_id=baseline_of(key),
+        energy_j=looks(carried.directory, window_ns).energy_j,
     )
     plain: dict[str, Any] = json.loads(msgspec.json.encode(report))
+    records = load_columns.records(plain, run, plan, found, wall_ms())
+    refused = load_files.refused(data, f"{run.run_id}-told", (), records) or refused
     load_files.write_report(carried.directory, plain, junit(load_objectives.cases(plain), NAME))
-    try:
-        load_files.spooled(data, run.run_id, found)
-    except InferometerError as error:
-        raise InferometerError(f"{error}; the report is in {carried.directory}") from None
+    if refused:
+        raise InferometerError(f"{refused}; the report is in {carried.directory}")
+    load_html.write_run(carried.directory, plain, found, load_objectives.limits(run.plan))
     return plain
 
 
-def show(report: dict[str, Any], output: str) -> None:
-    """Print a report."""
-    summary = "\n".join(markdown(table) for table in load_report.tables(report))
-    if tell_pipeline(load_objectives.cases(report), NAME, summary, output):
-        return
-    if output == "json":
-        sys.stdout.write(json.dumps(report) + "\n")
-    elif output == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        names = Figure.__struct_fields__
-        writer.writerows([names, *([csv_cell(one[name]) for name in names] for one in report["metrics"])])
-    elif output == "markdown":
-        sys.stdout.write(summary)
-    else:
-        from inferometer.screen import console, drawn  # noqa: PLC0415 -- rich costs 0.1 s that JSON need not pay
-
-        console().print(drawn(load_report.tables(report)))
+def _is_fit(ending: Ending) -> bool:
+    """Return whether nothing shows that the client was the limit."""
+    return ending.fitness is not None and ending.fitness.fit in {Fit.FIT, Fit.UNPROVEN}
 
 
-def reached(url: str, allowed: tuple[str, ...]) -> Target:
-    """Return the target, which may be loaded and answers.
-
-    Raises:
-        ConfigurationError: It is none, or may not be loaded.
-        UnreachableError: Nobody answers.
-    """
-    try:
-        where = target(url)
-        found = addresses(where.place.host, where.place.port)
-        must_be_allowed(where, [ip_address(place[0]) for _, place in found], allowed)
-    except TargetError as error:
-        raise ConfigurationError(str(error)) from None
-    except OSError as error:
-        raise UnreachableError(f"{url}: {error.strerror}") from None
-    try:
-        _models(where, {})
-    except OSError as error:
-        raise UnreachableError(f"{url} does not answer: {error.strerror or error}") from None
-    return where
-
-
-def first_model(where: Target, key_file: str | None = None) -> str:
-    """Return the model that a target lists first.
-
-    Args:
-        where: The target.
-        key_file: File with its API key; None without one.
-
-    Raises:
-        ConfigurationError: It lists none, or the key cannot be read.
-    """
-    try:
-        headers = {"Authorization": f"Bearer {Path(key_file).read_text().strip()}"} if key_file else {}
-    except OSError as error:
-        raise ConfigurationError(f"--key-file: {key_file}: {error.strerror}") from None
-    try:
-        answer = _models(where, headers)
-        told: dict[str, Any] = json.loads(answer.body) if answer.status == _OK else {}
-        return str(told["data"][0]["id"])
-    except (OSError, ValueError, LookupError, TypeError):
-        raise ConfigurationError("the target does not list its models: name one with --model") from None
-
-
-def _models(where: Target, headers: Mapping[str, str]) -> Answer:
-    """Ask for the models, which every engine lists."""
-    address = Address(host=where.place.host, port=where.place.port)
-    return get(address, f"{where.base}/v1/models", headers=headers, is_secure=where.place.scheme == "https")
+def _measured_ns(carried: Carried, found: Iterable[Row]) -> tuple[int, int]:
+    """Return the measured part of a run; of one that ended early, up to its last arrival."""
+    window_ns = Window(carried.run, carried.plan).measured_ns
+    if carried.ending.halt:
+        last_ns = 1000 * (1 + max((row.t_sched_us for row in found), default=0))
+        window_ns = window_ns[0], max(window_ns[0], min(window_ns[1], last_ns))
+    last = (deque(rows, maxlen=1).pop() for _, rows in groupby(found, key=attrgetter("j")))
+    return closed.measured_ns(carried.plan, window_ns, (row.t_sched_us + row.record.elapsed_us for row in last))
 
 
 def _allow_descriptors(in_flight_max: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.util import find_spec
 
-from inferometer import data_directory, store_lock
+from inferometer import data_directory, hints_faces, store_lock
 from inferometer.address import Address, target_address
 from inferometer.config import secret
 from inferometer.config_schema import Config
@@ -53,6 +53,7 @@ class Plan:
         listener: The tee's listening socket.
         metrics: Where our own pages are.
         observer: Where the observer's own metrics page is; the same, unless another process serves the pages.
+        serves: Whether pages and API are served: always by who watches alone, else where something is evaluated.
         store: The embedded store's address; None with a store URL.
         engine: What answered at the target; None if nobody did.
     """
@@ -64,6 +65,7 @@ class Plan:
     listener: socket.socket
     metrics: Address
     observer: Address
+    serves: bool
     store: Address | None
     engine: Detected | None
 
@@ -94,6 +96,7 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
     target = _target(config)
     for host, key in ((config.tee.bind, "tee.bind"), (config.serve.bind, "serve.bind")):
         refuse_open_bind(host, key, insecure=options.insecure_bind)
+    hints_faces.faces(config.serve, insecure_bind=options.insecure_bind)
     embedded = _embedded(config, options)
     data = data_directory.resolve(config.data)
     data_directory.refuse_unusable(data)
@@ -107,9 +110,11 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
         held.callback(listener.close)
         metrics = _free(Address(host=config.serve.bind, port=config.serve.port), "serve.port", auto=auto)
         store = _free(Address(host=LOOPBACK, port=config.store.port), "store.port", auto=auto) if embedded else None
-        observer = metrics
-        if config.slo.is_wanted:  # then pages and API have a process of their own, which passes the metrics on
+        observer, serves = metrics, options.embedded or config.is_served
+        if serves:  # then pages and API have a process of their own, which passes the metrics on
             observer = _free(Address(host=LOOPBACK, port=metrics.port + 1), "serve.port", auto=True)
+            if store and observer.port == store.port:  # free only because the store has not begun
+                observer = _free(Address(host=LOOPBACK, port=store.port + 1), "serve.port", auto=True)
         held.callback(data_directory.own(data, started_at=iso(wall_ms())[:19] + "Z").close)
         yield Plan(
             config=config,
@@ -119,6 +124,7 @@ def prepared(config: Config, options: Options) -> Generator[Plan]:
             listener=listener,
             metrics=metrics,
             observer=observer,
+            serves=serves,
             store=store,
             engine=asked(target),
         )

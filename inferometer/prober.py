@@ -20,6 +20,7 @@ from inferometer import probe_file
 from inferometer.errors import InferometerError
 from inferometer.log import to_stderr
 from inferometer.probe_file import ProbeFile
+from inferometer.replica_probe import ReplicaProbe
 from inferometer.supervisor import Log
 from probes.engine_metrics import EngineProbe, Target
 from probes.gpu import GpuFeed
@@ -51,6 +52,7 @@ class ProberConfig:
         node: Name of this machine or pod.
         endpoint: Name of the endpoint.
         target: URL of the engine; empty asks none.
+        replicas: URLs of the engines behind it, whose metrics are asked for instead; empty if it is the engine.
         models: Model names that may become labels.
         api_key_file: File that holds the engine's key; empty if it needs none.
         engine_interval_s: Time between two looks at the engine's metrics; 0 takes none.
@@ -68,6 +70,7 @@ class ProberConfig:
     node: str
     endpoint: str
     target: str = ""
+    replicas: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     api_key_file: str = ""
     engine_interval_s: float = 5.0
@@ -171,14 +174,19 @@ async def _probe(config: ProberConfig, synthetic: ProbeFile | None, key: str, de
 def _engine(config: ProberConfig, client: Client, key: str, log: Log) -> list[Probe]:
     if not config.target or not config.engine_interval_s:
         return []
-    target = Target(
-        url=config.target,
-        endpoint=config.endpoint,
-        replica=config.target.partition("://")[2],
-        models=config.models,
-        headers={"Authorization": f"Bearer {key}"} if key else {},
-    )
-    return [EngineProbe(target, client, interval_s=config.engine_interval_s, tell=log)]
+    targets = [
+        Target(
+            url=url,
+            endpoint=config.endpoint,
+            replica=url.partition("://")[2],
+            models=config.models,
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+        )
+        for url in config.replicas or (config.target,)
+    ]
+    if not config.replicas:
+        return [EngineProbe(targets[0], client, interval_s=config.engine_interval_s, tell=log)]
+    return [ReplicaProbe(EngineProbe(one, client, interval_s=config.engine_interval_s), log) for one in targets]
 
 
 def _gpus(config: ProberConfig, sink: Sink, log: Log) -> GpuFeed:

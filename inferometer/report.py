@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from math import isinf
 from typing import Literal, cast
 
-from telemetry.percentile import P50, P95, P99, n_min
+from telemetry.percentile import P50, P95, P99, certain_from, n_min
 from telemetry.queries import PERCENTILES_PPM
 from telemetry.schema import REQUESTS
 
 PERCENTILES = {"p50": P50, "p95": P95, "p99": P99}
-CERTAIN_FROM = {"p50": 11, "p95": 130, "p99": 662}
+CERTAIN_FROM = {name: certain_from(ppm) for name, ppm in PERCENTILES.items()}
 """Least n that certifies a percentile at 99 % confidence (spec/measurement.md 11)."""
 FAILS = "falls on a failed request"
 Population = Literal["all", "ok_only"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from io import StringIO
 
 from inferometer.report import CERTAIN_FROM, METRICS, PERCENTILES, Group, Spread
+from telemetry.csv_cell import csv_cell
 from telemetry.percentile import n_min
 
 _LABELS = {
@@ -18,8 +19,6 @@ _LABELS = {
     "stall": ("stall", "ms", 1e3),
 }
 """Of a metric: its name, the unit it is shown in, and that unit per second."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""A text that starts so would be run as a formula by a spreadsheet."""
 _DIGITS = 3
 _KILO = 1000
 _NO_VALUE = "n/a"
@@ -207,8 +206,3 @@ def _flat(group: Group) -> dict[str, object]:
         " ".join(f"{word}={n}" for word, n in group.outcomes.items()),
     )
     return flat | dict(zip(_FLAT_TAIL, tail, strict=True))
-
-
-def csv_cell(value: object) -> object:
-    """Return a value as a spreadsheet may read it: no text of it is run as a formula."""
-    return "'" + value if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -6,7 +6,7 @@ Source: design.md (any number of `serve` replicas); spec/reliability.md 10 (bind
 import socket
 from pathlib import Path
 
-from inferometer import data_directory, policy_keys, slo_rules, store_secrets
+from inferometer import data_directory, hints_faces, hints_keys, policy_keys, slo_rules, store_secrets
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from inferometer.listen import refuse_open_bind
@@ -21,7 +21,7 @@ def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
     """Serve until a signal comes; returns the exit code.
 
     Raises:
-        ConfigurationError: There is nothing to evaluate, or the address is open to others.
+        ConfigurationError: The address is open to others, or a password cannot be read.
         UnreachableError: No store is known.
     """
     return serve(serve_config(config, insecure_bind=insecure_bind), log)
@@ -30,8 +30,6 @@ def run(config: Config, log: Log, *, insecure_bind: bool) -> int:
 def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
     """Return what the serving process is told."""
     keys = config.slo
-    if not keys.is_wanted:
-        raise ConfigurationError("slo.objectives: found none; allowed: files or folders of SLOs, or slo.channels")
     refuse_open_bind(config.serve.bind, "serve.bind", insecure=insecure_bind)
     data = data_directory.resolve(config.data)
     embedded = config.store.url is None
@@ -54,6 +52,11 @@ def serve_config(config: Config, *, insecure_bind: bool) -> ServeConfig:
         writer_password_file=str(store_secrets.secret_path(data.root, "writer")) if embedded else password,
         rules=slo_rules.settings_of(config),
         policy=policy_keys.policy(keys.policy),
+        hints=hints_keys.targets(config.hints),
+        hints_file=_absolute(config.hints.targets),
+        hints_usual=config.hints.usual,
+        faces=hints_faces.faces(config.serve, insecure_bind=insecure_bind),
+        grafana_url=config.serve.grafana_url or "",
     )
 
 

@@ -66,7 +66,7 @@ def run(config: Config, question: GateQuestion, url: str | None, form: Form) -> 
         ConfigurationError: The URL is none, or there is no such objective.
         UnreachableError: Nobody answers, or nobody who knows.
     """
-    answer = asked(_address(config, url), question)
+    answer = asked(address(config, url), question)
     if form is Form.JSON:
         sys.stdout.write(json.dumps(answer) + "\n")
     elif form is Form.JUNIT:
@@ -123,12 +123,22 @@ def github(answer: dict[str, Any]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _address(config: Config, url: str | None) -> Address:
+def address(config: Config, url: str | None, option: str = "--url") -> Address:
+    """Return whom to ask: whoever a URL names, else what runs on the data directory.
+
+    Args:
+        config: Names the data directory, and the port where nobody runs on it.
+        url: None for what runs on the data directory.
+        option: Where the URL was typed.
+
+    Raises:
+        ConfigurationError: The URL is none.
+    """
     if url is not None:
         try:
             return target_address(url)
         except ValueError as error:
-            raise ConfigurationError(f"--url: {error}") from None
+            raise ConfigurationError(f"{option}: {error}") from None
     ports = data_directory.read_status(data_directory.resolve(config.data)).get("ports")
     port = cast("dict[str, object]", ports).get("serve") if isinstance(ports, dict) else None
     host = _EVERYWHERE.get(config.serve.bind, config.serve.bind)

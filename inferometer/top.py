@@ -5,7 +5,7 @@ Source: spec/ui.md 1.5 (1 Hz); design.md (`--once --json`).
 
 import json
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from rich.console import Group as Shown
 from rich.live import Live
 from rich.text import Text
 
-from inferometer import ask
+from inferometer import ask, hints_show
 from inferometer.accounts import Accounts, accounts
 from inferometer.address import target_address
 from inferometer.config_schema import Config
@@ -38,12 +38,14 @@ class Frame:
         groups: Its groups.
         accounts: Where the records are; None if no supervisor answers.
         trouble: Why the groups could not be read; None if they could.
+        hints: The last scaling hint of every target; none where nobody makes any.
     """
 
     window: Window
     groups: list[Group]
     accounts: Accounts | None
     trouble: str | None = None
+    hints: Sequence[hints_show.Json] = ()
 
 
 def frame(where: Source, now_ms: int) -> Frame:
@@ -55,7 +57,12 @@ def frame(where: Source, now_ms: int) -> Frame:
     since_ms = now_ms - TOP_WINDOW_S * 1000
     window = Window(since_ms=since_ms, until_ms=now_ms, observing_since_ms=where.observing_since_ms)
     told = answer(where, window, now_ms, live=True)
-    return Frame(window=told.window, groups=groups(told.rows, told.window), accounts=_accounts(where))
+    return Frame(
+        window=told.window,
+        groups=groups(told.rows, told.window),
+        accounts=_accounts(where),
+        hints=_hints(where),
+    )
 
 
 def once(config: Config, *, as_json: bool) -> None:
@@ -71,6 +78,7 @@ def once(config: Config, *, as_json: bool) -> None:
     note = None if read.groups else _NOTHING
     told = document(read.groups, read.window, note)
     told["telemetry"] = read.accounts.document() if read.accounts else None
+    told["hints"] = list(read.hints)
     sys.stdout.write(json.dumps(told, allow_nan=False) + "\n")
 
 
@@ -98,7 +106,8 @@ def picture(read: Frame) -> Shown:
     body = drawn(tables(read.groups), heading) if read.groups else Text(_NOTHING)
     line = read.accounts.line() if read.accounts else "no supervisor answers"
     trouble = [Text(read.trouble, style="bold red")] if read.trouble else []
-    return Shown(*trouble, body, Text(f"\ntelemetry: {line}", style="dim"))
+    hints = [Text(f"\n{hints_show.line(hint)}") for hint in read.hints]
+    return Shown(*trouble, body, *hints, Text(f"\ntelemetry: {line}", style="dim"))
 
 
 _NOTHING = f"no requests ended in the last {TOP_WINDOW_S} s; is traffic going to the tee's port?"
@@ -111,6 +120,16 @@ def _frame_or_trouble(where: Source) -> Frame:
     except InferometerError as error:
         window = Window(since_ms=now_ms - TOP_WINDOW_S * 1000, until_ms=now_ms)
         return Frame(window=window, groups=[], accounts=_accounts(where), trouble=str(error))
+
+
+def _hints(where: Source) -> Sequence[hints_show.Json]:
+    """Return the last hints; none where nobody makes any, or does not say so at once."""
+    if where.metrics_url is None:
+        return ()
+    try:
+        return hints_show.last(target_address(where.metrics_url))
+    except InferometerError:
+        return ()
 
 
 def _accounts(where: Source) -> Accounts | None:

@@ -13,12 +13,13 @@ import resource
 import signal
 import socket
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from collector import channel
-from inferometer import ask, data_directory, engine, policy_keys, rule_keys, store_secrets
+from inferometer import ask, data_directory, engine, hints_faces, hints_keys, policy_keys, rule_keys, store_secrets
 from inferometer.address import Address
 from inferometer.config import secret
 from inferometer.defaults import DESCRIPTORS_WANTED, EXIT_INTERRUPTED
@@ -108,6 +109,7 @@ def prober_config(plan: Plan) -> dict[str, object]:
         "node": plan.node,
         "endpoint": plan.endpoint,
         "target": plan.target.url,
+        "replicas": list(plan.config.target.replicas),
         "models": list(_models(plan)),
         "api_key_file": _secret_file(plan, "api_key", key.api_key, key.api_key_file),
         "engine_interval_s": asked.engine_interval_s,
@@ -141,6 +143,10 @@ def serve_config(plan: Plan) -> dict[str, object]:
         "writer_password_file": fields["store_password_file"],
         "rules": rule_keys.told(keys.rules),
         "policy": policy_keys.told(keys.policy),
+        "hints": hints_keys.told(hints_keys.targets(plan.config.hints, plan.endpoint)),
+        "hints_file": _absolute(plan.config.hints.targets),
+        "hints_usual": asdict(plan.config.hints.usual),
+        "faces": hints_faces.told(plan.config.serve),
     }
 
 
@@ -151,6 +157,7 @@ def announce(plan: Plan, log: Log, *, output_json: bool) -> None:
     if found is None:
         log("the engine does not answer yet; clients get errors until it does", target=plan.target.url)
     said = {
+        "ui": f"{plan.metrics.url}/ui/" if plan.serves else None,
         "tee": plan.tee.url,
         "target": plan.target.url,
         "endpoint": plan.endpoint,
@@ -172,9 +179,11 @@ def _banner(plan: Plan) -> str:
     found = plan.engine
     what = f"{engine.name(found)} {found.version}".strip() if found else "no answer yet"
     flag = f" --data {plan.data.root}"
+    pages = f"  open              {plan.metrics.url}/ui/\n" if plan.serves else ""
     return (
         f"\ninferometer watches {plan.target.url} ({what}) as endpoint {plan.endpoint!r}\n\n"
         f"  point clients at  base_url={plan.tee.url}/v1\n"
+        f"{pages}"
         f"  look              inferometer report{flag}\n"
         f"                    inferometer top{flag}\n"
         f"  metrics           {plan.metrics.url}/metrics\n"
@@ -226,7 +235,7 @@ def _prober(plan: Plan) -> list[Child]:
 
 
 def _serve(plan: Plan) -> list[Child]:
-    if not plan.config.slo.is_wanted:
+    if not plan.serves:
         return []
     argv = (sys.executable, "-m", "inferometer.serve", "--config", json.dumps(serve_config(plan)))
     return [Child(role="serve", argv=argv, stop_rank=1, stop_s_max=2 * _GRACE_S)]
@@ -292,7 +301,7 @@ def _until_ready(plan: Plan, supervisor: Supervisor, log: Log) -> None:
     """Wait for the parts that answer; the tee needs no waiting, the kernel takes its connections already."""
     until_ns = monotonic_ns() + round(READY_S_MAX * 1e9)
     waiting = {"observer": (plan.observer, "/metrics")} | ({"store": (plan.store, "/ping")} if plan.store else {})
-    if plan.config.slo.is_wanted:
+    if plan.serves:
         waiting["serve"] = (plan.metrics, "/v1/slos")
     if plan.store:
         log("loading the embedded store")

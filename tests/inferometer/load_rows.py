@@ -21,6 +21,7 @@ def row(
     kind: str = "default",
     ttft_us: int | None = 400_000,
     tpot_us: int | None = 20_000,
+    arm: int = 0,
 ) -> Row:
     record = RequestRecord(
         ended_at=1,
@@ -46,5 +47,5 @@ def row(
     )
     t_sched_us = j * 1_000_000 if at_s is None else round(at_s * 1e6)
     return Row(
-        j=j, t_sched_us=t_sched_us, run_phase=phase, worker=0, arm=0, len_in=1, len_out=1, record=record, turn=turn
+        j=j, t_sched_us=t_sched_us, run_phase=phase, worker=0, arm=arm, len_in=1, len_out=1, record=record, turn=turn
     )

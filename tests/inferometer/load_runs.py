@@ -13,7 +13,7 @@ from inferometer import load_files
 from inferometer.load_key import Engine, key
 from inferometer.load_objectives import are_asked, attainment, limits
 from inferometer.load_report import document
-from loadtest.conductor import Conductor, Halt
+from loadtest.conductor import Conductor, Ending, Halt
 from loadtest.digest import digest
 from loadtest.goodput import goodput
 from loadtest.plan_spec import Objectives, PlanSpec, RateCurve, WorkloadClass
@@ -67,18 +67,19 @@ def kept_run(
     report = document(
         run,
         receipt(built),
-        _ended(Conductor(built, 1), len(found), lag_us, halt),
+        ended(Conductor(built, 1), len(found), lag_us, halt),
         digest(found, window_ns),
         window_ns=window_ns,
         key=key(run, built, engine),
         attained=attainment(goodput(found, limits(run.plan)), 0.9 if are_asked(run.plan) else None),
-        receipt={"rows_sha256": sums, "rows": len(found)},
+        receipt={"rows_sha256": sums, "rows": len(found), "run": msgspec.to_builtins(run)},
     )
     load_files.write_report(directory / run_id, json.loads(msgspec.json.encode(report)), "")
     return directory / run_id
 
 
-def _ended(conductor: Conductor, n: int, lag_us: float, halt: Halt) -> Any:  # noqa: ANN401
+def ended(conductor: Conductor, n: int, lag_us: float, halt: Halt) -> Ending:
+    """Return what a run comes to whose only worker sent n requests, each this late."""
     lags: Sketch = {}
     add(lags, [lag_us] * 20)
     if halt:

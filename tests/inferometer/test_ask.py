@@ -45,6 +45,11 @@ def test_the_answer_is_read_however_it_is_framed(sent: bytes) -> None:
     [
         pytest.param(b"SSH-2.0-nope\r\n\r\n", "does not speak HTTP", id="another protocol"),
         pytest.param(b"", "without an answer", id="nothing"),
+        pytest.param(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n",
+            "does not speak HTTP",
+            id="an upgrade",
+        ),
         pytest.param(HEAD % (BODY_BYTES_MAX + 1) + bytes(BODY_BYTES_MAX + 1), "above", id="one byte too many"),
     ],
 )

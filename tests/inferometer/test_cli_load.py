@@ -26,8 +26,10 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         pytest.param([NOBODY, "--seconds", "5", "--count", "5"], 2, "one of duration_s and count", id="two ends"),
         pytest.param([NOBODY, "--tokens-in", "x"], 2, "--tokens-in", id="no length"),
         pytest.param([NOBODY, "--process", "gamma"], 2, "shape", id="no shape"),
+        pytest.param([NOBODY, "--closed", "0"], 2, "--closed", id="no user"),
         pytest.param([NOBODY, "--rate", "0"], 2, "--rate", id="no rate"),
         pytest.param([NOBODY, "--rate", "20000", "--count", "1"], 2, "rate_rps_max", id="above a ceiling"),
+        pytest.param([NOBODY, "--idle-wait", "-1"], 2, "--idle-wait", id="no wait"),
     ],
 )
 def test_what_cannot_be_run_is_one_line_and_leaves_nothing(
@@ -56,5 +58,8 @@ def test_the_ceilings_are_keys_of_the_configuration(capsys: pytest.CaptureFixtur
     assert 0 == outcome(["config", "show"])
     keys = json.loads(capsys.readouterr().out)["load"]
 
-    assert {"allowed_targets", "rate_rps_max", "duration_s_max", "tokens_max"} == set(keys)
+    assert {
+        *("allowed_targets", "rate_rps_max", "duration_s_max", "tokens_max", "cost_usd_max", "usd_per_mtok_in"),
+        *("usd_per_mtok_out", "abort_on_burn", "burn_from", "burn_endpoint"),
+    } == set(keys)
     assert 4096 == IN_FLIGHT_MAX

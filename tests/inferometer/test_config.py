@@ -23,12 +23,12 @@ from inferometer.errors import ConfigurationError
         pytest.param(
             "port: 1",
             "f:1: port: unknown key, nearest is tee.port; "
-            "allowed: data, load, probe, serve, slo, spool, store, target, tee",
+            "allowed: data, hints, load, probe, serve, slo, spool, store, target, tee",
             id="a key without its section",
         ),
         pytest.param(
             "zzz:\n  qqq: 1",
-            "f:2: zzz.qqq: unknown key; allowed: data, load, probe, serve, slo, spool, store, target, tee",
+            "f:2: zzz.qqq: unknown key; allowed: data, hints, load, probe, serve, slo, spool, store, target, tee",
             id="a key that resembles none",
         ),
         pytest.param(
@@ -65,6 +65,12 @@ from inferometer.errors import ConfigurationError
             "store: {url: h}",
             "f:1: store.url: found 'h'; allowed: http://HOST:PORT or https://HOST:PORT of a ClickHouse server",
             id="a bad store URL",
+        ),
+        pytest.param(
+            "serve: {grafana_url: 'javascript:alert(1)'}",
+            "f:1: serve.grafana_url: found 'javascript:alert(1)'; "
+            "allowed: http://HOST or https://HOST, with a path but no query",
+            id="a bad web address",
         ),
         pytest.param(
             "store: {password: 5}",
@@ -118,6 +124,37 @@ def test_flag_beats_environment_beats_file_beats_default(tmp_path: Path) -> None
 
     assert (config.tee.port, config.serve.port, config.tee.workers, config.store.port) == (21, 13, 2, 8300)
     assert (config.target.models, config.target.region) == (("a", "b"), "r")
+
+
+@pytest.mark.parametrize(
+    ("probe", "ttl_s", "allowed"),
+    [
+        pytest.param("0", 60, "30", id="never"),
+        pytest.param("30.1", 60, "30", id="once in the life of a hint"),
+        pytest.param("16", 31, "15.5", id="of a short one"),
+        pytest.param("30", 60, "", id="twice"),
+        pytest.param("50", 120, "", id="twice of a long one"),
+    ],
+)
+def test_where_hints_are_asked_for_engines_are_looked_at_twice_in_the_life_of_one(
+    tmp_path: Path, probe: str, ttl_s: int, allowed: str
+) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text(f"hints: {{targets: t.yaml, ttl_s: {ttl_s}}}\nprobe:\n  engine_interval_s: {probe}\n")
+    if not allowed:
+        assert float(probe) == load(file, environ={}).probe.engine_interval_s
+        return
+    with pytest.raises(
+        ConfigurationError, match=rf"c\.yaml:3: probe\.engine_interval_s: found {probe}; .* at most {allowed}, half"
+    ):
+        load(file, environ={})
+
+
+def test_without_hints_engines_may_be_looked_at_never(tmp_path: Path) -> None:
+    file = tmp_path / "c.yaml"
+    file.write_text("probe: {engine_interval_s: 0}\n")
+
+    assert 0 == load(file, environ={}).probe.engine_interval_s
 
 
 def test_a_bad_variable_or_flag_is_named() -> None:

@@ -1,7 +1,7 @@
 """Tests of inferometer.control: what files become, and what a reload is."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +19,13 @@ from telemetry.clock import monotonic_ns, sleep
 from telemetry.queries import Question
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
+
+
+@pytest.fixture(scope="module")
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreProcess]:
+    """One without rows: an engine first counts all that is kept, and other tests keep rows of days ago."""
+    with StoreProcess(tmp_path_factory.mktemp("control") / "data") as running:
+        yield running
 
 
 def test_files_become_objectives_with_rules(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from inferometer.address import Address
+from inferometer import config
+from inferometer.config_sources import from_yaml
 from inferometer.data_directory import DataDirectory
 from inferometer.demo import ENDPOINT, READY_S_MAX, Options, children, clean_environment
 
@@ -22,13 +23,13 @@ def test_the_user_s_configuration_is_not_read(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_endpoint_is_named_simulated_and_the_traffic_ends_first(tmp_path: Path) -> None:
     data = DataDirectory(root=tmp_path)
-    made = children(Address(host="127.0.0.1", port=9), data, Options(seed=3))
-    by_role = {child.role: child for child in made}
+    made = children([9, 10, 11, 12, 13], data, Options(seed=3))
+    told = config.check(from_yaml((tmp_path / "demo" / "config.yaml").read_text(), "config.yaml"))
 
     assert "simulated" in ENDPOINT
-    assert ENDPOINT in by_role["up"].argv
-    assert "http://127.0.0.1:9" in by_role["up"].argv
+    assert (ENDPOINT, "http://127.0.0.1:9", 4) == (told.target.endpoint, told.target.url, len(told.target.replicas))
+    assert [path for path in told.slo.objectives if not Path(path).is_file()] == []
     assert [child.role for child in sorted(made, key=lambda child: child.stop_rank)] == [
-        *["simulated traffic", "up", "simulated engine"]
+        *["simulated traffic", "story", "up", "simulated fleet"]
     ]
     assert READY_S_MAX >= 30

@@ -48,6 +48,12 @@ def test_a_holder_that_we_may_not_look_at_is_nobody(tmp_path: Path) -> None:
 
     assert holder(0x1FA4, tmp_path) == "process 12 (nginx)"
 
+    (tmp_path / "12" / "comm").write_bytes(
+        b"caf\xc3\n"
+    )  # the kernel cuts a name after 15 bytes, within a character too
+
+    assert holder(0x1FA4, tmp_path) == "process 12 (caf\ufffd)"
+
 
 def test_the_ports_of_a_running_supervisor_are_no_fault(tmp_path: Path) -> None:
     data = DataDirectory(root=tmp_path / "d")

@@ -39,7 +39,7 @@ def test_auto_gives_up_at_the_last_port() -> None:
         hold(Address(host=HOST, port=65535), "tee.port", auto=True)
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-name.invalid"])
+@pytest.mark.parametrize("host", ["203.0.113.7", "::1::", "no..name"])  # none of which a name server is asked for
 def test_an_address_of_another_machine_is_refused(host: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^tee.bind: found '{host}'; allowed: an address of this machine"):
         hold(Address(host=host, port=8100), "tee.port")

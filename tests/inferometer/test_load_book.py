@@ -1,11 +1,14 @@
-"""States of baselines on a real store, found by the lock of its data directory."""
+"""States of baselines in their file, and on a real store that is found by the lock of its data directory."""
+
+from pathlib import Path
 
 import msgspec
 import pytest
 
+from inferometer import load_book
 from inferometer.config_schema import Config
-from inferometer.errors import UnreachableError
-from inferometer.load_book import State, add, states
+from inferometer.errors import ConfigurationError, InferometerError
+from inferometer.load_book import State, add, book
 from telemetry.testing.store_process import StoreProcess
 
 STATE = State(
@@ -26,26 +29,60 @@ STATE = State(
 )
 
 
-def test_the_last_state_holds_and_the_first_is_remembered(process: StoreProcess) -> None:
+def test_the_last_state_holds_and_the_first_is_remembered(process: StoreProcess, tmp_path: Path) -> None:
     config = Config(data=str(process.data))
-    assert [] == states(config, ["book"])
+    assert () == book(config, ["book"]).states
     add(config, STATE)
-    assert [STATE] == states(config, ["book"])
-
     later = msgspec.structs.replace(STATE, last_unix_ms=1_700_000_000_001, active=True, reason="it's \\ 'fast'")
     add(config, later)
-    add(config, later)  # an insert that is sent again changes nothing
-    assert [later] == states(config, ["book"])
-    assert later in states(config)
+    add(config, later)  # a state that is told twice is one
+    elsewhere = {"data": str(tmp_path), "store": {"url": process.url, "user": "reader"}}
+    elsewhere["store"] |= {"password": process.secret("reader")}  # type: ignore[operator]  # a mapping
+
+    for found in (book(config, ["book"]), book(Config.model_validate(elsewhere), ["book"])):
+        assert (later,) == found.states
+        assert found.source.startswith(f"the store {process.url} and ")
+    assert later in book(config).states
 
 
-def test_a_store_that_is_named_is_written_to_as_the_configured_user(process: StoreProcess) -> None:
-    keys = {"url": process.url, "user": "writer", "password": process.secret("writer")}
-    add(Config.model_validate({"store": keys}), msgspec.structs.replace(STATE, baseline_id="by url"))
+def test_without_a_store_the_file_is_the_book(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Config(data=str(tmp_path))
+    assert () == book(config).states
+    add(config, STATE)
+    add(config, msgspec.structs.replace(STATE, baseline_id="another"))
 
-    assert ["by url"] == [one.baseline_id for one in states(Config(data=str(process.data)), ["by url"])]
+    assert "not in the store yet: no store runs" in capsys.readouterr().err
+    found = book(config)
+    assert ["another", "book"] == [state.baseline_id for state in found.states]
+    assert found.source.startswith(f"{tmp_path / 'runs' / load_book.FILE} only: no store runs")
+    assert (STATE,) == book(config, ["book"]).states
 
 
-def test_without_a_store_nothing_is_written(tmp_path: object) -> None:
-    with pytest.raises(UnreachableError, match="no store runs"):
+def test_what_is_no_book_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "runs" / load_book.FILE
+    path.parent.mkdir()
+    path.write_bytes(msgspec.json.encode(STATE) + b"\n{}\n")
+    with pytest.raises(ConfigurationError, match=r"baselines\.jsonl:2: not a state"):
+        book(Config(data=str(tmp_path)))
+
+    monkeypatch.setattr(load_book, "BOOK_BYTES_MAX", path.stat().st_size - 1)
+    with pytest.raises(ConfigurationError, match="longer than"):
+        book(Config(data=str(tmp_path)))
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        book(Config(data=str(tmp_path)))
+    with pytest.raises(InferometerError, match="Is a directory"):
         add(Config(data=str(tmp_path)), STATE)
+
+
+def test_a_line_that_was_cut_off_is_passed_over_and_the_next_state_takes_its_place(tmp_path: Path) -> None:
+    path, config = tmp_path / "runs" / load_book.FILE, Config(data=str(tmp_path))
+    add(config, STATE)
+    whole = path.read_bytes()
+    path.write_bytes(whole + whole[:30])
+    assert (STATE,) == book(config).states
+    add(config, msgspec.structs.replace(STATE, baseline_id="another"))
+
+    assert ["another", "book"] == [state.baseline_id for state in book(config).states]
+    assert path.read_bytes().startswith(whole)

@@ -1,6 +1,6 @@
 import msgspec
 import pytest
-from test_load_report import ending
+from load_reports import ending
 
 from inferometer.load_calibrate import COLUMNS, FIRST_CHUNKS_PER_S, STEPS_MAX, asked, climbed, is_fit
 from loadtest.conductor import Ending, Halt

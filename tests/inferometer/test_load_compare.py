@@ -8,6 +8,7 @@ from inferometer import load_compare
 from inferometer.__main__ import outcome
 from inferometer.load_kept import kept
 from inferometer.load_key import Engine
+from loadtest.plan_spec import PlanSpec
 from telemetry.outcome import Outcome
 
 
@@ -21,6 +22,7 @@ def test_two_runs_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str
     (ttft,) = [line for line in lines if line[0] == "ttft_p50"]
     assert ["metric", "unit", "a", "b", "change_ratio"] == lines[0]
     assert 1.0 == pytest.approx(float(ttft[4]), abs=0.001)
+    assert "cross-configuration" in err
     assert "engine differs: vllm, sglang" in err
     assert "r2: not proven fit" in err
     assert "plans differ" not in err
@@ -41,3 +43,15 @@ def test_runs_that_differ_in_nothing_have_no_label(tmp_path: Path) -> None:
 
     assert [] == load_compare.labels(one, other)
     assert ["plans differ"] == load_compare.labels(one, third)
+
+
+def test_a_closed_loop_is_compared_with_no_open_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    closed = PlanSpec(seed=7, slots=4, duration_s=120.0, count=1000)
+    for name, spec in (("r1", plan()), ("r2", closed), ("r3", closed)):
+        kept_run(tmp_path / "runs", name, rows(1), spec=spec)
+
+    assert 2 == outcome(["load", "compare", "r1", "r2", "--data", str(tmp_path)])
+    assert "r1 is of open loop, r2 of closed" in capsys.readouterr().err
+    assert 0 == outcome(["load", "compare", "r2", "r3", "--data", str(tmp_path)])
+    assert 4 == outcome(["load", "gate", "r2", "--against", "r1", "--data", str(tmp_path)])
+    assert "across configurations, which differ in loop, process" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 import json
+import resource
 import socket
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -51,26 +54,17 @@ def test_the_directory_of_a_run_is_new(tmp_path: Path) -> None:
         load_files.made(tmp_path / "runs" / "r", RUN)
 
 
-def test_rows_of_all_workers_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
-    for worker, numbers in enumerate([(4, 0, 2), (1, 5, 3)]):
-        data = b"".join(line(row(j)) for j in numbers)
-        (tmp_path / f"rows-{worker}.jsonl").write_bytes(data + b'{"j":9,"cut off')
-    with (tmp_path / "rows-0.jsonl").open("ab") as file:
-        file.truncate()
+def test_runs_that_start_in_one_millisecond_have_ids_of_their_own() -> None:
+    before = f"{wall_ms():x}"
+    ids = [load_files.new_run_id() for _ in range(1_000)]
 
-    assert [0, 1, 2, 3, 4, 5] == [one.j for one in load_files.rows(tmp_path)]
-
-
-def test_a_line_that_is_no_row_is_named(tmp_path: Path) -> None:
-    (tmp_path / "rows-0.jsonl").write_bytes(b"{}\n")
-
-    with pytest.raises(InferometerError, match=r"rows-0\.jsonl:1: not a row"):
-        list(load_files.rows(tmp_path))
+    assert len(set(ids)) > 995  # a thousand in few milliseconds, where six may start in one
+    assert all(before <= one[: len(before)] for one in ids)
 
 
 def test_requests_have_names_and_take_the_place_of_the_parts(tmp_path: Path) -> None:
     (tmp_path / "rows-0.jsonl").write_bytes(line(row(0)))
-    found = list(load_files.rows(tmp_path))
+    found = [row(0)]
 
     first = load_files.written(tmp_path, found)
     second = load_files.written(tmp_path, found)
@@ -108,13 +102,14 @@ def test_a_report_is_written(tmp_path: Path) -> None:
 
 
 def test_records_wait_in_a_spool_that_nobody_owns(tmp_path: Path) -> None:
-    data = DataDirectory(root=tmp_path)
-    assert "" == load_files.spooled(data, "r", [row(0)])  # nobody would look there
-
-    data.spool.mkdir()
+    data = DataDirectory(root=tmp_path / "data")  # nothing was ever started there
     directory = load_files.spooled(data, "r", [row(j) for j in range(load_files.GROUP_ROWS_MAX + 1)])
 
     assert [Path(directory)] == orphans(data.spool)
+    assert not list(data.spool.rglob("reserve.seg"))  # a run may wait long for a store
+    assert load_files.is_spool(Path(directory).name)
+    assert not load_files.is_spool("node-probes")
+    assert 0o700 == stat.S_IMODE(data.spool.stat().st_mode)
     spool = Spool(Path(directory), node=socket.gethostname())
     spool.recover()
     assert load_files.GROUP_ROWS_MAX + 1 == sum(lane.spooled for lane in spool.counters().values())
@@ -123,7 +118,6 @@ def test_records_wait_in_a_spool_that_nobody_owns(tmp_path: Path) -> None:
 
 def test_a_spool_that_another_owns_is_an_error(tmp_path: Path) -> None:
     data = DataDirectory(root=tmp_path)
-    data.spool.mkdir()
     owner = Spool(Path(load_files.spooled(data, "r", [row(0)])), node="n")
 
     with pytest.raises(InferometerError):
@@ -133,3 +127,51 @@ def test_a_spool_that_another_owns_is_an_error(tmp_path: Path) -> None:
 
 def test_this_machine_has_a_core() -> None:
     assert load_files.cores() >= 1
+
+
+def test_a_spool_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("")
+
+    with pytest.raises(InferometerError, match="spool: File exists"):
+        load_files.spooled(DataDirectory(root=tmp_path), "r", [row(0)])
+
+
+def test_nothing_makes_no_spool_and_one_that_refuses_says_why(tmp_path: Path) -> None:
+    data = DataDirectory(root=tmp_path)
+    assert load_files.refused(data, "r", ()) is None
+    assert [] == list(tmp_path.iterdir())
+    assert load_files.refused(data, "r", [row(0)]) is None
+    owner = Spool(Path(load_files.spool_of(data, "r")), node="n")
+    assert "r" in str(load_files.refused(data, "r", [row(0)]))
+    owner.close()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Callable[[int], None]]:
+    """Let files of this process grow to so many bytes, as a disk that is full does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_of_a_line_that_the_disk_does_not_take_nothing_stays(tmp_path: Path, small_disk: Callable[[int], None]) -> None:
+    path = tmp_path / "new" / "lines"
+    assert b"one\n" == load_files.add_line(path, 100, lambda _: b"one\n")
+    small_disk(10)
+    with pytest.raises(InferometerError, match="lines: File too large"):
+        load_files.add_line(path, 100, lambda _: b"a long line\n")
+
+    assert b"one\n" == path.read_bytes()
+    assert b"two\n" == load_files.add_line(path, 100, lambda before: b"two\n" if before == b"one\n" else b"")
+    assert b"one\ntwo\n" == path.read_bytes()
+
+
+def test_a_file_that_is_too_long_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+    path.write_bytes(b"one\ntw")
+    with pytest.raises(InferometerError, match="longer than 5 bytes"):
+        load_files.add_line(path, 5, lambda _: b"three\n")
+    assert b"one\ntw" == path.read_bytes()
+    load_files.add_line(path, 6, lambda _: b"three\n")
+
+    assert b"one\nthree\n" == path.read_bytes()

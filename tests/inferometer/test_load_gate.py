@@ -11,7 +11,8 @@ import pytest
 from load_rows import row
 from load_runs import kept_run, plan, rows
 
-from inferometer.load_gate import BLOCKS_LEAST, Answer, answer, document, judgeable, objected, show
+from inferometer.errors import ConfigurationError
+from inferometer.load_gate import BLOCKS_LEAST, Answer, answer, document, judgeable, limits, objected, show
 from inferometer.load_kept import Kept, kept
 from inferometer.load_key import UNKNOWN, Engine
 from loadtest.baseline import PARTIAL
@@ -94,14 +95,14 @@ def test_what_stands_in_the_way_of_a_verdict(
 
 
 def test_runs_are_only_compared_over_the_same_window(baseline: list[Kept], tmp_path: Path) -> None:
-    later = [kept(kept_run(tmp_path, "c", rows(11), warmup_s=10.0))]
+    later = some(tmp_path, "c", 2, warmup_s=10.0)
 
     assert {"window": Verdict.INCONCLUSIVE} == told(baseline, later)
     assert {} == told(later, some(tmp_path, "dd", warmup_s=10.0))
 
 
 def test_unknown_flags_must_be_accepted(tmp_path: Path) -> None:
-    before, after = (some(tmp_path, name, engine=UNKNOWN) for name in ("b", "cc"))
+    before, after = some(tmp_path, "b", 2, engine=UNKNOWN), some(tmp_path, "cc", engine=UNKNOWN)
 
     assert PARTIAL == before[0].key.flags_hash
     assert {"key": Verdict.INCONCLUSIVE} == told(before, after)
@@ -127,6 +128,16 @@ def test_runs_of_too_few_blocks_give_no_verdict(baseline: list[Kept], tmp_path: 
     assert "length" not in told(baseline, lasting(100.0))
 
 
+def test_one_run_against_one_says_how_many_are_needed(baseline: list[Kept], tmp_path: Path) -> None:
+    before, after = some(tmp_path, "b", slower=1.5), some(tmp_path, "cc")
+    found = answer(before, after, 7)
+
+    assert ["runs"] == [one.name for one in found.objections]
+    assert "one run against one: how runs differ anyway is unknown, needed: 3 of an arm" == found.objections[0].message
+    assert Verdict.INCONCLUSIVE is found.verdict
+    assert {} == told(before, [*after, *baseline[:1]])
+
+
 def test_a_run_is_not_compared_with_itself(baseline: list[Kept]) -> None:
     assert {"runs": Verdict.INCONCLUSIVE} == told(baseline, baseline[:1])
 
@@ -150,3 +161,47 @@ def test_only_what_a_workload_can_have_is_judged() -> None:
 
     assert {Metric.TPOT_P50, Metric.TPOT_P95, Metric.MAX_GAP_P99, Metric.ATTAINMENT}.isdisjoint(metrics)
     assert set(Metric) == set(judgeable([gated_run([row(1)], (0, 10**10), {})], has_objectives=True))
+
+
+def test_tokens_that_are_unknown_are_not_judged_and_that_is_said(
+    baseline: list[Kept], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = [msgspec.structs.replace(one, record=msgspec.structs.replace(one.record, tok_by_s=())) for one in rows(9)]
+    found = answer(baseline, [kept(kept_run(tmp_path, "c", silent))], 7)
+
+    assert Metric.TOKENS_PER_S not in judged(found)
+    show(found, "markdown")
+    out, err = capsys.readouterr()
+    assert "- tokens_per_s: not judged, when the tokens of an answer came is unknown\n" in out
+    assert "tokens_per_s: not judged, when the tokens of an answer came is unknown\n" == err
+    show(answer(baseline, some(tmp_path, "dd"), 7), "json")
+    assert "not judged" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("limit", "verdict"),
+    [
+        pytest.param(0.2, Verdict.FAILED, id="broken whatever the baseline did"),
+        pytest.param(2.0, Verdict.PASSED, id="kept"),
+    ],
+)
+def test_a_limit_is_judged_beside_the_baseline(
+    baseline: list[Kept], limit: float, verdict: Verdict, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(baseline, some(tmp_path, "c"), 7, limits=limits([f"ttft_p50={limit}"]))
+
+    assert ["ttft_p50_limit"] == [one.name for one in found.limits]
+    assert verdict is found.limits[0].verdict
+    assert (verdict is Verdict.FAILED) == (found.verdict is Verdict.FAILED)
+    show(found, "json")
+    out, err = capsys.readouterr()
+    assert verdict == json.loads(out)["limits"][0]["verdict"]
+    assert f"ttft_p50_limit: {verdict}, ttft_p50: " in err
+    unfit = answer(baseline, some(tmp_path, "dd", lag_us=50_000.0), 7, limits=limits([f"ttft_p50={limit}"]))
+    assert Verdict.INCONCLUSIVE is unfit.limits[0].verdict
+
+
+@pytest.mark.parametrize("word", ["ttft_p50", "ttft_p50=0", "ttft_p50=x", "tokens_per_s=1", "p50=1", ""])
+def test_what_is_no_limit(word: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"--limit: .*allowed: METRIC=SECONDS with one of ttft_p50"):
+        limits([word])

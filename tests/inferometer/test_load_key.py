@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from inferometer.errors import ConfigurationError
-from inferometer.load_key import ENGINE_BYTES_MAX, UNKNOWN, Engine, engine, key
+from inferometer.load_key import ENGINE_BYTES_MAX, UNKNOWN, Engine, engine, is_partial, key
 from loadtest.baseline import PARTIAL, differences, flags_hash
 from loadtest.plan_spec import Objectives, PlanSpec, RateCurve, WorkloadClass
 from loadtest.planner import build
@@ -20,6 +20,16 @@ def test_what_is_not_known_makes_a_partial_key() -> None:
     assert ("m", "poisson", "open", PARTIAL, None) == (
         *(found.model, found.process, found.loop, found.flags_hash, found.gpu_model),
     )
+
+
+def test_some_flags_make_a_partial_key_that_shows_a_difference_between_them() -> None:
+    one, other, all_of_them = (
+        key(RUN, build(PLAN), Engine(flags={"block_size": size}, partial=partial))
+        for size, partial in ((16, True), (32, True), (16, False))
+    )
+
+    assert [True, True, False] == [is_partial(found) for found in (one, other, all_of_them)]
+    assert ["flags_hash"] == [found.name for found in differences(one, other)]
 
 
 def test_the_file_of_an_engine(tmp_path: Path) -> None:
@@ -83,3 +93,11 @@ def test_the_longest_file_of_an_engine(tmp_path: Path) -> None:
     assert Engine(gpus=2) == engine(path)
     with pytest.raises(ConfigurationError, match="No such file"):
         engine(tmp_path / "none")
+
+
+def test_users_of_a_closed_loop_are_part_of_the_key() -> None:
+    plans = [PlanSpec(seed=7, slots=slots, duration_s=9.0, count=9) for slots in (2, 3)]
+    two, three = (key(msgspec.structs.replace(RUN, plan=plan), build(plan), UNKNOWN) for plan in plans)
+
+    assert ("closed", "2 slots", "closed", "3 slots") == (two.loop, two.process, three.loop, three.process)
+    assert "open" == key(RUN, build(PLAN), UNKNOWN).loop

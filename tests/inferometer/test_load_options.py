@@ -1,4 +1,5 @@
 import tracemalloc
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -7,18 +8,24 @@ import pytest
 from inferometer.errors import ConfigurationError
 from inferometer.load_keys import LoadKeys
 from inferometer.load_options import (
+    CHUNKS_PER_S_AND_SLOT,
     CHUNKS_PER_S_AND_WORKER,
     Options,
     chunks_per_s,
     length,
+    must_measure,
     plan_spec,
     planned,
     run_spec,
+    with_warm_up,
     workers,
 )
 from loadtest.asking import Asker
+from loadtest.ceilings import Ceilings
 from loadtest.plan_spec import Fixed, Lognormal, Process
+from loadtest.planner import build
 from loadtest.run_spec import WORKERS_MAX, Api
+from loadtest.steadiness import WARM_UP_S_MAX
 from loadtest.traces import built
 
 
@@ -160,3 +167,89 @@ def test_workers_are_as_many_as_the_chunks_need(typed: int | None, rate: float, 
     assert abs(chunks_per_s(plan) / (20 * rate) - 1) < 0.5
     assert WORKERS_MAX >= expected
     assert CHUNKS_PER_S_AND_WORKER == 10_000
+
+
+def test_a_closed_loop_has_no_rate_and_ends_where_its_tokens_reach_their_ceiling() -> None:
+    plan = planned(plan_spec(options(closed=8)), LoadKeys.model_validate({"tokens_max": 1200, "rate_rps_max": 0.1}))
+
+    assert (8, 10, 10) == (plan.spec.slots, plan.spec.count, len(plan))  # of 120 tokens each
+    assert 3 == planned(plan_spec(options(closed=8, count=3)), LoadKeys()).spec.count
+    with pytest.raises(ConfigurationError, match="tokens_max"):
+        planned(plan_spec(options(closed=1)), LoadKeys.model_validate({"tokens_max": 100}))
+
+
+@pytest.mark.parametrize(("users", "expected"), [(8, 1), (600, 3)])
+def test_a_closed_loop_has_workers_for_its_users(users: int, expected: int) -> None:
+    plan = planned(plan_spec(options(closed=users)), LoadKeys())
+
+    assert users * CHUNKS_PER_S_AND_SLOT == chunks_per_s(plan)
+    assert expected == workers(options(), plan, 16)
+
+
+PRICES: dict[str, Any] = {"usd_per_mtok_in": 1.0, "usd_per_mtok_out": 10.0}
+
+
+def test_a_plan_may_cost_no_more_than_its_ceiling() -> None:
+    spec = plan_spec(options(seconds=None, count=100))  # 10,000 tokens in, 2,000 out: 0.03 USD
+
+    assert 100 == len(planned(spec, LoadKeys(cost_usd_max=0.03, **PRICES)))
+    with pytest.raises(ConfigurationError, match=r"the plan costs 0\.03, above load\.cost_usd_max of 0\.02"):
+        planned(spec, LoadKeys(cost_usd_max=0.02, **PRICES))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_closed_loop_of_varied_lengths_fits_its_ceiling(seed: int) -> None:
+    keys = LoadKeys.model_validate({"tokens_max": 100_000})
+    plan = planned(plan_spec(options(closed=4, tokens_in="512~0.8", tokens_out="128", seed=seed)), keys)
+    more = build(msgspec.structs.replace(plan.spec, count=len(plan) + 1))
+
+    assert sum(plan.len_in) + sum(plan.len_out) <= 100_000 < sum(more.len_in) + sum(more.len_out)
+
+
+def test_a_closed_loop_ends_where_its_cost_reaches_its_ceiling() -> None:
+    spec = plan_spec(options(closed=1))  # 100 tokens in, 20 out: 0.0003 USD each
+
+    assert 99 == planned(spec, LoadKeys(cost_usd_max=0.0298, **PRICES)).spec.count
+    long = plan_spec(options(closed=1, count=100_000))  # more than are prepared
+    assert 20_000 == planned(long, LoadKeys(cost_usd_max=6.0, **PRICES)).spec.count
+    with pytest.raises(ConfigurationError, match=r"the plan costs 0\.0003, above load\.cost_usd_max of 0\.0002"):
+        planned(spec, LoadKeys(cost_usd_max=0.0002, **PRICES))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "is_refused"),
+    [(10.1, False), (10.0, True), (3.0, True), (None, False)],
+)
+def test_a_warm_up_must_leave_something(seconds: float | None, is_refused: bool) -> None:
+    refusal = (
+        pytest.raises(ConfigurationError, match=r"--warm-up: found 10 s of \d+ s") if is_refused else nullcontext()
+    )
+    with refusal:
+        must_measure(options(seconds=seconds, warm_up=8.0, cool_down=2.0))
+
+
+@pytest.mark.parametrize("known", [{}, {"usd_per_mtok_in": 1.0}, {"usd_per_mtok_out": 1.0}])
+def test_a_cost_of_unknown_price_cannot_be_bounded(known: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="the price is not known"):
+        planned(plan_spec(options()), LoadKeys(cost_usd_max=1.0, **known))
+
+
+def test_the_ceilings_travel_with_the_run() -> None:
+    keys = LoadKeys(tokens_max=5000, cost_usd_max=1.0, **PRICES)
+    run = run_spec(options(), plan_spec(options()), keys, run_id="r", directory="d", model="m")
+
+    assert Ceilings(tokens_max=5000, cost_usd_max=1.0, **PRICES) == run.ceilings
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"warm_up": 5.0}, {"cool_down": 5.0}, {"count": 5}, {"seconds": None}],
+    ids=["a warm-up", "a cool-down", "a count", "no length"],
+)
+def test_a_run_until_warm_has_a_length_alone(changes: dict[str, Any]) -> None:
+    asked = {"until_warm": True, "warm_up": 0.0, "cool_down": 0.0}
+
+    assert WARM_UP_S_MAX + 10.0 == with_warm_up(options(**asked)).seconds
+    assert options() == with_warm_up(options())
+    with pytest.raises(ConfigurationError, match="--until-warm: allowed"):
+        with_warm_up(options(**asked | changes))

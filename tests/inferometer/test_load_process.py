@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inferometer.load_process import EVENTS_VARIABLE, LEAVE_S_MAX, LoadProcess, locust, must_be_installed
+from inferometer.load_process import EVENTS_VARIABLE, LEAVE_S_MAX, PORT_FIRST, LoadProcess, locust, must_be_installed
 
 HEAD = f"""
 import json, os, signal, sys, time
@@ -53,6 +53,20 @@ def test_the_first_interruption_goes_to_the_run_and_is_no_end(tmp_path: Path) ->
     assert LEAVE_S_MAX > 1
 
 
+def test_a_run_is_told_that_enough_is_known(tmp_path: Path) -> None:
+    script = "signal.signal(signal.SIGUSR1, lambda *_: (tell(event='end', code=0), sys.exit(0)))\n"
+    script += "tell(event='go'); time.sleep(60)"
+    running = process(tmp_path, script)
+    running.settle()  # nothing runs yet
+    with running:
+        events: list[str] = []
+        for event in running.events():
+            events.append(str(event["event"]))
+            running.settle()
+
+    assert ["go", "end"] == events
+
+
 def test_an_interruption_before_the_run_can_drain_ends_it(tmp_path: Path) -> None:
     script = "signal.signal(signal.SIGINT, lambda *_: sys.exit(1)); tell(event='importing'); time.sleep(60)"
     events: list[object] = []
@@ -93,3 +107,11 @@ def test_the_command_serves_this_machine_alone(tmp_path: Path) -> None:
     assert ["3"] * 3 == [command[command.index(flag) + 1] for flag in ("--processes", "-u", "-r")]
     assert Path(command[command.index("-f") + 1]).is_file()
     must_be_installed()
+
+
+def test_the_port_of_the_master_is_none_that_a_connection_may_take(tmp_path: Path) -> None:
+    ports = [int(locust(tmp_path / "run.json", 1)[-1]) for _ in range(20)]
+
+    first_of_connections = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert all(PORT_FIRST <= port < first_of_connections for port in ports)
+    assert len(set(ports)) > 10

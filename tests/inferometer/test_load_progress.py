@@ -24,3 +24,7 @@ def test_what_went_wrong_is_said() -> None:
     assert "2 failed  1 shed" in line
     assert "TTFT" not in line
     assert BAR_CHARACTERS == line.count("=")
+
+
+def test_nobody_knows_how_many_requests_a_closed_loop_makes() -> None:
+    assert "] 30 sent  4 in flight" in Progress(planned=None, end_s=9.0, elapsed_s=1.0).line(TOLD)

@@ -1,89 +1,23 @@
 """What needs Locust's processes is in tests/system/test_load_run.py."""
 
-import csv
 import json
 import resource
-import socket
-from io import StringIO
 from pathlib import Path
 
 import msgspec
 import pytest
+from load_reports import RUN, ending
 from load_rows import row
-from secure_server import secure_server
-from test_load_report import RUN, ending, report
 
 from inferometer import load_files
 from inferometer.data_directory import DataDirectory
 from inferometer.errors import ConfigurationError, InferometerError, UnreachableError
 from inferometer.load_key import UNKNOWN
-from inferometer.load_run import DESCRIPTORS_SPARE, Carried, carry_out, first_model, reached, reported, show
-from inferometer.load_told import SUMMARY_VARIABLE
+from inferometer.load_run import DESCRIPTORS_SPARE, Carried, carry_out, reported
+from loadtest.conductor import Halt
 from loadtest.planner import build
 from loadtest.rows import line
-from loadtest.target import target
-from telemetry.spool import Spool
-from telemetry.testing.endpoint import Endpoint
-from telemetry.testing.steps import AwaitEnd, AwaitToken, Send
-
-
-def test_a_report_is_printed_in_each_format(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv(SUMMARY_VARIABLE, raising=False)
-    told = report()
-    printed: dict[str, str] = {}
-    for output in ("json", "csv", "markdown", "table", "junit", "github"):
-        show(told, output)
-        printed[output] = capsys.readouterr().out
-
-    assert told == json.loads(printed["json"])
-    rows = list(csv.DictReader(StringIO(printed["csv"])))
-    assert ("ttft", "50.0", "n too small", "") == (
-        rows[0]["name"],
-        rows[0]["p"],
-        rows[0]["standing"],
-        rows[0]["value_s"],
-    )
-    assert "| ttft | ms | n too small |" in printed["markdown"]
-    assert "latency from the planned arrival" in printed["table"]
-    assert '<testcase classname="load run" name="run" />' in printed["junit"]
-    assert "" == printed["github"]  # nothing failed
-
-
-MODELS = b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"data": [{"id": "one"}]}'
-
-
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_target_that_is_not_there_is_noticed_before_anything_is_sent(scheme: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-
-    with pytest.raises(UnreachableError, match="does not answer"):
-        reached(f"{scheme}://127.0.0.1:{port}", ())
-
-
-def test_a_secure_target_is_asked_for_its_models(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with secure_server(certificate, MODELS) as (port, _):
-        url = f"https://127.0.0.1:{port}/v1"
-        with pytest.raises(UnreachableError, match="certificate"):
-            reached(url, ())
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))  # what OpenSSL trusts by default
-
-        assert "one" == first_model(reached(url, ()))
-
-
-def test_the_models_are_asked_for_with_the_key(tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("k\n")
-    with Endpoint([AwaitToken(b"Authorization: Bearer k\r\n\r\n"), Send(MODELS), AwaitEnd()]) as endpoint:
-        where = target("http://{}:{}".format(*endpoint.address))
-
-        assert "one" == first_model(where, str(tmp_path / "key"))
-
-
-def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"--key-file: .*key: No such file"):
-        first_model(target("http://127.0.0.1:1"), str(tmp_path / "key"))
+from telemetry.spool import Spool, orphans
 
 
 def nothing(line: str) -> None:
@@ -107,6 +41,35 @@ def test_the_directory_of_another_run_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(UnreachableError, match="File exists"):
         carry_out(run, build(run.plan), 1, nothing)
     assert [] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("halt", "until_s"), [(Halt.NONE, 60), (Halt.ENOUGH, 21), (Halt.INTERRUPTED, 21)])
+def test_a_run_that_ended_early_is_measured_up_to_its_last_arrival(tmp_path: Path, halt: Halt, until_s: int) -> None:
+    plan = msgspec.structs.replace(RUN.plan, count=None, duration_s=60.0)
+    run = msgspec.structs.replace(RUN, plan=plan, warmup_s=1.0, directory=str(tmp_path / "run"))
+    load_files.made(tmp_path / "run", run)
+    (tmp_path / "run" / "rows-0.jsonl").write_bytes(b"".join(line(row(j)) for j in range(22)))
+    early = msgspec.structs.replace(ending(), halt=halt)
+    carried = Carried(run=run, plan=build(run.plan), ending=early, directory=tmp_path / "run")
+    told = reported(carried, DataDirectory(root=tmp_path), 0.99, UNKNOWN)
+
+    first_ns, until_ns = told["population"]["window_ns"]
+    assert (1_000_000_000, until_s) == (first_ns, round(until_ns / 1e9))
+
+
+def test_a_run_that_ends_before_its_report_keeps_its_requests(tmp_path: Path) -> None:
+    """A report that cannot be written stands for a kill between the requests and the report."""
+    run = msgspec.structs.replace(RUN, directory=str(tmp_path / "run"))
+    load_files.made(tmp_path / "run", run)
+    (tmp_path / "run" / "rows-0.jsonl").write_bytes(line(row(0)))
+    (tmp_path / "run" / "receipt.json").mkdir()
+    data = DataDirectory(root=tmp_path)
+    carried = Carried(run=run, plan=build(run.plan), ending=ending(), directory=tmp_path / "run")
+    with pytest.raises(InferometerError, match=r"receipt\.json: Is a directory"):
+        reported(carried, data, 0.99, UNKNOWN)
+
+    assert [] == list((tmp_path / "run").glob("rows-*.jsonl"))
+    assert {run.run_id, f"{run.run_id}-told"} == {path.name.partition("-load-")[2] for path in orphans(data.spool)}
 
 
 def test_a_spool_that_refuses_costs_no_report(tmp_path: Path) -> None:

@@ -38,6 +38,23 @@ def test_an_engine_that_does_not_answer_yet_is_no_obstacle(tmp_path: Path) -> No
     assert made.store_url.startswith("http://127.0.0.1:")
 
 
+def test_pages_are_served_with_the_metrics_of_an_observer_behind_them_beside_the_store(tmp_path: Path) -> None:
+    tee, serve, _ = free_ports(3)
+    keys = {"tee": {"port": tee}, "serve": {"port": serve}, "store": {"port": serve + 1}}
+    config = Config.model_validate({"data": str(tmp_path / "d"), "target": {"url": "http://127.0.0.1:9"}, **keys})
+    made = prepared(config)
+
+    assert (made.serves, made.metrics.port) == (True, serve)
+    assert made.observer.port > serve + 1
+
+
+def test_who_only_collects_serves_no_pages(tmp_path: Path) -> None:
+    made = prepared(elsewhere(tmp_path, url="http://h:8123"), embedded=False)
+
+    assert not made.serves
+    assert made.observer == made.metrics
+
+
 def test_a_refused_start_gives_its_ports_back(tmp_path: Path) -> None:
     config = elsewhere(tmp_path)
     lock = data_directory.own(DataDirectory(root=tmp_path / "d"), started_at="then")

@@ -190,7 +190,7 @@ def test_the_template_is_a_file_that_lacks_only_its_keys(tmp_path: Path) -> None
         ("- {kind: health, url: 'http://h'}", "f.yaml:1: probe 1.target: is missing; allowed: a text"),
         ("- {kind: health, target: 'a/b', url: 'http://h'}", "f.yaml:1: probe 1.target: found 'a/b'; allowed: up to"),
         ("- {kind: health, target: t}", "f.yaml:1: t/health.url: is missing"),
-        ("- {kind: health, target: t, url: h}", "f.yaml:1: t/health.url: the scheme '' is not allowed"),
+        ("- {kind: health, target: t, url: h}", "f.yaml:1: t/health.url: the scheme '' is neither http nor https"),
         ("- {kind: health, target: t, url: 'http://2852039166/'}", "t/health.url: the host is a number that is no"),
         ("- {kind: health, target: t, url: 'http://10.0.0.1', public: true}", "t/health.url: the address 10.0.0.1 is"),
         ("- {kind: health, target: t, url: 'http://h', networks: [x]}", "t/health.networks: 'x' does not appear to be"),

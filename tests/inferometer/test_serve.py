@@ -1,5 +1,6 @@
 """The serving process over a real store: pages, refusals, its end."""
 
+import gc
 import json
 import signal
 import subprocess
@@ -14,7 +15,8 @@ from receiver import receiver
 
 from inferometer import ask
 from inferometer.address import Address
-from inferometer.serve import USAGE, ServeConfig
+from inferometer.serve import SWITCH_S, USAGE, ServeConfig, panel_reader, settled
+from slo.panel_desk import QUERY_S_MAX
 from telemetry.clock import monotonic_ns, sleep
 from telemetry.handed import handed
 from telemetry.testing.store_process import StoreProcess
@@ -107,7 +109,27 @@ def test_a_configuration_that_is_wrong_is_refused(text: str, said: str) -> None:
         handed(text, ServeConfig)
 
 
+def test_what_serving_is_made_of_is_not_collected_again_and_threads_give_way_soon() -> None:
+    before, usual_s = gc.get_freeze_count(), sys.getswitchinterval()
+    try:
+        settled()
+        passed_by, switch_s = gc.get_freeze_count(), sys.getswitchinterval()
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(usual_s)
+
+    assert passed_by > before
+    assert SWITCH_S == pytest.approx(switch_s)
+    assert usual_s > SWITCH_S
+
+
 def test_an_ipv6_address_is_a_url() -> None:
     config = ServeConfig(host="::1", port=1, objectives=(), ledger="", replica="", store_url="")
 
     assert config.url == "http://[::1]:1"
+
+
+def test_a_store_that_hangs_is_left_a_little_after_it_should_have_stopped() -> None:
+    config = ServeConfig(host="", port=0, objectives=(), ledger="", replica="r", store_url="http://127.0.0.1:1")
+
+    assert QUERY_S_MAX < panel_reader(config).request_s <= QUERY_S_MAX + 1

@@ -43,6 +43,15 @@ def test_what_replicas_share_and_what_blindness_is_are_handed_on(tmp_path: Path)
     assert (told.lease, told.blind_policy) == (f"{tmp_path}/lease", BlindPolicy.COUNT_BAD)
 
 
+def test_where_grafana_is_is_handed_on(tmp_path: Path) -> None:
+    slo = f"slo: {{objectives: [{slo_file(tmp_path)}]}}\n{STORE}}}\n"
+    plain = serve_config(load(config_text(tmp_path, slo), environ={}), insecure_bind=False)
+    text = f"{slo}serve: {{grafana_url: 'https://grafana.example/g'}}\n"
+    told = serve_config(load(config_text(tmp_path, text), environ={}), insecure_bind=False)
+
+    assert ("", "https://grafana.example/g") == (plain.grafana_url, told.grafana_url)
+
+
 def test_the_settings_of_built_in_rules_are_handed_on(tmp_path: Path) -> None:
     text = f"slo: {{objectives: [{slo_file(tmp_path)}], rules: {{oom: {{mode: naive}}}}}}\n{STORE}}}\n"
     told = serve_config(load(config_text(tmp_path, text), environ={}), insecure_bind=False)
@@ -60,7 +69,6 @@ def test_somebody_who_is_to_be_told_is_told_of_built_in_rules_alone(tmp_path: Pa
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        pytest.param("", ConfigurationError, "slo.objectives: found none", id="no objective"),
         pytest.param("slo: {objectives: [a]}\n", UnreachableError, "no store runs", id="no store"),
         pytest.param(
             "slo: {objectives: [a]}\nserve: {bind: 0.0.0.0}\n", ConfigurationError, "serve.bind", id="open to others"

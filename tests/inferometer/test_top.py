@@ -29,6 +29,18 @@ def test_a_frame_shows_groups_and_the_identity() -> None:
     assert "telemetry: accepted 0 = stored 0 + spooled 0 + dropped 0 + dlq 0" in shown
 
 
+def test_hints_stand_below_the_groups() -> None:
+    hint = {
+        "id": "h", "seq": 1, "mode": "advisory", "action": "hold", "issued_at": "t", "expires_at": "u",
+        "target": {"name": "chat"}, "replicas": {"spec": 4, "ready": 4, "desired": 4, "warming": 0}, "reasons": [],
+        "vetoes": [{"code": "COOLDOWN"}], "confidence": {"score": 1.0, "level": "high"},
+        "forecast": {"lead_s": 300.0, "lead_basis": "assumed"},
+    }  # fmt: skip
+    shown = text_of(Frame(window=WINDOW, groups=groups([row()], WINDOW), accounts=None, hints=[hint]))
+
+    assert "hint chat: hold, 4 -> 4 replicas; COOLDOWN" in shown
+
+
 def test_an_empty_frame_says_what_to_look_at() -> None:
     shown = text_of(Frame(window=WINDOW, groups=[], accounts=None, trouble="store away"))
 

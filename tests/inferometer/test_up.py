@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+import httpx
 import pytest
 
 from inferometer import data_directory, up
@@ -28,6 +29,7 @@ from telemetry.handed import handed
 from telemetry.testing.engine_bodies import MODEL
 
 N = 3
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 
 
 class Running:
@@ -64,7 +66,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     tee, serve, store = free_ports(3)
     file = root / "config.yaml"
     file.write_text(f"serve: {{port: {serve}}}\nstore: {{port: {store}}}\ntarget: {{endpoint: chat}}\n")
-    engine_argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--fault-ratio", "0")
+    engine_argv = (sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", "0", "--fault-ratio", "0")
     with subprocess.Popen(engine_argv, stdout=subprocess.PIPE, text=True) as engine:
         target = cast("Any", engine.stdout).readline().strip()
         words = ("--target", f"http://{target}", "--data", str(root / "d"), "--port", str(tee), "--config", str(file))
@@ -90,7 +92,9 @@ def test_the_start_says_where_everything_is(running: Running) -> None:
     assert running.ready["tee"] == f"http://127.0.0.1:{ports['tee']}"
     assert running.ready["store"] == f"http://127.0.0.1:{ports['store']}"
     assert running.ready["metrics"] == f"http://127.0.0.1:{ports['serve']}/metrics"
-    assert (running.ready["endpoint"], running.ready["engine"]["name"]) == ("chat", "openai-compatible")
+    assert running.ready["ui"] == f"http://127.0.0.1:{ports['serve']}/ui/"
+    assert "<title>inferometer" in httpx.get(running.ready["ui"]).text
+    assert (running.ready["endpoint"], running.ready["engine"]["name"]) == ("chat", "vllm")
     assert (running.data.root.stat().st_mode & 0o777, running.data.secrets.stat().st_mode & 0o777) == (0o700, 0o700)
 
 
@@ -242,7 +246,7 @@ def test_children_stop_tees_first_and_the_store_last(tmp_path: Path) -> None:
 
     assert ("--days", "{}") == made[-1].argv[-2:]
     assert [(child.role, child.stop_rank) for child in made] == [
-        *[("tee-0", 0), ("tee-1", 0), ("observer", 1), ("prober", 1), ("store", 2)]
+        *[("tee-0", 0), ("tee-1", 0), ("observer", 1), ("prober", 1), ("serve", 1), ("store", 2)]
     ]
     tap = "--channel-fd"
     assert [(tap in child.argv, tap in (child.calm_argv or ())) for child in made[:2]] == [(True, False)] * 2
