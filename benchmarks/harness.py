@@ -6,7 +6,7 @@ unit, and `ratios`, the few figures that a gate reads.
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 
@@ -34,13 +34,13 @@ class Answer:
     Attributes:
         benchmark: Its name.
         figures: Every figure, in the order of the table.
-        ratios: Figures that a gate reads, by name.
+        ratios: Figures that a gate reads, by name; a list is of names.
         setting: How it was run: counts, sizes, machine.
     """
 
     benchmark: str
     figures: list[Figure]
-    ratios: Mapping[str, float | None]
+    ratios: Mapping[str, float | Sequence[str] | None]
     setting: Mapping[str, object] = field(default_factory=dict[str, object])
 
 
@@ -48,12 +48,19 @@ def table(answer: Answer) -> str:
     """Return the answer as text in columns."""
     rows = [("figure", "value", "unit", "note")]
     rows += [(f.name, "n/a" if f.value is None else f"{f.value:,.3f}", f.unit, f.note) for f in answer.figures]
-    rows += [
-        (f"ratio: {name}", "n/a" if value is None else f"{value:,.3f}", "", "") for name, value in answer.ratios.items()
-    ]
+    rows += [(f"ratio: {name}", *_told(value)) for name, value in answer.ratios.items()]
     widths = [max(len(row[at]) for row in rows) for at in range(3)]
     lines = [f"{r[0]:<{widths[0]}}  {r[1]:>{widths[1]}}  {r[2]:<{widths[2]}}  {r[3]}".rstrip() for r in rows]
     return "\n".join([f"{answer.benchmark}: {answer.setting}", *lines])
+
+
+def _told(value: float | Sequence[str] | None) -> tuple[str, str, str]:
+    """Return a ratio's value, unit and note; a list of names is as long as it is, and they are the note."""
+    if value is None:
+        return "n/a", "", ""
+    if isinstance(value, int | float):
+        return f"{value:,.3f}", "", ""
+    return str(len(value)), "", "; ".join(value)
 
 
 def as_json(answer: Answer) -> str:

@@ -21,6 +21,7 @@ from random import Random
 from statistics import median
 
 from benchmarks.harness import Answer, Figure, main
+from benchmarks.store_filler import TENS, load
 from benchmarks.store_records import SPAN_MS, records
 from inferometer.store_open import opened
 from telemetry import queries
@@ -42,38 +43,6 @@ KEPT_DAYS = 30
 PERCENTILES_MS, BURN_MS, REQUEST_MS = 150.0, 5_000.0, 50.0
 """Targets: any percentile panel, burn inputs of 1,000 objectives in 8 windows, one request by its id."""
 _PART = "SELECT sum(bytes_on_disk) AS bytes FROM system.parts WHERE active AND database = 'inferometer'"
-_LOAD = """
-INSERT INTO inferometer.requests
-(
-    ended_at, elapsed_us, endpoint, model, region, workload_class, traffic, replica, api, point, collector, seq,
-    record_id, outcome, phase, origin, finish_reason, eligible, http_status, attempt, stream, e2e_us, headers_us,
-    first_event_us, ttft_us, ttft_service_us, ttfo_us, tpot_us, icl_p50_us, icl_p99_us, icl_max_us, n_arrivals,
-    n_out_events, srv_queue_us, srv_prefill_us, srv_decode_us, itl_h, tok_by_s, tokens_in, tokens_out, ttft_source,
-    ttft_quality, tok_source, tok_time_quality, bytes_in, bytes_out
-)
-SETTINGS insert_deduplication_token = 'load-{token}',
-    max_insert_block_size = {rows}, min_insert_block_size_rows = {rows}, min_insert_block_size_bytes = 0
-WITH
-    number + {first} AS i,
-    toUInt32(least(exp(randNormal(12, 0.6, 1)), 4e9)) AS ttft,
-    toUInt32(least(exp(randNormal(9.6, 0.3, 2)), 4e9)) AS tpot,
-    toUInt32(20 + rand(3) % 380) AS tokens,
-    toUInt64(ttft + tpot * tokens) AS e2e,
-    toUInt32(1 + intDiv(e2e, 1000000)) AS seconds,
-    rand(4) % 100 < 97 AS ok
-SELECT
-    fromUnixTimestamp64Milli(toInt64({since_ms} + intDiv(number * {day_ms}, {rows}))), e2e,
-    concat('endpoint-', toString(i % 10)), concat('model-', toString(intDiv(i, 10) % 3)), 'eu', 'chat', 'user',
-    concat('10.0.0.', toString(i % 8), ':8000'), 'openai_chat', 'tee', 'bench/00000000', i, generateUUIDv7(),
-    if(ok, 'ok', 'client_cancelled'), if(ok, 'done', 'streaming'), if(ok, '', 'client'), if(ok, 'stop', ''),
-    if(ok, 'good', 'censored'), 200, 1, 1, if(ok, e2e, NULL), ttft - rand(5) % 900, ttft - rand(6) % 500, ttft, ttft,
-    ttft, if(ok, tpot, NULL), tpot, tpot * 2, tpot * 4, tokens, tokens, rand(7) % 2000, intDiv(ttft, 2), e2e - ttft,
-    CAST((range(-102, -92), arrayMap(k -> toUInt32(1 + bitAnd(bitShiftRight(rand(8), k), 7)), range(10))),
-        'Map(Int16, UInt32)'),
-    arrayMap(s -> intDiv(tokens, seconds), range(seconds)), 50 + rand(9) % 4000, tokens, 'tee', 'exact', 'usage',
-    'exact', 500 + rand(10) % 20000, tokens * 230
-FROM numbers({rows})
-"""
 _BUCKETS = """
 INSERT INTO inferometer.slo_minutes (t, slo, group_key, definition_hash, revision, eligible, good, coverage)
 SETTINGS insert_deduplication_token = 'slo-{token}'
@@ -182,7 +151,7 @@ def _load(data: Path, end: int, at: Progress) -> None:
             first = at.done
             day_ms = at.now_ms - (1 + first // BLOCK_ROWS % KEPT_DAYS) * DAY_MS
             rows = min(BLOCK_ROWS, end - first)
-            engine.execute(_LOAD.format(token=first, first=first, since_ms=day_ms, day_ms=DAY_MS, rows=rows))
+            engine.execute(load(TENS, first=first, rows=rows, since_ms=day_ms, length_ms=DAY_MS))
             at.done += rows
             at.keep(data)
 

@@ -13,11 +13,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.processes import descendants, rss_bytes
 from benchmarks.sse_load import Load
 from collector import channel
 from telemetry.clock import monotonic_ns, sleep
@@ -110,8 +111,8 @@ class Subject:
         """Return the resident memory of the proxy's processes; a process that only watches over workers is left out."""
         if self.pid is None:
             return 0
-        tree = list(process_tree(self.pid))
-        return sum(_rss_bytes(pid) for pid in tree[1:] or tree)
+        tree = [self.pid, *descendants(self.pid)]
+        return sum(rss_bytes(pid) for pid in tree[1:] or tree)
 
     def calm_down(self) -> None:
         """Wait until proxy and observer have worked off what they were given, or have had long enough for it."""
@@ -135,22 +136,10 @@ def cores() -> Cores:
     return Cores(subject=allowed[0], rest=allowed[-1])
 
 
-def process_tree(pid: int) -> Iterator[int]:
-    """Yield a process and its descendants."""
-    yield pid
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            yield from process_tree(int(child))
-
-
 def tree_cpu_ns(pid: int) -> int:
     """Return the CPU time of a process tree; schedstat's first field is time on the CPU in nanoseconds."""
-    tasks = [task for one in process_tree(pid) for task in Path(f"/proc/{one}/task").iterdir()]
+    tasks = [task for one in (pid, *descendants(pid)) for task in Path(f"/proc/{one}/task").iterdir()]
     return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
-
-
-def _rss_bytes(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 @contextmanager
