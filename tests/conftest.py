@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 from fake_gpus import FakeDriver, build
+from hypothesis import settings
+
+# The same examples each time, and no clock: a busy machine fails no law. pytest --hypothesis-profile nightly looks on.
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=50)
+settings.register_profile("nightly", deadline=None, max_examples=1000)
+settings.load_profile("fast")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,79 @@
 """Fixtures of the system tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from rig import Engine, tool, vllm_engine
+from ui_rig import Served, world
+
+# Files whose tests mostly wait and hold for any load of the machine: `make system` runs them beside each other. All
+# others have the machine to themselves: they start vLLM, or a load test whose client is to be fit.
+BESIDE = frozenset(
+    {
+        "test_alertmanager",
+        "test_arrivals",
+        "test_built_in_rules",
+        "test_counting",
+        "test_demo",
+        "test_detection",
+        "test_doctor",
+        "test_drifted_store",
+        "test_flows_up",
+        "test_gate",
+        "test_grafana_rules",
+        "test_hint_faces",
+        "test_hints_chaos",
+        "test_kill",
+        "test_live_serve",
+        "test_load_failures",
+        "test_load_guard",
+        "test_load_report",
+        "test_notify_kill",
+        "test_outcomes",
+        "test_probe_run",
+        "test_prometheus",
+        "test_rebuild",
+        "test_report_scale",
+        "test_slo_adjustments",
+        "test_slo_api",
+        "test_slo_backtest_live",
+        "test_slo_engine",
+        "test_slo_expressions",
+        "test_slo_prometheus",
+        "test_slo_rules",
+        "test_slo_trials",
+        "test_slo_up",
+        "test_spool_crash",
+        "test_stalled_engine",
+        "test_store_backup",
+        "test_store_backup_live",
+        "test_store_faults",
+        "test_store_full_disk",
+        "test_store_late",
+        "test_store_listen",
+        "test_store_poison",
+        "test_store_rebuild",
+        "test_store_server",
+        "test_store_views",
+        "test_ui_format",
+        "test_ui_live",
+        "test_ui_loads",
+        "test_ui_manners",
+        "test_ui_pages",
+        "test_ui_slos",
+    }
+)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "beside: a system test that may run beside others")
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in BESIDE:
+            item.add_marker("beside")
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +85,10 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def promtool() -> str:
     return tool("promtool")
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Callable[[], int]) -> Iterator[Served]:
+    """Pages over a fleet that ails, for all tests that look at them."""
+    with world(tmp_path_factory.mktemp("ui"), free_tcp_port_factory()) as running:
+        yield running

@@ -23,6 +23,8 @@ from loadtest.planner import build
 from loadtest.rows import Row
 from loadtest.run_spec import RunSpec
 
+QUESTIONS = 2
+"""Requests that a verb sends before its plan: what a word of ours is in tokens."""
 LENGTHS = Separate(tokens_in=Fixed(tokens=16), tokens_out=Fixed(tokens=20))
 
 
@@ -40,7 +42,7 @@ def null_server(*words: str) -> Generator[NullServer]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield NullServer(f"http://{process.stdout.readline().strip()}", process)
+            yield NullServer(process.stdout.readline().strip(), process)
         finally:
             process.kill()
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,18 +24,19 @@ ROOT = Path(__file__).parent.parent.parent
 INFEROMETER = (sys.executable, "-m", "inferometer")
 
 
-_given: set[int] = set()
+# Below what the kernel gives by itself (ip_local_port_range, 32768 and up): whoever got a port may not have bound it
+# yet, and meanwhile no connection and no test beside this one takes it. Each process of the tests begins elsewhere, and
+# leaves the next ports to what it starts: `up` takes the one behind that of its page.
+_ports = iter([10_000 + (os.getpid() * 2_510 + n) % 22_000 for n in range(0, 22_000, 10)])
 
 
 def free_port() -> int:
-    """A port that nobody has, and that was not given before: whoever got it may not have bound it yet."""
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port: int = sock.getsockname()[1]
-        if port not in _given:
-            _given.add(port)
+    """A port that nobody has, and that was not given before."""
+    for port in _ports:
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
             return port
+    raise AssertionError("no port is left")
 
 
 def wait_until(holds: Callable[[], bool], what: str, wait_s: float = 60.0) -> None:

@@ -20,6 +20,7 @@ from inferometer.doctor import LIMIT_S_MAX
 from telemetry.clock import wall_ms
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 
 Row = dict[str, object]
 WITHOUT_ASKING = {"--enable-request-id-headers", "--kv-cache-metrics"}
@@ -132,7 +133,7 @@ def test_a_real_vllm_with_every_switch_and_a_key_lacks_nothing_and_is_open_all_t
 
 def test_no_content_of_a_request_is_kept_and_a_leak_is_named(tmp_path: Path) -> None:
     port = free_port()
-    argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(port), "--fault-ratio", "0")
+    argv = (sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", str(port), "--fault-ratio", "0")
     with process(*argv, log=tmp_path / "engine"):
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), "engine")
         with product(f"http://127.0.0.1:{port}", tmp_path / "d") as up:

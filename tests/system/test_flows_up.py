@@ -11,6 +11,7 @@ from telemetry.ids import flow_id
 from telemetry.testing.engine_bodies import MODEL
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(120)]
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 
 
 def asked(url: str, headers: dict[str, str]) -> None:
@@ -24,7 +25,7 @@ def test_the_header_of_a_workflow_becomes_its_keyed_number(tmp_path: Path, monke
     monkeypatch.setenv("INFEROMETER_TARGET__WORKFLOW_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("INFEROMETER_TARGET__CLASS_HEADER", "X-Workload-Class")
     port = free_port()
-    engine = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(port))
+    engine = (sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", str(port))
     with process(*engine, log=tmp_path / "engine.log"), product(f"http://127.0.0.1:{port}", tmp_path / "d") as up:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/health"), "engine")
         url = f"http://127.0.0.1:{up.port}"

@@ -17,17 +17,19 @@ import time
 from collections.abc import Iterator
 from random import Random
 
+import httpx
 import pytest
 from load import held_connections, is_whole, load, streamed
 from rig import ROOT, Product, product, wait_until
 
 from inferometer.accounts import Accounts, accounts
 from telemetry.clock import monotonic_ns
-from telemetry.testing.client import ask, exchange, request, talk
+from telemetry.testing.client import talk
 from telemetry.testing.steps import AwaitEnd, Send
 from telemetry.testing.wire import Ending, Transcript
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 
 SEED = 20
 OBSERVER_KILLS, STORE_KILLS = 50, 50
@@ -40,7 +42,7 @@ QUIET_READS = 15  # equal books in a row, 50 ms apart: a new observer first read
 
 @pytest.fixture(scope="module")
 def engine() -> Iterator[str]:
-    command = [sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--seed", str(SEED)]
+    command = [sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", "0", "--seed", str(SEED)]
     with subprocess.Popen([*command, "--fault-ratio", "0"], stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
@@ -72,8 +74,11 @@ def restarted(up: Product, role: str, old: int | None) -> int:
 
 def books(up: Product) -> Accounts | None:
     """What the observer says of every record so far; None while it cannot."""
-    seen = exchange(("127.0.0.1", up.metrics_port), ask(request("GET", "/metrics", b"", "Connection: close")))
-    return accounts(seen.received.decode()) if seen.received.startswith(b"HTTP/1.0 200") else None
+    try:
+        page = httpx.get(f"http://127.0.0.1:{up.metrics_port}/metrics", timeout=5.0)
+    except httpx.HTTPError:
+        return None
+    return accounts(page.text) if page.is_success else None
 
 
 def drained(up: Product, floor: int = 0) -> Accounts:

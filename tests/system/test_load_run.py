@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from load_rig import (
     LENGTHS,
+    QUESTIONS,
     NullServer,
     a_run,
     all_gone,
@@ -144,7 +145,7 @@ def test_a_target_that_dies_has_failed_and_the_report_is_partial(tmp_path: Path)
 
     assert Halt.TARGET_GONE == ending.halt
     assert ending.code == (EXIT_INCONCLUSIVE if broken(ending) else EXIT_FAILED)
-    assert broken(ending) <= TIMING
+    assert broken(ending) <= TIMING | {"accounts"}  # whose times on a busy machine are those of one second here
     assert ending.whole.sent < len(build(run.plan))
     outcomes = {row.record.outcome for row in rows}
     assert {Outcome.OK, Outcome.CONNECT_ERROR} <= outcomes
@@ -195,17 +196,17 @@ def load(server: NullServer, *words: str) -> "subprocess.CompletedProcess[str]":
 def test_the_verb_prints_the_report_and_leaves_the_files(tmp_path: Path) -> None:
     words = ["--rate", "30", "--count", "40", "--tokens-in", "16", "--tokens-out", "8", "--start-delay", "0.5"]
     with null_server("ttft_s=0.05", "itl_s=0.01", "share_429=0.1") as server:
-        done = load(server, *words, "--runs", str(tmp_path), "--data", str(tmp_path / "none"))
+        done = load(server, *words, "--runs", str(tmp_path / "runs"), "--data", str(tmp_path / "data"))
 
     report = json.loads(done.stdout)
     assert ({"ok": 36, "rate_limited": 4}, 40) == (report["outcomes"], report["population"]["n"])
     fails = [one for one in report["metrics"] if (one["name"], one["p"]) == ("ttft", 95)]
     assert ["fails"] == [one["standing"] for one in fails]  # 10 % failures stand beyond the 95th percentile
     assert done.returncode == (EXIT_OK if report["fit"]["state"] == Fit.FIT else EXIT_INCONCLUSIVE)
-    (directory,) = tmp_path.iterdir()
-    assert {*("run.json", "requests.jsonl", "report.json", "locust.log", "receipt.json", "junit.xml")} == {
-        path.name for path in directory.iterdir()
-    }
+    (directory,) = (tmp_path / "runs").iterdir()
+    assert {
+        *("run.json", "requests.jsonl", "report.json", "locust.log", "receipt.json", "junit.xml", "report.html")
+    } == {path.name for path in directory.iterdir()}
     rows = [json.loads(line) for line in (directory / "requests.jsonl").read_text().splitlines()]
     assert ([*range(40)], {"loadtest"}, {report["run_id"]}) == (
         [row["j"] for row in rows],
@@ -269,9 +270,9 @@ def started(command: list[str]) -> Generator["subprocess.Popen[bytes]"]:
 
 
 def has_requests(url: str) -> bool:
-    """Whether requests reach the null server."""
+    """Whether requests of a plan reach the null server."""
     host, _, port = url.removeprefix("http://").partition(":")
-    return bool(json.loads(get(Address(host=host, port=int(port)), "/null").body)["requests"])
+    return bool(json.loads(get(Address(host=host, port=int(port)), "/null").body)["requests"] > QUESTIONS)
 
 
 def test_a_disk_that_takes_no_more_is_said_and_what_was_written_stays(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ BUSY = 4
 
 def load(*words: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "inferometer", "load", *words]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
 
 
 def report(directory: Path) -> dict[str, Any]:
@@ -49,7 +49,55 @@ def test_a_rate_above_the_capacity_is_rejected_and_the_profile_is_written(tmp_pa
     assert (0, "inferometer.scaling_profile/v1", 40.0) == (done.returncode, profile["schema"], profile["rejected_rps"])
     assert 20.0 == profile["goodput_rps"]
     assert set(profile["run_ids"]) <= {path.name for path in runs}
-    assert "only: no store runs" in done.stderr
+    assert "not in the store yet: no store runs" in done.stderr
+
+
+def test_without_a_guess_closed_loops_come_first(tmp_path: Path) -> None:
+    limits = ["--ttft-max", "0.3", "--goodput", "0.9", "--output", "json"]
+    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=30") as server:
+        steps = ["--seconds", "3", "--warm-up", "0", "--steps-max", "1"]
+        done = load("sweep", server.url, *steps, *limits, *SHORT, "--data", str(tmp_path))
+
+    print(done.stdout, done.stderr)
+    assert "1 users, closed loop" in done.stderr
+    assert done.returncode in {0, 3, BUSY}
+    if done.returncode == 0:
+        (point,) = (json.loads(line) for line in done.stdout.splitlines())
+        assert 15 < point["rate_rps"] < 26  # 0.8 of what 16 users get of 30 a second
+        profile = json.loads(next((tmp_path / "runs").glob("*/profile.json")).read_text())
+        model = [profile[f"step_{name}_us"] for name in ("alpha", "beta", "gamma")]
+        assert model == [None] * 3 or min(model) >= 0  # each step takes as long here: what it grows by is noise
+        assert {"closed", "open"} == {report(path)["key"]["loop"] for path in (tmp_path / "runs").glob("*-*")}
+
+
+def test_a_hopeless_step_ends_early(tmp_path: Path) -> None:
+    limits = ["--ttft-max", "0.3", "--goodput", "0.9", "--output", "json"]
+    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=30") as server:
+        steps = ["--around", "100", "--seconds", "20", "--warm-up", "0", "--steps-max", "1"]
+        done = load("sweep", server.url, *steps, *limits, *SHORT, "--data", str(tmp_path))
+
+    print(done.stdout, done.stderr)
+    early = report(next((tmp_path / "runs").glob("*-0")))
+    assert 32 <= early["population"]["n"] < 80 * 20 / 2, "80 a second for 20 s were planned"
+    assert "enough" == early["verdict"]["halt"]
+    assert done.returncode in {3, BUSY}
+    if done.returncode == 3:
+        assert "reject" == json.loads(done.stdout)["verdict"]
+
+
+def test_a_sweep_of_users_is_labelled_and_finds_no_rate(tmp_path: Path) -> None:
+    with null_server("ttft_s=0.02", "itl_s=0.005", "capacity_rps=60") as server:
+        words = ["--closed", "--seconds", "3", "--warm-up", "0.5", "--output", "json", "--data", str(tmp_path)]
+        done = load("sweep", server.url, *words, *SHORT)
+
+    print(done.stdout, done.stderr)
+    curve = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [2**k for k in range(len(curve))] == [point["users"] for point in curve]
+    assert {point["loop"] for point in curve} <= {"closed"}
+    assert done.returncode in {0, BUSY}
+    if done.returncode == 0:
+        assert 40 < max(point["rate_rps"] for point in curve) < 66
+    assert [] == list((tmp_path / "runs").glob("*/profile.json"))
 
 
 def test_a_slower_server_fails_its_objective_and_a_short_run_no_gate(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from telemetry.testing.client import talk
 from telemetry.testing.steps import AwaitToken, Reset, Send
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(75)]
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 
 LOAD_S = 10.0
 GONE = 8
@@ -103,7 +104,7 @@ def otlp() -> Iterator[Receiver]:
 def seen(otlp: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     assert otlp.url
     folder, engine_port = tmp_path_factory.mktemp("prometheus"), free_port()
-    engine = (sys.executable, "-m", "telemetry.testing.engine", "--port", str(engine_port), "--seed", "5")
+    engine = (sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", str(engine_port), "--seed", "5")
     with ExitStack() as held:
         held.enter_context(process(*engine, "--fault-ratio", "0.1", log=folder / "engine"))
         wait_until(lambda: answers(f"http://127.0.0.1:{engine_port}/health"), "engine")

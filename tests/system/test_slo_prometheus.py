@@ -28,7 +28,7 @@ from slo.burn_catalogue import DAY_S, Severity
 from slo.gates import Gate, GateSettings
 from slo.prometheus_rules import BAD, ELIGIBLE
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 WITHIN_S = 2 * STEP_S
 PAGE, TICKET = Severity.PAGE, Severity.TICKET

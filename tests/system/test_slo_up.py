@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -18,16 +19,19 @@ from receiver import Receiver, receiver
 from inferometer import ask
 from inferometer.address import Address
 from inferometer.demo_traffic import draw, send
+from slo.prometheus_rules import BURN
 from telemetry.clock import monotonic_ns, sleep
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 N_REQUESTS = 300
 WAIT_S = 100
+OF_CHAT = 'slo="chat-good",service="chat",endpoint="chat",period="30d"'
 
 
 @contextmanager
 def engine(fault_ratio: float) -> Generator[str]:
-    argv = (sys.executable, "-m", "telemetry.testing.engine", "--port", "0", "--fault-ratio", str(fault_ratio))
+    argv = (sys.executable, "-m", "loadtest.fleet.server", *STEP_8_MS, "--port", "0", "--fault-ratio", str(fault_ratio))
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield f"http://{cast('Any', process.stdout).readline().strip()}"
@@ -97,6 +101,13 @@ def rules_not_judged(port: int) -> list[str]:
     return [one["name"] for one in rules if one["trouble"] or not one["as_of"]] if rules else ["none"]
 
 
+def windows_that_burn(port: int) -> set[str]:
+    """Return the windows of the first burn rule that are above it on the page of metrics."""
+    page = ask.get(Address(host="127.0.0.1", port=port), "/metrics").body.decode()
+    found = re.findall(rf"{BURN}\{{{OF_CHAT},window=\"(1h|5m)\"\}} (\S+)\n", page)
+    return {window for window, rate in found if float(rate) > 14.4}  # Workbook table 5-8
+
+
 def configured(folder: Path, hook: str, serve: int, store: int) -> Path:
     channels, config = folder / "channels.yaml", folder / "config.yaml"
     channels.write_text(f"channels:\n- {{name: hook, kind: webhook, url: '{hook}', networks: [127.0.0.0/8]}}\n")
@@ -122,7 +133,7 @@ def test_an_engine_that_fails_pages_once_whatever_restarts(
             traffic(tee)
             paged = until(lambda: ("page", "firing") in said(heard))
             alerts = of_the_objective(serve)
-            unjudged = rules_not_judged(serve)
+            unjudged, burning = rules_not_judged(serve), windows_that_burn(serve)
             gated = gate(tmp_path / "d", config)
         with up(target, tmp_path, config, tee):
             at_again = until(lambda: asked(serve, "/v1/slos")["as_of"])
@@ -135,7 +146,7 @@ def test_an_engine_that_fails_pages_once_whatever_restarts(
     assert page["state"] == "firing"
     assert page["labels"]["endpoint"] == "chat"
     assert {"summary", "burn", "budget_left", "impact", "error_classes", "exemplars"} <= page["annotations"].keys()
-    assert unjudged == [], "every built-in rule is judged in the store as it is"
+    assert (unjudged, burning) == ([], {"1h", "5m"}), "built-in rules are judged, rules of others have what they go by"
     assert gated == 3, "a firing page closes the gate"
     assert at_again
     assert states["page"] == "firing", "what fired before the restart still does"

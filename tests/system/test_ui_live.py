@@ -1,0 +1,70 @@
+"""Pages that follow the clock: one stream while somebody looks, stale when nobody answers, alive again by itself."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+from browser import chromium, visited
+from playwright.sync_api import Browser
+from ui_page import states, until
+from ui_rig import Served
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
+STALE_S = 15.0
+STATE = "document.querySelector('[data-panel=\"fleet.ttft\"]')?.dataset.state"
+LINK = "document.querySelector('.live')?.dataset.link"
+COUNT = """
+window.opened = 0;
+window.ended = 0;
+const Real = window.EventSource;
+window.EventSource = class extends Real {
+  constructor(...all) { super(...all); window.opened += 1; }
+  close() { super.close(); window.ended += 1; }
+};
+"""
+HIDE = """
+Object.defineProperty(document, 'hidden', { configurable: true, get: () => %s });
+document.dispatchEvent(new Event('visibilitychange'));
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def test_a_hidden_tab_holds_no_stream(served: Served, browser: Browser) -> None:
+    with visited(browser, f"{served.pages}?live=0", is_offline=False) as visit:
+        visit.page.add_init_script(COUNT)
+        visit.page.goto(served.pages)
+        assert until(visit, f"{LINK} === 'live'")
+        assert 1 == visit.page.evaluate("window.opened - window.ended")
+        visit.page.evaluate(HIDE % "true")
+        assert until(visit, "window.opened === window.ended", 5)
+        visit.page.evaluate(HIDE % "false")
+        assert until(visit, f"window.opened - window.ended === 1 && {LINK} === 'live'")
+
+
+def test_pages_say_that_nobody_answers_and_recover_by_themselves(served: Served, browser: Browser) -> None:
+    """Killed, then started again on the same port: stale within 15 s, then well, and never loaded anew."""
+    with visited(browser, served.pages, is_offline=False) as visit:
+        states(visit)
+        assert until(visit, f"{LINK} === 'live' && {STATE} === 'ok'")
+        visit.page.evaluate("window.mark = 'the same page'")
+        served.end(signal.SIGKILL)
+        assert until(visit, f"{STATE} === 'stale' && {LINK} === 'lost'", STALE_S)
+        served.start()
+        assert until(visit, f"{STATE} === 'ok' && {LINK} === 'live'", 40)
+        assert visit.page.evaluate("window.mark") == "the same page"
+
+
+def test_a_clock_that_is_an_hour_off_changes_no_age(served: Served, browser: Browser) -> None:
+    with visited(browser, f"{served.pages}?live=0", is_offline=False) as visit:
+        visit.page.add_init_script("const now = Date.now; Date.now = () => now() + 3_600_000;")
+        visit.page.goto(served.pages)
+        found = states(visit)
+        visit.page.wait_for_timeout(1_500)
+
+        assert found["fleet.ttft"] == "ok"
+        assert visit.page.locator(".chip.warn").count() == 0
