@@ -124,7 +124,21 @@ def run_spec(url: str, model: str, plan: PlanSpec, folder: Path) -> RunSpec:
 
 
 def driven(rig: Rig, model: str, users: int, seconds: float, folder: Path) -> Seen:
-    """Load an engine with our own client.
+    """Load an engine with our own client, and return what it saw.
+
+    Raises:
+        RuntimeError: A request did not end well.
+        ValueError: None ended within the time that counts.
+    """
+    found = summed(answered(rig, model, users, seconds, folder), seconds)
+    sys.stderr.write(f"{model}, {users} users: {found}\n")
+    return found
+
+
+def answered(
+    rig: Rig, model: str, users: int, seconds: float, folder: Path
+) -> list[tuple[float, float, float, float, int]]:
+    """Load an engine with our own client, and return its answers: (begun, ended, TTFT, TPOT, tokens).
 
     Raises:
         RuntimeError: A request did not end well.
@@ -136,13 +150,10 @@ def driven(rig: Rig, model: str, users: int, seconds: float, folder: Path) -> Se
     bad = {one.outcome for _, one in rows if one.outcome is not Outcome.OK}
     if bad:
         raise RuntimeError(f"{users} users: {', '.join(bad)}: {carried.directory}")
-    answers = [
+    return [
         (at_s, at_s + one.elapsed_us / 1e6, (one.ttft_us or 0) / 1e6, (one.tpot_us or 0) / 1e6, one.tokens_out or 0)
         for at_s, one in rows
     ]
-    found = summed(answers, seconds)
-    sys.stderr.write(f"{model}, {users} users: {found}\n")
-    return found
 
 
 def summed(answers: Sequence[tuple[float, float, float, float, int]], seconds: float) -> Seen:
@@ -246,7 +257,7 @@ def compared(real: Rig, folder: Path, rounds: int, seconds: float) -> Answer:
         rounds: Runs of each level and engine; the medians count.
         seconds: Length of a run, warm-up included.
     """
-    driven(real, MODEL, max(FORETELL), seconds, folder)  # it is cold
+    answered(real, MODEL, max(FORETELL), seconds, folder)  # it is cold; what it compiles may take all of the time
     every = sorted((*CALIBRATE, *FORETELL))
     turns = [[driven(real, MODEL, n, seconds, folder) for n in every] for _ in range(rounds)]
     seen = {n: medians(of) for n, of in zip(every, zip(*turns, strict=True), strict=True)}

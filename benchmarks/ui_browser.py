@@ -169,7 +169,7 @@ def lived(browser: Browser, url: str, seconds: float) -> Lived:
 def touched(browser: Browser, site: Site, times: int) -> Touched:
     """Return how soon the page of an endpoint follows the pointer and the keys."""
     with opened(browser, PAINT + _TOUCH) as page:
-        page.goto(f"{site.url}/ui/endpoints/endpoint-00?from=now-15m")
+        page.goto(f"{site.url}/ui/endpoints/endpoint-00?from=now-15m&compare=-1d")  # every line twice
         until(page, _SEEN)
         page.wait_for_timeout(2_000)
         series, charts = page.evaluate(_SERIES), page.evaluate(_STAGES)
