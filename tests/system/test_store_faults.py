@@ -20,6 +20,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from rig import wait_until
 
 from telemetry.clock import sleep
 from telemetry.store import Store
@@ -31,10 +32,10 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parent.parent.parent
 WRITER = [sys.executable, str(ROOT / "tests" / "fixtures" / "fault_writer.py")]
 SEED = int(os.environ.get("TEST_SEED", "20"))
-FAULTS = int(os.environ.get("TEST_FAULTS", "1000"))
-"""Fewer are enough while developing; then a rare kind may not be met."""
+FAULTS = int(os.environ.get("TEST_FAULTS", "350"))
+"""Three decks of kinds, and the deaths beside them; 1,000 and more show the same for longer."""
 FAULT_RATIO = 0.8
-WEIGHTS = {
+DECK = {
     Fault.RESET_BEFORE: 10,
     Fault.RESET_AFTER: 25,
     Fault.RESET_SENT: 25,
@@ -45,10 +46,15 @@ WEIGHTS = {
     Fault.TOO_MANY_PARTS: 10,
     Fault.CUT: 10,
 }
-"""A hang costs the client's whole time-out, so there are few."""
+"""Kinds are dealt like shuffled cards, so 100 faults have each as often as this says, and a rare one is met for sure.
+
+A hang costs the client's whole time-out, so there are few.
+"""
 STORE_KILL_RATIO = 0.3
-LIFE_S = (0.8, 2.5)
-"""From one kill to the next; a writer needs most of a second to start."""
+LIFE_S = (0.1, 1.5)
+"""From one kill to the next."""
+UNHEARD_RATIO = 0.2
+"""Writers that may be killed before they were heard: while they start, and read their spool."""
 ENDLESS = 10**9
 
 
@@ -62,13 +68,16 @@ class Run:
         self.proxy = FaultProxy(("127.0.0.1", self.store.port), self._fault)
         self.calm = False
         self.killed: Counter[str] = Counter()
+        self.deck: list[Fault] = []
         self.started_n = self.asked_n = 0
 
     def _fault(self, request: bytes) -> Fault:
         self.asked_n += b"arrayExists" in request  # queries.STORED_COUNT
         if self.calm or self.random.random() > FAULT_RATIO:
             return Fault.NONE
-        return self.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        if not self.deck:
+            self.deck = self.random.sample(list(DECK), sum(DECK.values()), counts=DECK.values())
+        return self.deck.pop()
 
     def writer(self, count: int) -> subprocess.Popen[str]:
         self.started_n += 1
@@ -89,14 +98,23 @@ class Run:
         """Let writers and stores live and die until so many faults have happened."""
         while self.faults_n < faults_n:
             with self.writer(ENDLESS) as writer:
-                while self.faults_n < faults_n:
-                    sleep(self.random.uniform(*LIFE_S))
-                    if self.random.random() > STORE_KILL_RATIO:
-                        break
-                    self.kill_store()
-                assert writer.poll() is None, "the writer ended by itself"
-                writer.kill()
+                try:
+                    self._live(writer, faults_n)
+                finally:
+                    writer.kill()  # it would go on for ever, and whoever began it wait for it
                 self.killed["writer"] += 1
+
+    def _live(self, writer: subprocess.Popen[str], faults_n: int) -> None:
+        """Let a writer live, mostly from its first request on, for a busy machine starts it slowly; stores may die."""
+        if self.random.random() > UNHEARD_RATIO:
+            heard_n = self.proxy.met.total()
+            wait_until(lambda: self.proxy.met.total() > heard_n or writer.poll() is not None, "request of a writer")
+        while self.faults_n < faults_n:
+            sleep(self.random.uniform(*LIFE_S))
+            if self.random.random() > STORE_KILL_RATIO:
+                break
+            self.kill_store()
+        assert writer.poll() is None, "the writer ended by itself"
 
     def drain(self) -> dict[str, Any]:
         """Let a last writer append a little and ship everything, without faults."""
@@ -157,7 +175,7 @@ SELECT
 FROM ROLLUP AS r"""
 
 
-def test_after_a_thousand_faults_every_record_is_stored_once(run: Run, said: dict[str, Any]) -> None:
+def test_after_all_faults_every_record_is_stored_once(run: Run, said: dict[str, Any]) -> None:
     reader, books = run.store.store("reader"), said["books"]
     accepted = books["accepted"]
 
@@ -174,7 +192,7 @@ def test_after_a_thousand_faults_every_record_is_stored_once(run: Run, said: dic
 
 @pytest.mark.usefixtures("said")
 @pytest.mark.parametrize("rollup", ["r_1s", "r_1m", "r_1h"])
-def test_after_a_thousand_faults_every_rollup_holds_what_the_rows_hold(run: Run, rollup: str) -> None:
+def test_after_all_faults_every_rollup_holds_what_the_rows_hold(run: Run, rollup: str) -> None:
     reader = run.store.store("reader")
 
     assert row(reader, IN_RAW) == row(reader, IN_ROLLUP.replace("ROLLUP", rollup))
@@ -184,6 +202,6 @@ def test_after_a_thousand_faults_every_rollup_holds_what_the_rows_hold(run: Run,
 @pytest.mark.usefixtures("said")
 def test_every_fault_was_met(run: Run) -> None:
     assert run.faults_n >= FAULTS
-    assert set(WEIGHTS) <= set(run.proxy.met)
+    assert set(DECK) <= set(run.proxy.met)
     assert {"store", "writer"} == set(run.killed)
     assert run.asked_n > 0
