@@ -26,8 +26,8 @@ format: .venv/.ready ## format the code and mend what can be mended by itself
 check: .venv/.ready ## format, lint, types, contracts, locks
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
-	$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo
-	@$(BIN)/mypy & mypy=$$!; $(BIN)/pyright; wait $$mypy
+	@{ $(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports --no-logo; } && $(BIN)/mypy & others=$$!; \
+	$(BIN)/pyright; wait $$others
 	@tools/lock --check
 
 test: .venv/.ready ## fast tests: loopback only, no GPU, no Docker, no root
