@@ -31,7 +31,7 @@ from telemetry.testing.wire import Script, Wire
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(500)]
 
-CALM_S, HUNG_S, PATIENCE_S = 12, 8, 3
+CALM_S, HUNG_S, PATIENCE_S = 4, 8, 3
 SURGE, UNDER_WAY, IMPATIENT = 30, 24, 80
 """Clients that hang up in mid-answer; answers under way when the core stops; users who give up meanwhile."""
 USUAL, LONG = 200, 1_900
