@@ -8,11 +8,28 @@ from pathlib import Path
 import pytest
 from fake_gpus import FakeDriver, build
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 # The same examples each time, and no clock: a busy machine fails no law. pytest --hypothesis-profile nightly looks on.
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("nightly", deadline=None, max_examples=1000)
 settings.load_profile("fast")
+
+# Files with a fixture of the session that takes seconds to make: one process runs them all, and makes it once.
+TOGETHER = ("tests/system/test_ui_",)
+
+
+class Together(LoadFileScheduling):
+    """Hands out files, and some of them together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return next((several for several in TOGETHER if file.startswith(several)), file)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together | None:
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

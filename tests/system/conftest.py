@@ -7,17 +7,20 @@ from rig import Engine, tool, vllm_engine
 from ui_rig import Served, world
 
 # Files whose tests mostly wait and hold for any load of the machine: `make system` runs them beside each other. All
-# others have the machine to themselves: they start vLLM, or a load test whose client is to be fit.
+# others have the machine to themselves: they measure vLLM, or a load test whose client is to be fit. Of those files a
+# single test may carry the mark `beside`.
 BESIDE = frozenset(
     {
         "test_alertmanager",
         "test_arrivals",
+        "test_asking",
         "test_built_in_rules",
         "test_counting",
         "test_demo",
         "test_detection",
         "test_doctor",
         "test_drifted_store",
+        "test_engine",
         "test_flows_up",
         "test_gate",
         "test_grafana_rules",
@@ -27,9 +30,12 @@ BESIDE = frozenset(
         "test_live_serve",
         "test_load_failures",
         "test_load_guard",
+        "test_load_html",
+        "test_load_long",
         "test_load_report",
         "test_notify_kill",
         "test_outcomes",
+        "test_plugin",
         "test_probe_run",
         "test_prometheus",
         "test_rebuild",
@@ -39,6 +45,7 @@ BESIDE = frozenset(
         "test_slo_backtest_live",
         "test_slo_engine",
         "test_slo_expressions",
+        "test_slo_policy",
         "test_slo_prometheus",
         "test_slo_rules",
         "test_slo_trials",
@@ -60,8 +67,21 @@ BESIDE = frozenset(
         "test_ui_loads",
         "test_ui_manners",
         "test_ui_pages",
+        "test_ui_requests",
         "test_ui_slos",
     }
+)
+
+# The longest of them begin first, for whichever begins last decides when all are done.
+FIRST = (
+    "test_demo",
+    "test_ui_pages",
+    "test_store_rebuild",
+    "test_kill",
+    "test_load_guard",
+    "test_doctor",
+    "test_plugin",
+    "test_store_faults",
 )
 
 
@@ -72,8 +92,11 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.stem in BESIDE:
+        # The engine of the session is the other lane's: one start of a vLLM takes a minute of both cores.
+        if item.path.stem in BESIDE and "vllm" not in getattr(item, "fixturenames", ()):
             item.add_marker("beside")
+    place = {name: at for at, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
 
 
 @pytest.fixture(scope="session")

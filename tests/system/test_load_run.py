@@ -167,6 +167,7 @@ def test_a_server_that_freezes_is_felt_by_all_who_arrive_meanwhile(tmp_path: Pat
     assert waited_us[-1] > 1_000_000
 
 
+@pytest.mark.beside
 def test_an_arrival_above_the_cap_is_shed_and_never_delayed(tmp_path: Path) -> None:
     with null_server("ttft_s=3", "itl_s=0.01", "tokens=2") as server:
         ending, rows = carried_out(a_run(tmp_path, server.url, seconds=1.0, in_flight_max=10), 1)
@@ -240,6 +241,7 @@ def test_five_hundred_streams_at_once_are_five_hundred_connections(tmp_path: Pat
     assert span_ms < 3000  # the last was there before the first was answered: no queue in the client
 
 
+@pytest.mark.beside
 @pytest.mark.parametrize("victim", ["verb", "master"])
 def test_no_load_outlives_the_one_who_asked_for_it(tmp_path: Path, victim: str) -> None:
     words = ["--rate", "20", "--seconds", "60", "--tokens-in", "16", "--tokens-out", "8", "--start-delay", "0.5"]
@@ -275,6 +277,7 @@ def has_requests(url: str) -> bool:
     return bool(json.loads(get(Address(host=host, port=int(port)), "/null").body)["requests"] > QUESTIONS)
 
 
+@pytest.mark.beside
 def test_a_disk_that_takes_no_more_is_said_and_what_was_written_stays(tmp_path: Path) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 
@@ -290,6 +293,7 @@ def test_a_disk_that_takes_no_more_is_said_and_what_was_written_stays(tmp_path: 
     assert len(rows) > 10
 
 
+@pytest.mark.beside
 def test_locust_alone_carries_a_plan_out_and_sets_its_exit_code(tmp_path: Path) -> None:
     words = ["--headless", "--only-summary", "--load-rate", "30", "--load-s", "2", "--load-model", "null"]
     with null_server("ttft_s=0.05", "itl_s=0.01", "tokens=4") as server:

@@ -135,6 +135,7 @@ def _gates(store: StoreProcess, candidate: str, tmp_path: Path) -> list[dict[str
     return [json.loads(one.stdout) for one in (here, there)]
 
 
+@pytest.mark.beside  # whether a run was fit or not, its rows are stored
 def test_a_shipper_that_is_killed_after_an_insert_doubles_nothing(null: NullServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
     runs = [one_run(null.url, data)[0] for _ in range(3)]  # nine inserts: enough for as many deaths

@@ -30,7 +30,7 @@ from vllm.v1.metrics.stats import FinishedRequestStats, IterationStats
 from telemetry.testing import client
 from telemetry.testing.steps import AwaitToken, Reset, Send
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
 MODEL = "tiny-llama"
 REQUESTS, CONCURRENCY = 200, 16
