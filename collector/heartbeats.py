@@ -1,9 +1,10 @@
-"""Knows what an observer says of itself once a second, so that its silence means something; refuses to know who judges.
+"""Knows what an observer says of itself and of its clock, so that its silence means something; refuses to judge.
 
 One heartbeat is of the whole endpoint, whatever the models: the ages of what is in flight tell a stall before anything
 ends, the watermark up to when every ended request is stored, and the totals what was lost on the way.
 
-Source: spec/store.md 3 (heartbeats), 10.10 (watermark); spec/slo.md 3 (overdue), 7 (no traffic is not no telemetry).
+Source: spec/store.md 3 (heartbeats, clock_events), 10.10 (watermark); spec/slo.md 3 (overdue), 7 (no traffic is not no
+telemetry).
 """
 
 import resource
@@ -18,7 +19,7 @@ from telemetry.clock import WallAnchor
 from telemetry.histogram import index
 from telemetry.outcome import Phase
 from telemetry.record import RequestRecord
-from telemetry.samples import Heartbeat
+from telemetry.samples import ClockEvent, Heartbeat
 from telemetry.spool import Frontier
 from telemetry.watermark import Watermark
 
@@ -114,6 +115,24 @@ class Heartbeats:
 def whereabouts(collector: str, lanes: Mapping[str, LaneCounters], frontier: Frontier) -> Whereabouts:
     """Return where the requests are, given the accounting of every lane."""
     return Whereabouts(collector=collector, lane=lanes.get("requests", _NOTHING), frontier=frontier)
+
+
+def clock_event(collector: str, before: WallAnchor, now: WallAnchor) -> ClockEvent:
+    """Return what is kept of a step of the wall clock.
+
+    Args:
+        collector: Identity of the own spool.
+        before: Both clocks at a time before it.
+        now: Both clocks after it.
+    """
+    expected_ms = before.unix_ms_at(now.at_ns)
+    return ClockEvent(
+        ts=now.unix_ms,
+        collector=collector,
+        step_us=before.step_ms(now) * 1000,
+        wall_before=expected_ms,
+        wall_after=now.unix_ms,
+    )
 
 
 def _ages(open_requests: Iterable[tuple[int, bool]], now_ns: int) -> tuple[dict[int, int], dict[int, int]]:

@@ -26,7 +26,7 @@ from collector.channel import Reader
 from collector.connection import Endpoint
 from collector.exposition import MetricsServer, ObserverMetrics, Vitals
 from collector.flow_headers import FlowHeaders
-from collector.heartbeats import Heartbeats, Whereabouts, whereabouts
+from collector.heartbeats import Heartbeats, Whereabouts, clock_event, whereabouts
 from collector.labels import Labels
 from collector.observe import Worker
 from collector.otlp_settings import otlp_settings
@@ -199,12 +199,18 @@ class Observer:
             self._beat()
         if now_ns >= self._next_clock_ns:
             self._next_clock_ns = now_ns + _CLOCK_NS
-            self._endpoint.rows.check_clock(WallAnchor.now())
+            self._look_at_clock(WallAnchor.now())
             self._vitals.clock_steps = self._endpoint.rows.clock_steps
         if now_ns >= self._next_adopt_ns:
             self._next_adopt_ns = now_ns + _ADOPT_NS
             self._delivery.adopt()
             self._series.prune(wall_ms())
+
+    def _look_at_clock(self, now: WallAnchor) -> None:
+        """Take note of a step of the wall clock: times on both sides of it are not to be compared."""
+        before = self._endpoint.rows.check_clock(now)
+        if before is not None:
+            self._delivery.append_samples([clock_event(self._delivery.collector, before, now)])
 
     def _beat(self) -> None:
         """Say once a second that we live, and what is in flight."""

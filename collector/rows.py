@@ -89,12 +89,19 @@ class Rows:
         """Names that were replaced by `unknown` or `other`, by dimension."""
         return self._labels.folded
 
-    def check_clock(self, now: WallAnchor) -> None:
-        """Compare the wall clock; after a step later rows stand on the new anchor, open ones are suspect."""
-        if abs(self._anchor.step_ms(now)) > STEP_MS_MAX:
-            self.clock_steps += 1
-            self._anchor = now
-            self._stepped_at_ns = now.at_ns
+    def check_clock(self, now: WallAnchor) -> WallAnchor | None:
+        """Compare the wall clock; after a step later rows stand on the new anchor, open ones are suspect.
+
+        Returns:
+            The anchor that held until now; None if the clock did not step.
+        """
+        before = self._anchor
+        if abs(before.step_ms(now)) <= STEP_MS_MAX:
+            return None
+        self.clock_steps += 1
+        self._anchor = now
+        self._stepped_at_ns = now.at_ns
+        return before
 
     def record(self, result: MeterResult, seen: Seen) -> RequestRecord:
         """Make the row of a finished exchange."""

@@ -18,7 +18,7 @@ from telemetry.load_records import ActRow, BaselineState, LoadRecord, LoadRun, L
 from telemetry.schema import Table
 from telemetry.schema.ledger import AUDIT, DLQ
 from telemetry.schema.loads import BASELINES, LOAD_RUNS, LOAD_STEPS, SCALING_PROFILES
-from telemetry.schema.pipeline import HEARTBEATS
+from telemetry.schema.pipeline import CLOCK_EVENTS, HEARTBEATS
 from telemetry.schema.samples import ENGINE_HISTOGRAMS, ENGINE_METRICS, GPU_SAMPLES, PROBE_RESULTS
 
 NO_RECORD = UUID(int=0)
@@ -236,6 +236,24 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     clock_offset_us: int
 
 
+class ClockEvent(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One step of a wall clock against the monotonic one.
+
+    Attributes:
+        ts: Wall time after the step, unix milliseconds.
+        collector: `<node>/<epoch8>` of the spool.
+        step_us: How far it stepped; negative is back.
+        wall_before: Wall clock that was expected, unix milliseconds.
+        wall_after: Wall clock that was found, unix milliseconds.
+    """
+
+    ts: int
+    collector: str
+    step_us: int
+    wall_before: int
+    wall_after: int
+
+
 class SetAside(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One record that the store refused: an index, the payload stays in the dead letter queue.
 
@@ -262,7 +280,7 @@ class SetAside(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     state: str = "new"
 
 
-Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside | LoadRecord
+Sample = EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside | LoadRecord | ClockEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -291,5 +309,6 @@ SAMPLES: Mapping[type[Sample], Kind] = MappingProxyType(
         BaselineState: Kind(table=BASELINES, lane=Lane.CONTROL),
         ProfileRow: Kind(table=SCALING_PROFILES, lane=Lane.CONTROL),
         ActRow: Kind(table=AUDIT, lane=Lane.CONTROL),
+        ClockEvent: Kind(table=CLOCK_EVENTS, lane=Lane.CONTROL),
     }
 )

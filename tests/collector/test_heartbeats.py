@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from collector.connection import Counts
-from collector.heartbeats import MARGIN_MS, Heartbeats, Whereabouts, whereabouts
+from collector.heartbeats import MARGIN_MS, Heartbeats, Whereabouts, clock_event, whereabouts
 from collector.rows import Dimensions
 from telemetry.accounting import LaneCounters
 from telemetry.clock import WallAnchor
@@ -102,3 +102,13 @@ def test_before_the_first_request_nothing_is_counted() -> None:
     found = whereabouts("n/1", {}, Frontier(boot=1, seq_last=0, first_waiting=None))
 
     assert found.lane == LaneCounters()
+
+
+@pytest.mark.parametrize("step_ms", [-3_600_000, -501, 501, 3_600_000])
+def test_a_step_of_the_clock_says_what_was_expected_and_what_was_found(step_ms: int) -> None:
+    expected = after(7)
+    event = clock_event("n/1", START, replace(expected, unix_ms=expected.unix_ms + step_ms))
+
+    assert (event.collector, event.step_us) == ("n/1", step_ms * 1000)
+    assert (event.wall_before, event.wall_after) == (expected.unix_ms, expected.unix_ms + step_ms)
+    assert event.ts == event.wall_after

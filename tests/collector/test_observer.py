@@ -8,11 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from random import Random
+from threading import Thread
 
 import httpx
 import pytest
 from plugin_requests import datagram, finished
 
+from collector import observer as module
 from collector.channel import Reader, pair
 from collector.connection import Endpoint
 from collector.exposition import Vitals
@@ -23,6 +25,7 @@ from collector.rows import Dimensions, Rows
 from telemetry.clock import WallAnchor, monotonic_ns, sleep, wall_ms
 from telemetry.delivery import Delivery
 from telemetry.handed import handed
+from telemetry.samples import ClockEvent
 from telemetry.spool import Spool
 from telemetry.testing.memory_store import MemoryStore
 
@@ -85,6 +88,43 @@ def test_what_waits_in_the_channel_is_taken_when_told_to_stop(tmp_path: Path) ->
         Observer(made, [Reader(reader)], delivery, Vitals()).run(wake)
 
     assert delivery.close(10) == made.counts.recorded == 200
+
+
+@pytest.mark.parametrize(
+    ("behind_ms", "steps"),
+    [
+        pytest.param(3_600_000, [3_600], id="forward"),
+        pytest.param(-3_600_000, [-3_600], id="back"),
+        pytest.param(0, [], id="no step"),
+    ],
+)
+def test_a_step_of_the_wall_clock_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, behind_ms: int, steps: list[int]
+) -> None:
+    """The observer began when the clock was an hour off, and looks at it all the time."""
+    monkeypatch.setattr(module, "_CLOCK_NS", 0)
+    now, store, vitals = WallAnchor.now(), MemoryStore(), Vitals()
+    anchor = WallAnchor(unix_ms=now.unix_ms - behind_ms, at_ns=now.at_ns)
+    made = Endpoint(Rows(Dimensions(endpoint="e"), Labels(), random=Random(1), anchor=anchor))  # noqa: S311 -- seeded
+    (reader, writer), (wake, told) = pair(), socket.socketpair()
+    delivery = Delivery(tmp_path / "own", node="n", sink=store)
+    with reader, wake, told:
+        observer = Thread(target=Observer(made, [Reader(reader)], delivery, vitals).run, args=(wake,))
+        observer.start()
+        for conn in range(1, 20):
+            writer.send(exchange(conn))
+            sleep(0.01)
+        writer.close()
+        observer.join()
+    delivery.close(10)
+    found = [one for one in store.samples if isinstance(one, ClockEvent)]
+
+    assert [round(one.step_us / 1e6) for one in found] == steps
+    assert [one.wall_after - one.wall_before for one in found] == pytest.approx(
+        [1_000 * step for step in steps], abs=50
+    )
+    assert {one.collector for one in found} <= {delivery.collector}
+    assert vitals.clock_steps == len(steps)
 
 
 @pytest.fixture

@@ -70,19 +70,21 @@ def test_flags_of_the_wire_join_those_of_the_meter() -> None:
 
 def test_a_wall_clock_within_the_bound_has_not_stepped() -> None:
     made = rows()
-    made.check_clock(WallAnchor(unix_ms=UNIX_MS + STEP_MS_MAX + 10, at_ns=10 * MS_NS))
 
+    assert made.check_clock(WallAnchor(unix_ms=UNIX_MS + STEP_MS_MAX + 10, at_ns=10 * MS_NS)) is None
     assert made.clock_steps == 0
     assert made.record(answered(), Seen(t_issue_ns=0)).ended_at == UNIX_MS + 7
 
 
 def test_a_step_moves_later_rows_and_marks_those_that_were_open() -> None:
     made = rows()
-    made.check_clock(WallAnchor(unix_ms=UNIX_MS - STEP_MS_MAX - 1, at_ns=0))
+    stepped = WallAnchor(unix_ms=UNIX_MS - STEP_MS_MAX - 1, at_ns=0)
+    before, again = made.check_clock(stepped), made.check_clock(stepped)
 
     across = made.record(answered(), Seen(t_issue_ns=0))
     later = made.record(answered(), Seen(t_issue_ns=1))
 
+    assert (before and before.unix_ms, again) == (UNIX_MS, None)
     assert made.clock_steps == 1
     assert across.ended_at == UNIX_MS - STEP_MS_MAX - 1 + 7
     assert across.flags & Flag.CLOCK_SUSPECT

@@ -1,6 +1,9 @@
 """Fixtures of the system tests."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from rig import Engine, tool, vllm_engine
@@ -15,6 +18,7 @@ BESIDE = frozenset(
         "test_arrivals",
         "test_asking",
         "test_built_in_rules",
+        "test_clock_step",
         "test_counting",
         "test_demo",
         "test_detection",
@@ -115,3 +119,14 @@ def served(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Call
     """Pages over a fleet that ails, for all tests that look at them."""
     with world(tmp_path_factory.mktemp("ui"), free_tcp_port_factory()) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shifted_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library that a process is started with to have its wall clock set: `shifted_clock.c`."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler for the shifted clock")
+    library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
+    source = Path(__file__).parent / "shifted_clock.c"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
+    return library

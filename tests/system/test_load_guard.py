@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -304,16 +303,6 @@ def _requests(url: str) -> int:
 def _bad_traffic(tee: int) -> None:
     with clients(("127.0.0.1", tee), n_clients=8, n_tokens=4):
         threading.Event().wait(10.0)
-
-
-@pytest.fixture(scope="session")
-def shifted_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler for the shifted clock")
-    library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
-    source = Path(__file__).parent / "shifted_clock.c"
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
-    return library
 
 
 @pytest.mark.parametrize("shift_ms", [0, 250])

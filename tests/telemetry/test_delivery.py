@@ -15,7 +15,7 @@ from telemetry.delivery import (
 )
 from telemetry.errors import SpoolOwnedError
 from telemetry.queries import Question
-from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample, SetAside
+from telemetry.samples import SAMPLES, ClockEvent, EngineHistogram, EngineSample, GpuRow, ProbeResult, Sample, SetAside
 from telemetry.spool import Spool
 from telemetry.store import Store
 from telemetry.testing.memory_store import Fault, MemoryStore, sample_request
@@ -139,6 +139,26 @@ def test_samples_of_every_lane_reach_a_real_store(tmp_path: Path, writer: Store,
         columns = {name: listed(value) for name, value in msgspec.structs.asdict(sample).items() if name != "ts"}
 
         assert columns == {name: row[name] for name in columns}
+
+
+def test_a_step_of_the_clock_reaches_a_real_store(tmp_path: Path, writer: Store, reader: Store) -> None:
+    delivery = Delivery(tmp_path / "own", node="stepped", sink=writer)
+    now_ms = wall_ms()
+    step = ClockEvent(
+        ts=now_ms,
+        collector=delivery.collector,
+        step_us=-3_600_000_000,
+        wall_before=now_ms + 3_600_000,
+        wall_after=now_ms,
+    )
+    delivery.append_samples([step])
+    columns = ", ".join(f"toUnixTimestamp64Milli({name}) AS {name}_ms" for name in ("ts", "wall_before", "wall_after"))
+    asked = f"SELECT {columns}, step_us FROM clock_events WHERE collector = {{name:String}}"  # noqa: S608 -- our own names
+
+    assert delivery.close(30) == 0
+    assert reader.query(Question(sql=asked, parameters={"name": delivery.collector})) == [
+        {"ts_ms": now_ms, "wall_before_ms": now_ms + 3_600_000, "wall_after_ms": now_ms, "step_us": -3_600_000_000}
+    ]
 
 
 def test_samples_that_may_be_stored_are_sent_again_under_their_token(tmp_path: Path) -> None:

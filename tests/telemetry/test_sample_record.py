@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 from telemetry import native
 from telemetry.errors import StorePoisonError
 from telemetry.sample_record import ENTRIES_MAX, TEXT_CHARS_MAX, decode_sample, encode_sample
-from telemetry.samples import SAMPLES, EngineHistogram, EngineSample, GpuRow, Heartbeat, ProbeResult, Sample, SetAside
+from telemetry.samples import (
+    SAMPLES,
+    ClockEvent,
+    EngineHistogram,
+    EngineSample,
+    GpuRow,
+    Heartbeat,
+    ProbeResult,
+    Sample,
+    SetAside,
+)
 from telemetry.spool_record import DAY_MS, ENDED_AT_MS_MAX, FUTURE_MS_MAX, day_of
 
 NOW_MS = 1_790_000_000_000
@@ -33,7 +43,8 @@ BEAT = Heartbeat(
     clock_offset_us=-3,
 )  # fmt: skip
 ASIDE = SetAside(at=NOW_MS, collector="n/1", lane="gpu", dlq_id=3, seq=3, code="27", error="no", bytes=9)
-ALL = [pytest.param(one, id=type(one).__name__) for one in (ENGINE, HISTOGRAM, GPU, PROBE, BEAT, ASIDE)]
+STEP = ClockEvent(ts=NOW_MS, collector="n/1", step_us=-(1 << 40), wall_before=NOW_MS + 5, wall_after=NOW_MS)
+ALL = [pytest.param(one, id=type(one).__name__) for one in (ENGINE, HISTOGRAM, GPU, PROBE, BEAT, ASIDE, STEP)]
 
 
 def there_and_back(sample: Sample) -> Sample:
@@ -44,7 +55,7 @@ def there_and_back(sample: Sample) -> Sample:
 
 
 def stamp_of(sample: Sample) -> int:
-    assert isinstance(sample, EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside)
+    assert isinstance(sample, EngineSample | EngineHistogram | GpuRow | ProbeResult | Heartbeat | SetAside | ClockEvent)
     return sample.at if isinstance(sample, SetAside) else sample.ts
 
 
