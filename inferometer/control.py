@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
-from inferometer import channel_file, slo_files
+from inferometer import channel_file, slo_files, slo_transfer
 from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
 from slo import low_budget, own_alerts
@@ -22,6 +22,7 @@ from slo.alert import Alert
 from slo.budget import BlindPolicy
 from slo.burn_catalogue import CATALOGUES
 from slo.channels import Channel, routed
+from slo.definitions import Definition, Definitions
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.engine import Engine, Reach
@@ -31,6 +32,7 @@ from slo.freeze import DEFAULT_POLICY, Policy
 from slo.instants import STEP_S
 from slo.lease import FileLease
 from slo.ledger import Ledger
+from slo.notice_log import NoticeLog
 from slo.notifier import Notifier
 from slo.panel_past import Said
 from slo.reader import Reader
@@ -43,6 +45,7 @@ from slo.view import EngineView
 from slo.watch import Watch
 from slo.watched import Watched, watched
 from telemetry.clock import monotonic_ns, wall_ms
+from telemetry.errors import StoreError
 from telemetry.store import Store
 
 LOOK_S = 2.0
@@ -133,6 +136,8 @@ class Control:
         self.ledger = Ledger(settings.ledger)
         self.shared = DeskStore(reader, writer)
         self.desk = Desk(self.ledger, self.shared, settings.policy)
+        self._definitions = Definitions(self.ledger, reader, writer)
+        self._notice_log = NoticeLog(self.ledger, writer, settings.replica, lambda: uuid4().hex)
         self._between = Ledger(settings.lease) if settings.lease else None
         self._notifier = Notifier(
             self._channels,
@@ -222,8 +227,23 @@ class Control:
         )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica, _monotonic_s)
         engine = Engine(watching, reader, self.ledger, reach, (_wall_s(), _monotonic_s()))
+        self._hold(watching)
         self.built_in.renew(built_in, services)  # last, so that what fails has changed nothing
         return engine
+
+    def _hold(self, watching: Sequence[Watched]) -> None:
+        """Keep what is evaluated from now on."""
+        now = [
+            Definition(
+                slo=one.objective.name,
+                definition_hash=one.definition_hash,
+                source_yaml=slo_transfer.openslo(one.objective),
+            )
+            for one in watching
+        ]
+        self._has_news = True
+        if lost := self._definitions.hold(now, wall_ms()):
+            self._log("old changes of objectives are given up, too many wait for the store", status=f"{lost} changes")
 
     def _hinted(self, endpoints: Sequence[str]) -> str:
         return self.hint(endpoints)  # of whoever follows targets then
@@ -240,12 +260,16 @@ class Control:
         if self._reload.is_set():
             self._reload.clear()
             self._guarded(self._read_again)
-        if self._engine.step(_wall_s(), _monotonic_s()):
-            view = self._engine.view
+        is_instant = bool(self._engine.step(_wall_s(), _monotonic_s()))
+        view = self._engine.view
+        if is_instant:
             self._notifier.stand(view.standing)
             self._notifier.ring()
+        if is_instant or self._has_news:
+            self._has_news, self._uncopied = False, self._copy()
+        if is_instant:
             trouble = self.desk.refresh(view, int(_wall_s()))
-            self._tell(view.blind_cause, trouble)
+            self._tell(view.blind_cause, trouble, self._uncopied)
             self._tell_rules("; ".join(self.built_in.problems))
             self._trouble = ""  # only a whole instant shows that what failed works again
         self._tell_history(self._engine.view.history)
@@ -254,6 +278,18 @@ class Control:
             for ledger in self._ledgers:
                 ledger.prune(self._pruned_s)
             self._engine.forget(self._pruned_s - FORGOTTEN_S)
+
+    def _copy(self) -> str:
+        """Copy to the store what is kept for looking back; returns why that cannot be, empty if it can."""
+        try:
+            self._definitions.copy()
+            self._notice_log.copy()
+        except StoreError as error:
+            return f"definitions and notices are not copied now: {error}"
+        if (lost := self.ledger.steps_lost()) != self._lost:
+            self._lost = lost
+            self._log("steps of notices are given up, too many wait for the store", status=f"{lost} steps")
+        return ""
 
     def _read_again(self) -> None:
         try:
@@ -299,6 +335,9 @@ class Control:
             self._days = days
             self._log("slo engine counts", status=_counting(*history) if history else "history is counted")
 
+    _lost = 0
+    _has_news = False
+    _uncopied = ""
     _said = _said_of_rules = ""
     _days: int | None = None
 

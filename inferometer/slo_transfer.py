@@ -66,6 +66,11 @@ def exported(paths: Sequence[Path], target: Export) -> str:
         raise ConfigurationError(f"{target.value}: {error}") from None
 
 
+def openslo(objective: Objective) -> str:
+    """Return an objective as OpenSLO text that holds all that is said of it."""
+    return _text([openslo_write.document(objective)])
+
+
 def _exported(objectives: Sequence[Objective], target: Export) -> str:
     if target is Export.PROMETHEUS:
         return f"# {prometheus_rules.NOT_EXPRESSIBLE}\n" + _text([prometheus_rules.rules(objectives)])

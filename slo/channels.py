@@ -80,11 +80,13 @@ class Verdict:
         result: What became of it.
         why: In a few words; empty if it was sent.
         retry_after_s: How long the receiver asked to be left alone; None if it did not ask.
+        http_status: Of the answer; None if none came.
     """
 
     result: Result
     why: str = ""
     retry_after_s: float | None = None
+    http_status: int | None = None
 
 
 _FINAL = frozenset(range(400, 500)) - {408, 425, 429}  # request timeout, too early, too many requests: later, perhaps
@@ -109,13 +111,14 @@ def judged(kind: ChannelKind, status: int, retry_after: str, now_s: float) -> Ve
         now_s: Unix time.
     """
     if status // 100 == 2:  # noqa: PLR2004 -- the class of success, RFC 9110 15.3
-        return Verdict(result=Result.SENT)
+        return Verdict(result=Result.SENT, http_status=status)
     why = f"answered {status}"
     if status in REFUSALS[kind]:
-        return Verdict(result=Result.REFUSED, why=why)
+        return Verdict(result=Result.REFUSED, why=why, http_status=status)
     if status // 100 == 3:  # noqa: PLR2004 -- the class of redirects, RFC 9110 15.4
         why += ", which points elsewhere and is not followed"
-    return Verdict(result=Result.RETRY, why=why, retry_after_s=wait_of(retry_after, now_s))
+    wait_s = wait_of(retry_after, now_s)
+    return Verdict(result=Result.RETRY, why=why, retry_after_s=wait_s, http_status=status)
 
 
 def wait_of(retry_after: str, now_s: float) -> float | None:

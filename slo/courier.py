@@ -16,6 +16,7 @@ from slo.channels import Channel, ChannelKind, Result, Verdict
 from slo.errors import LedgerError
 from slo.lease import Lease
 from slo.ledger import Item, Ledger
+from slo.notice_steps import Tried
 from slo.posts import GAP_S, GROUP_S, TOGETHER_MAX, direct_post, group_of
 from slo.sender import Sender
 from slo.target import Target, Tries
@@ -101,8 +102,7 @@ class Courier:
         try:
             items, wait_s = self._next(now_s) if self._is_ours() else ((), IDLE_S)
             if items:
-                self._ledger.begin(items)
-                self._settle(items, await self._said(items))
+                await self._try(items)
         except LedgerError:  # nothing is sent that is not written down
             self.failed("our own ledger cannot be written")
             return self._tries.wait_s(self._now.elapsed_s())
@@ -134,22 +134,35 @@ class Courier:
                 return items[: TOGETHER_MAX[kind]], IDLE_S
         return (), min([*ripe_s.values(), IDLE_S])
 
+    async def _try(self, items: Sequence[Item]) -> None:
+        group_key = group_of(self._channel.kind, items[0].notice)
+        self._ledger.begin(items, Tried(at_ms=round(self._now.wall_s() * 1e3), group_key=group_key))
+        begun_s = self._now.elapsed_s()
+        verdict = await self._said(items)
+        tried = Tried(
+            at_ms=round(self._now.wall_s() * 1e3),
+            group_key=group_key,
+            http_status=verdict.http_status,
+            duration_us=round((self._now.elapsed_s() - begun_s) * 1e6),
+        )
+        self._settle(items, verdict, tried)
+
     async def _said(self, items: Sequence[Item]) -> Verdict:
         now_s = self._now.wall_s()
         notices = [item.notice for item in items]
         post = direct_post(self._channel, notices, int(now_s), external_url=self._external_url)
         return await self._sender.send(self._channel.kind, post, self._channel.policy, now_s)
 
-    def _settle(self, items: Sequence[Item], verdict: Verdict) -> None:
+    def _settle(self, items: Sequence[Item], verdict: Verdict, tried: Tried) -> None:
         now_s, why = self._now.elapsed_s(), verdict.why
         if verdict.result is Result.SENT:
             if self._lease:
                 self._lease.tell(items)
-            self._ledger.sent(items)
+            self._ledger.sent(items, tried)
             self._tries.heard(len(items), now_s, gap_s=GAP_S.get(self._channel.kind, 0.0))
             return
         oldest_s = self._now.wall_s() - TRIED_S_MAX
         lost = [item for item in items if verdict.result is Result.REFUSED or item.made_at_s < oldest_s]
-        self._ledger.give_up(lost, why)
-        self._ledger.retry([item for item in items if item not in lost], why)
+        self._ledger.give_up(lost, why, tried)
+        self._ledger.retry([item for item in items if item not in lost], why, tried)
         self._tries.failed(now_s, why, retry_after_s=verdict.retry_after_s, given_up_n=len(lost))

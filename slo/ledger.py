@@ -2,7 +2,8 @@
 
 An evaluation is one transaction: the alerts as they stand, the instant, and every notice that follows from it. So
 nothing is evaluated and not said, and nothing is said that a restart would deny. Each try of a notice is written down
-before and after it is made: what died in between is tried again under its old key.
+before and after it is made: what died in between is tried again under its old key. In the same write stands the step
+itself, until somebody has copied it to where people look back.
 
 Source: spec/slo.md 9 (persist before any send), 11 (durable queue, each attempt logged before and after); SQLite's
 `synchronous=FULL`.
@@ -21,12 +22,15 @@ import msgspec
 from slo.alert import Alert
 from slo.errors import LedgerError
 from slo.notice import Notice
+from slo.notice_steps import NoticeStep, StepState, Tried
 
 QUEUE_MAX = 10_000
 """Notices of one channel that may wait; beyond it the oldest is given up."""
 KEPT_S = 7 * 86_400
 """How long a notice that is settled can be looked at."""
 WHY_CHARS_MAX = 200
+STEPS_MAX = 100_000
+"""Steps of notices that may wait to be copied; beyond it the oldest are given up, and counted."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS alert (fingerprint TEXT PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -36,7 +40,14 @@ CREATE TABLE IF NOT EXISTS notice (
 CREATE INDEX IF NOT EXISTS unsettled ON notice (channel, state);
 CREATE TABLE IF NOT EXISTS note (
     kind TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, is_copied INTEGER NOT NULL, PRIMARY KEY (kind, name));
+CREATE TABLE IF NOT EXISTS step (
+    id INTEGER PRIMARY KEY, batch TEXT NOT NULL, channel TEXT NOT NULL, key TEXT NOT NULL, attempt INTEGER NOT NULL,
+    state TEXT NOT NULL, at_ms INTEGER NOT NULL, group_key TEXT NOT NULL, http_status INTEGER, duration_us INTEGER);
 """
+_STEP = (
+    "INSERT INTO step (batch, channel, key, attempt, state, at_ms, group_key, http_status, duration_us)"
+    " SELECT '', channel, key, attempts, ?, ?, ?, ?, ? FROM notice"
+)
 
 
 class Step(StrEnum):
@@ -186,21 +197,59 @@ class Ledger:
             ).fetchall()
         return [_item(row) for row in rows]
 
-    def begin(self, items: Iterable[Item]) -> None:
-        """Write down that a try begins; durable when it returns."""
-        self._change("state = 'intent', attempts = attempts + 1", items)
+    def begin(self, items: Iterable[Item], tried: Tried | None = None) -> None:
+        """Write down that a try begins; durable when it returns.
 
-    def sent(self, items: Iterable[Item]) -> None:
+        Args:
+            items: The notices.
+            tried: What is kept of the step for looking back; None keeps no step. So for the next three.
+        """
+        self._change("state = 'intent', attempts = attempts + 1", items, (StepState.INTENT, tried))
+
+    def sent(self, items: Iterable[Item], tried: Tried | None = None) -> None:
         """Write down that they were heard."""
-        self._change("state = 'sent', why = ''", items)
+        self._change("state = 'sent', why = ''", items, (StepState.SENT, tried))
 
-    def retry(self, items: Iterable[Item], why: str) -> None:
+    def retry(self, items: Iterable[Item], why: str, tried: Tried | None = None) -> None:
         """Write down that they were not heard; how long to wait is the channel's affair, not the notice's."""
-        self._change("state = 'waiting', why = ?", items, why[:WHY_CHARS_MAX])
+        self._change("state = 'waiting', why = ?", items, (StepState.FAILED, tried), why[:WHY_CHARS_MAX])
 
-    def give_up(self, items: Iterable[Item], why: str) -> None:
+    def give_up(self, items: Iterable[Item], why: str, tried: Tried | None = None) -> None:
         """Write down that they will not be tried again."""
-        self._change("state = 'given_up', why = ?", items, why[:WHY_CHARS_MAX])
+        self._change("state = 'given_up', why = ?", items, (StepState.GIVEN_UP, tried), why[:WHY_CHARS_MAX])
+
+    def steps(self, batch: str, steps_max: int) -> tuple[str, list[NoticeStep]]:
+        """Return the steps that are to be copied next, oldest first, and the name of their batch.
+
+        A batch stays as it was cut until it is copied: whoever does not know whether it is sends the same again.
+
+        Args:
+            batch: Name for a new batch; unique.
+            steps_max: Most steps of a new batch.
+        """
+        with self._transaction() as db:
+            if cut := db.execute("SELECT batch FROM step WHERE batch != '' LIMIT 1").fetchone():
+                batch = cut[0]
+            else:
+                oldest = "UPDATE step SET batch = ? WHERE id IN (SELECT id FROM step ORDER BY id LIMIT ?)"
+                db.execute(oldest, (batch, steps_max))
+            rows = db.execute(
+                "SELECT channel, key, attempt, state, at_ms, group_key, http_status, duration_us FROM step"
+                " WHERE batch = ? ORDER BY id",
+                (batch,),
+            ).fetchall()
+        return batch, [_step(row) for row in rows]
+
+    def copied(self, batch: str) -> None:
+        """Forget the steps of a batch: they are kept elsewhere."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM step WHERE batch = ?", (batch,))
+
+    def steps_lost(self) -> int:
+        """Return how many steps were given up before they were copied, since this file was made."""
+        with self._transaction() as db:
+            row = db.execute("SELECT value FROM fact WHERE name = 'steps_lost'").fetchone()
+        return 0 if row is None else int(row[0])
 
     def claim(self, holder: str, now_s: float, length_s: float) -> bool:
         """Take or renew the lease of this file; returns whether nobody else holds it.
@@ -249,12 +298,18 @@ class Ledger:
         with self._lock:
             self._db.close()
 
-    def _change(self, what: str, items: Iterable[Item], *values: object) -> None:
+    def _change(self, what: str, items: Iterable[Item], step: tuple[StepState, Tried | None], *values: object) -> None:
+        keys = [(item.channel, item.notice.key) for item in items]
         with self._transaction() as db:
             db.executemany(
                 f"UPDATE notice SET {what} WHERE channel = ? AND key = ?",  # noqa: S608 -- `what` is one of ours above
-                [(*values, item.channel, item.notice.key) for item in items],
+                [(*values, *key) for key in keys],
             )
+            state, tried = step
+            if tried is not None:
+                of = (state, tried.at_ms, tried.group_key, tried.http_status, tried.duration_us)
+                db.executemany(f"{_STEP} WHERE channel = ? AND key = ?", [(*of, *key) for key in keys])
+                _trim(db)
 
     @contextmanager
     def _transaction(self) -> Generator[sqlite3.Connection]:
@@ -276,11 +331,26 @@ def _put(db: sqlite3.Connection, channel: str, notices: Sequence[Notice], now_s:
         "INSERT OR IGNORE INTO notice VALUES (?, ?, ?, 'waiting', 0, ?, '')",
         [(channel, notice.key, msgspec.json.encode(asdict(notice)), now_s) for notice in notices],
     )
-    db.execute(
-        "UPDATE notice SET state = 'given_up', why = 'too many wait' WHERE rowid IN (SELECT rowid FROM notice"
-        " WHERE channel = ? AND state = 'waiting' ORDER BY rowid DESC LIMIT -1 OFFSET ?)",
-        (channel, QUEUE_MAX),
-    )
+    full = "SELECT rowid FROM notice WHERE channel = ? AND state = 'waiting' ORDER BY rowid DESC LIMIT -1 OFFSET ?"
+    step, given_up = f"{_STEP} WHERE rowid IN ({full})", "UPDATE notice SET state = 'given_up', why = 'too many wait'"
+    db.execute(step, (StepState.GIVEN_UP, now_s * 1000, "", None, None, channel, QUEUE_MAX))
+    given_up += f" WHERE rowid IN ({full})"
+    db.execute(given_up, (channel, QUEUE_MAX))
+    _trim(db)
+
+
+def _trim(db: sqlite3.Connection) -> None:
+    """Give up the oldest steps of too many."""
+    lost = db.execute("DELETE FROM step WHERE id <= (SELECT max(id) FROM step) - ?", (STEPS_MAX,)).rowcount
+    if lost:
+        counted = "INSERT INTO fact VALUES ('steps_lost', ?) ON CONFLICT (name) DO UPDATE SET value = value + ?"
+        db.execute(counted, (lost, lost))
+
+
+def _step(row: tuple[str, str, int, str, int, str, int | None, int | None]) -> NoticeStep:
+    channel, key, attempt, state, at_ms, group_key, http_status, duration_us = row
+    tried = Tried(at_ms=at_ms, group_key=group_key, http_status=http_status, duration_us=duration_us)
+    return NoticeStep(channel=channel, key=key, attempt=attempt, state=StepState(state), tried=tried)
 
 
 def _item(row: tuple[str, bytes, str, int, int, str]) -> Item:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from notices import FIRING
 from one_slo import slo_file
 
 from inferometer.control import Control, Settings, objectives
@@ -15,7 +16,8 @@ from inferometer.errors import ConfigurationError
 from inferometer.supervisor import Log
 from slo.alert_moves import AlertEvent
 from slo.budget import BlindPolicy
-from telemetry.clock import monotonic_ns, sleep
+from slo.notice_steps import Tried
+from telemetry.clock import monotonic_ns, sleep, wall_ms
 from telemetry.queries import Question
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
@@ -103,6 +105,63 @@ def test_a_reload_that_is_refused_changes_nothing_and_is_told(tmp_path: Path, pr
     assert not [one for one in later if one.event is AlertEvent.BAD]
     assert watched.objective.target == 0.9999
     assert any("refused" in line for line in said)
+    reader.close()
+    writer.close()
+
+
+HELD = (
+    "SELECT revision, active, position(source_yaml, 'target: 0.99\\n') > 0 AS is_first FROM inferometer.slo_definitions"
+    " WHERE slo = {slo:String} ORDER BY revision"
+)
+
+
+def held(reader: Store, name: str) -> list[tuple[object, ...]]:
+    rows = reader.query(Question(sql=HELD, parameters={"slo": name}))
+    return [(row["revision"], row["active"], row["is_first"]) for row in rows]
+
+
+def test_the_store_is_told_of_objectives_that_begin_to_hold_change_and_stop(
+    tmp_path: Path, process: StoreProcess
+) -> None:
+    """Two replicas over the same files, each of which is started, and started again, after every change."""
+    reader, writer = process.store("reader"), process.store("writer")
+    path, folder = slo_file(tmp_path, name="held"), tmp_path / "ledgers"
+    slo_file(tmp_path, name="stays")
+    seen: list[list[tuple[object, ...]]] = []
+    changes: list[Callable[[], object]] = [
+        lambda: None, lambda: slo_file(tmp_path, name="held", target=0.999), path.unlink,
+    ]  # fmt: skip
+    for n, change in enumerate(changes, 1):
+        change()
+        for replica in ("one", "other", "one"):
+            control = Control(settings_of(tmp_path, folder, replica), reader, writer, log_into([]))
+            control.start()
+            assert until(lambda n=n: len(held(reader, "held")) == n)
+            control.stop()
+        seen.append(held(reader, "held"))
+
+    assert seen == [[(1, 1, 1)], [(1, 1, 1), (2, 1, 0)], [(1, 1, 1), (2, 1, 0), (3, 0, 0)]]
+    assert held(reader, "stays") == [(1, 1, 1)]
+    reader.close()
+    writer.close()
+
+
+def test_what_changes_at_a_reload_and_what_is_said_reach_the_store(tmp_path: Path, process: StoreProcess) -> None:
+    reader, writer = process.store("reader"), process.store("writer")
+    slo_file(tmp_path, name="reloaded")
+    control = Control(settings_of(tmp_path, tmp_path / "ledgers", "reloading"), reader, writer, log_into([]))
+    control.ledger.save(60, [], {"c": [FIRING]})
+    control.ledger.begin(control.ledger.waiting("c", 1), Tried(at_ms=wall_ms()))
+    steps = Question(sql="SELECT state FROM inferometer.notification_log WHERE replica = 'reloading'", parameters={})
+    control.start()
+    begun = until(lambda: held(reader, "reloaded") == [(1, 1, 1)])
+    said = until(lambda: reader.query(steps) == [{"state": "intent"}])
+    slo_file(tmp_path, name="reloaded", target=0.999)
+    control.reload()
+    changed = until(lambda: held(reader, "reloaded") == [(1, 1, 1), (2, 1, 0)])
+    control.stop()
+
+    assert (begun, said, changed) == (True, True, True)
     reader.close()
     writer.close()
 

@@ -52,7 +52,9 @@ def test_a_redirect_says_that_it_is_not_followed() -> None:
 
 
 def test_a_wait_that_was_asked_for_is_kept() -> None:
-    assert judged(P, 429, "30", NOW_S) == Verdict(result=Result.RETRY, why="answered 429", retry_after_s=30.0)
+    told = Verdict(result=Result.RETRY, why="answered 429", retry_after_s=30.0, http_status=429)
+
+    assert judged(P, 429, "30", NOW_S) == told
 
 
 @pytest.mark.parametrize(

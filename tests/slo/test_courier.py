@@ -16,6 +16,7 @@ from slo.courier import IDLE_S, TRIED_S_MAX, Courier
 from slo.lease import LEASE_S, FileLease
 from slo.ledger import Ledger, Step
 from slo.notice import Notice
+from slo.notice_steps import StepState
 from slo.posts import GROUP_S
 from slo.sender import Sender
 from slo.slack_body import BLOCKS_MAX
@@ -241,3 +242,62 @@ async def test_of_two_that_share_a_lease_one_tells_and_the_other_goes_on_where_i
 
         assert running.keys == [FIRING.key, RESOLVED.key]
         assert await one.round() == IDLE_S
+
+
+async def test_every_step_is_kept_with_what_was_answered_and_how_long_that_took(ledger: Ledger) -> None:
+    dial = Dial()
+
+    def answer(_: Got) -> Answer:
+        dial.now_s += 0.25
+        return (503, {"Retry-After": "30"}) if dial.now_s < 30 else OK
+
+    ledger.save(START_S, [], {"c": [FIRING]})
+    with receiver(answer) as running:
+        await run(courier(ledger, running, dial), dial, 31)
+    _, steps = ledger.steps("b", 10)
+
+    assert [(step.state, step.attempt, step.tried.at_ms - START_S * 1000) for step in steps] == [
+        (StepState.INTENT, 1, 0),
+        (StepState.FAILED, 1, 250),
+        (StepState.INTENT, 2, 30_250),
+        (StepState.SENT, 2, 30_500),
+    ]
+    assert [(step.tried.http_status, step.tried.duration_us) for step in steps] == [
+        (None, None), (503, 250_000), (None, None), (200, 250_000),
+    ]  # fmt: skip
+    assert {(step.key, step.tried.group_key) for step in steps} == {(FIRING.key, FIRING.key)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "answer", "state", "status"),
+    [
+        pytest.param(ChannelKind.SLACK, OK, StepState.SENT, 200, id="several of an objective in one post"),
+        pytest.param(ChannelKind.SLACK, (404, {}), StepState.GIVEN_UP, 404, id="and what is refused"),
+    ],
+)
+async def test_what_went_into_one_post_is_one_group(
+    ledger: Ledger, kind: ChannelKind, answer: Answer, state: StepState, status: int
+) -> None:
+    dial = Dial()
+    ledger.save(START_S, [], {"c": others(2)})
+    with receiver(lambda _: answer) as running:
+        await run(courier(ledger, running, dial, kind), dial, GROUP_S + 2)
+    _, steps = ledger.steps("b", 10)
+
+    assert [(step.state, step.tried.http_status) for step in steps] == [
+        *[(StepState.INTENT, None)] * 2, *[(state, status)] * 2,
+    ]  # fmt: skip
+    assert {step.tried.group_key for step in steps} == {"chat-good"}
+
+
+async def test_of_a_receiver_that_is_not_there_no_status_is_known(ledger: Ledger) -> None:
+    dial = Dial()
+    ledger.save(START_S, [], {"c": [FIRING]})
+    with receiver() as gone:
+        pass
+    await courier(ledger, gone, dial).round()
+    _, steps = ledger.steps("b", 10)
+
+    assert [(step.state, step.tried.http_status) for step in steps] == [
+        (StepState.INTENT, None), (StepState.FAILED, None),
+    ]  # fmt: skip

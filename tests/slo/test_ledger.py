@@ -15,7 +15,8 @@ from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Record
 from slo.errors import LedgerError
-from slo.ledger import KEPT_S, WHY_CHARS_MAX, Ledger, Step
+from slo.ledger import KEPT_S, STEPS_MAX, WHY_CHARS_MAX, Ledger, Step
+from slo.notice_steps import NoticeStep, StepState, Tried
 
 ALERT = Alert(
     record=Record(
@@ -176,4 +177,91 @@ def test_an_evaluation_is_whole_or_not_at_all(path: Path) -> None:
     assert instant_s in {seen[-1], seen[-1] + 1}
     assert ledger.alerts()[ALERT.fingerprint].record.at_s == instant_s
     assert ledger.waiting_n("c") == instant_s
+    ledger.close()
+
+
+BEGUN = Tried(at_ms=1_000, group_key="g")
+ANSWERED = Tried(at_ms=1_250, group_key="g", http_status=503, duration_us=249_000)
+
+
+def test_each_step_of_a_notice_is_kept_until_it_is_copied(path: Path) -> None:
+    first = Ledger(path)
+    first.save(60, [], {"slack": [FIRING]})
+    items = first.waiting("slack", 10)
+    first.begin(items, BEGUN)
+    first.retry(items, "answered 503", ANSWERED)
+    first.begin(items, BEGUN)
+    first.sent(items, ANSWERED)
+    first.give_up(items, "refused", ANSWERED)
+    first.close()
+    second = Ledger(path)
+    batch, steps = second.steps("b", 10)
+    second.copied(batch)
+
+    assert batch == "b"
+    assert [(step.channel, step.key) for step in steps] == [("slack", FIRING.key)] * 5
+    assert [(step.attempt, step.state, step.tried) for step in steps] == [
+        (1, StepState.INTENT, BEGUN),
+        (1, StepState.FAILED, ANSWERED),
+        (2, StepState.INTENT, BEGUN),
+        (2, StepState.SENT, ANSWERED),
+        (2, StepState.GIVEN_UP, ANSWERED),
+    ]
+    assert second.steps("c", 10) == ("c", [])
+    second.close()
+
+
+def test_what_others_did_is_no_step(path: Path) -> None:
+    ledger = Ledger(path)
+    ledger.save(60, [], {"slack": [FIRING]})
+    ledger.sent(ledger.waiting("slack", 10))
+
+    assert ledger.steps("b", 10) == ("b", [])
+    ledger.close()
+
+
+def test_a_batch_stays_as_it_was_cut_until_it_is_copied(path: Path) -> None:
+    ledger = Ledger(path)
+    ledger.save(60, [], {"slack": [replace(FIRING, fingerprint=at) for at in range(4)]})
+    items = ledger.waiting("slack", 10)
+    ledger.begin(items[:3], BEGUN)
+    cut = ledger.steps("b", 2)
+    ledger.begin(items[3:], BEGUN)
+    ledger.close()
+    again = Ledger(path)
+
+    assert (cut[0], [step.fingerprint for step in cut[1]]) == ("b", [0, 1])
+    assert again.steps("other", 10) == cut
+    again.copied("b")
+    assert [step.fingerprint for step in again.steps("c", 10)[1]] == [2, 3]
+    again.close()
+
+
+def test_a_notice_that_a_full_queue_gives_up_has_that_step_alone(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "QUEUE_MAX", 1)
+    ledger = Ledger(path)
+    ledger.save(60, [], {"slack": [FIRING, RESOLVED]})
+    ledger.save(90, [], {"slack": [FIRING, RESOLVED]})
+
+    assert ledger.steps("b", 10)[1] == [
+        NoticeStep(
+            channel="slack", key=FIRING.key, attempt=0, state=StepState.GIVEN_UP, tried=Tried(at_ms=60_000)
+        )
+    ]  # fmt: skip
+    ledger.close()
+
+
+@pytest.mark.parametrize("beyond", [0, 1, 3])
+def test_beyond_their_bound_the_oldest_steps_are_given_up_and_counted(
+    path: Path, beyond: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert STEPS_MAX == 100_000
+    monkeypatch.setattr(module, "STEPS_MAX", 3)
+    ledger = Ledger(path)
+    ledger.save(60, [], {"slack": [replace(FIRING, fingerprint=at) for at in range(3 + beyond)]})
+    for item in ledger.waiting("slack", 10):
+        ledger.begin([item], BEGUN)
+
+    assert [step.fingerprint for step in ledger.steps("b", 10)[1]] == [at + beyond for at in range(3)]
+    assert ledger.steps_lost() == beyond
     ledger.close()

@@ -38,7 +38,7 @@ async def test_what_was_taken_is_sent() -> None:
         verdict = await said(running.url + "/hook?a=b")
     [got] = running.got
 
-    assert verdict == Verdict(result=Result.SENT)
+    assert verdict == Verdict(result=Result.SENT, http_status=200)
     assert (got.path, got.raw, got.key) == ("/hook?a=b", BODY, "k")
 
 
@@ -68,7 +68,7 @@ async def test_a_status_that_came_stands_whatever_follows(rest: Script) -> None:
     head = b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999\r\n\r\n"
     verdict, _ = await said_to([AwaitToken(BODY), Send(head), *rest])
 
-    assert verdict == Verdict(result=Result.SENT)
+    assert verdict == Verdict(result=Result.SENT, http_status=202)
 
 
 async def test_a_redirect_is_never_followed() -> None:
@@ -84,7 +84,7 @@ async def test_nothing_of_an_answer_is_kept() -> None:
     head = b"HTTP/1.1 500 s3cret\r\nX-A: s3cret\r\nContent-Length: 6\r\n\r\ns3cret"
     verdict, _ = await said_to([AwaitToken(BODY), Send(head)])
 
-    assert verdict == Verdict(result=Result.RETRY, why="answered 500")
+    assert verdict == Verdict(result=Result.RETRY, why="answered 500", http_status=500)
 
 
 async def test_what_is_no_answer_is_tried_again() -> None:

@@ -1,15 +1,16 @@
-"""A notifier that is killed, at any moment: all is heard, and no kill costs more than one repeat."""
+"""A notifier that is killed, at any moment: all is heard, no kill costs more than a repeat, each step is kept once."""
 
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from threading import Event
+from uuid import uuid4
 
 import pytest
 from notices import FIRING
@@ -17,7 +18,10 @@ from receiver import OK, Answer, Got, Receiver, receiver
 from rig import ROOT, wait_until
 
 from slo.ledger import Ledger, Step
+from slo.notice_log import NoticeLog
 from telemetry.clock import sleep
+from telemetry.queries import Question
+from telemetry.testing.store_process import StoreProcess
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
 
@@ -30,6 +34,7 @@ HEARD_N_MAX = 2 * NOTICES_N // KILLS_N
 SPARE_N = 4
 KILLS_N_MIN = NOTICES_N // (HEARD_N_MAX + SPARE_N)
 """Fewer kills than this prove little."""
+STEPS = "SELECT idempotency_key AS key, attempt, state FROM notification_log"
 
 
 @contextmanager
@@ -62,30 +67,48 @@ def held(heard: Receiver, heard_n: int, killed: Event) -> Callable[[Got], Answer
     return answer
 
 
+def killed_until_all_is_heard(heard: Receiver, ledger: Ledger, *argv: str) -> int:
+    """Start a notifier and kill it, again and again; returns how many times."""
+    random, kills = Random(5), 0  # noqa: S311 -- moments of a test
+    while ledger.waiting_n("c"):
+        enough, killed = len(heard.got) + random.randint(1, HEARD_N_MAX), Event()
+        heard.answer = held(heard, enough + SPARE_N - 1, killed)
+        with child(*argv):
+            while len(heard.got) < enough and ledger.waiting_n("c"):
+                sleep(0.001)
+            sleep(random.uniform(0, 0.01))
+        killed.set()
+        kills += 1
+    return kills
+
+
 def test_every_notice_is_heard_and_no_kill_costs_more_than_one_repeat(tmp_path: Path) -> None:
-    random = Random(5)  # noqa: S311 -- moments of a test
-    path, kills = tmp_path / "slo.sqlite", 0
-    ledger = Ledger(path)
-    ledger.save(60, [], {"c": NOTICES})
-    with receiver(slow) as heard:
-        while ledger.waiting_n("c"):
-            enough, killed = len(heard.got) + random.randint(1, HEARD_N_MAX), Event()
-            heard.answer = held(heard, enough + SPARE_N - 1, killed)
-            with child(str(path), "webhook", heard.url):
-                while len(heard.got) < enough and ledger.waiting_n("c"):
-                    sleep(0.001)
-                sleep(random.uniform(0, 0.01))
-            killed.set()
-            kills += 1
+    """The steps are copied to a store meanwhile: each of them is there once, whatever was killed when."""
+    path = tmp_path / "slo.sqlite"
+    with (
+        closing(Ledger(path)) as ledger,
+        receiver(slow) as heard,
+        StoreProcess(tmp_path / "data") as store,
+        closing(store.store("writer")) as writer,
+        closing(store.store("reader")) as reader,
+    ):
+        ledger.save(60, [], {"c": NOTICES})
+        copies = (f"store={store.url}", f"secret={store.secret('writer')}")
+        kills = killed_until_all_is_heard(heard, ledger, str(path), "webhook", heard.url, *copies)
+        late_n = NoticeLog(ledger, writer, "killed", lambda: uuid4().hex).copy()
+        tries = {item.notice.key: item.attempts for item in ledger.log() if item.state is Step.SENT}
+        steps = reader.query(Question(sql=STEPS, parameters={}))
     counts = Counter(heard.keys)
-    states = Counter(item.state for item in ledger.log())
-    ledger.close()
     print(f"{NOTICES_N} notices, {kills} kills, {counts.total() - NOTICES_N} repeats")
+    print(f"{len(steps)} steps in the store, {late_n} of them since the last kill")
 
     assert kills >= KILLS_N_MIN
-    assert len(counts) == NOTICES_N
-    assert states == {Step.SENT: NOTICES_N}
+    assert len(counts) == len(tries) == NOTICES_N
     assert counts.total() <= NOTICES_N + kills
+    assert Counter((row["key"], row["attempt"], row["state"]) for row in steps) == Counter(
+        [(key, n, "intent") for key, attempts in tries.items() for n in range(1, attempts + 1)]
+        + [(key, attempts, "sent") for key, attempts in tries.items()]
+    )
 
 
 def deadly(heard: Receiver, victim: "subprocess.Popen[bytes]") -> Callable[[Got], Answer]:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, cast
@@ -18,14 +18,19 @@ from receiver import Receiver, receiver
 
 from inferometer import ask
 from inferometer.address import Address
+from inferometer.config_schema import Config
 from inferometer.demo_traffic import draw, send
+from inferometer.reading import source
 from slo.prometheus_rules import BURN
 from telemetry.clock import monotonic_ns, sleep
+from telemetry.queries import Question
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 STEP_8_MS = ("--alpha-s", "0.008", "--hidden-s", "0.008")
 N_REQUESTS = 300
 WAIT_S = 100
+SENT = "SELECT idempotency_key AS key FROM notification_log WHERE state = 'sent' AND http_status = 200"
+DEFINED = "SELECT slo, revision, active FROM slo_definitions"
 OF_CHAT = 'slo="chat-good",service="chat",endpoint="chat",period="30d"'
 
 
@@ -118,6 +123,17 @@ def configured(folder: Path, hook: str, serve: int, store: int) -> Path:
     return config
 
 
+def stored(data: Path, statement: str) -> list[dict[str, Any]]:
+    with closing(source(Config(data=str(data))).store) as store:
+        return store.query(Question(sql=statement, parameters={}))
+
+
+def kept_for_looking_back(heard: Receiver, data: Path) -> list[dict[str, Any]]:
+    """Return the revisions in the store, once it has of everything that was heard that it was."""
+    assert until(lambda: set(heard.keys) == {row["key"] for row in stored(data, SENT)})
+    return stored(data, DEFINED)
+
+
 def gate(data: Path, config: Path) -> int:
     argv = (sys.executable, "-m", "inferometer", "slo", "gate", "--data", str(data), "--config", str(config))
     return subprocess.run(argv, check=False, capture_output=True).returncode
@@ -138,16 +154,17 @@ def test_an_engine_that_fails_pages_once_whatever_restarts(
         with up(target, tmp_path, config, tee):
             at_again = until(lambda: asked(serve, "/v1/slos")["as_of"])
             states = {one["severity"]: one["state"] for one in of_the_objective(serve)}
+            kept = kept_for_looking_back(heard, tmp_path / "d")
             sleep(5)
 
     assert paged
     assert heard.got[0].body["version"] == "4"
     page = next(one for one in alerts if one["severity"] == "page")
-    assert page["state"] == "firing"
-    assert page["labels"]["endpoint"] == "chat"
+    assert (page["state"], page["labels"]["endpoint"]) == ("firing", "chat")
     assert {"summary", "burn", "budget_left", "impact", "error_classes", "exemplars"} <= page["annotations"].keys()
     assert (unjudged, burning) == ([], {"1h", "5m"}), "built-in rules are judged, rules of others have what they go by"
     assert gated == 3, "a firing page closes the gate"
     assert at_again
     assert states["page"] == "firing", "what fired before the restart still does"
     assert said(heard).count(("page", "firing")) == 1
+    assert kept == [{"slo": "chat-good", "revision": 1, "active": 1}], "a restart is no revision"
