@@ -5,6 +5,7 @@ Source: spec/store.md 2.2.
 
 from telemetry.schema.parts import (
     BY_SERIES,
+    NOBODY,
     STAMP,
     ZSTD,
     Column,
@@ -22,7 +23,7 @@ from telemetry.schema.parts import (
 
 REQUEST_DETAILS = Table(
     name="request_details",
-    writer="collector",
+    writer=NOBODY,
     meaning="more of one request: of every one that is not ok, of the slowest, and of a random 1 %",
     order_by="(endpoint, ended_at)",
     time="ended_at",
@@ -65,7 +66,7 @@ def _merged(name: str, how: str, kind: str, meaning: str, unit: str = "") -> Col
 
 ERROR_TEXTS = Table(
     name="error_texts",
-    writer="collector",
+    writer=NOBODY,
     meaning="one error message with its numbers, ids, quotes and URLs replaced; bodies are never stored",
     engine=Engine.AGGREGATING,
     order_by="error_hash",
@@ -84,7 +85,7 @@ ERROR_TEXTS = Table(
 
 CONTENT_SAMPLES = Table(
     name="content_samples",
-    writer="collector",
+    writer=NOBODY,
     meaning="text of one request; the table exists only while `privacy.content_samples` is on",
     order_by="(ended_at, record_id)",
     time="ended_at",

@@ -3,7 +3,7 @@
 Source: spec/store.md 3; spec/scaling.md (hint object, scores, cold starts measured per replica).
 """
 
-from telemetry.schema.parts import ZSTD, Table, gauge, label, maybe_stamp, number, real, stamp, text, us
+from telemetry.schema.parts import NOBODY, ZSTD, Table, gauge, label, maybe_stamp, number, real, stamp, text, us
 
 _WORDS = "Array(LowCardinality(String))"
 
@@ -111,7 +111,7 @@ COLD_STARTS = Table(
 
 VERDICTS = Table(
     name="verdicts",
-    writer="slo",
+    writer=NOBODY,
     meaning="one verdict on a release",
     order_by="(release, at)",
     time="at",

@@ -3,7 +3,7 @@
 Source: spec/store.md 3.
 """
 
-from telemetry.schema.parts import Table, label, number, stamp, text
+from telemetry.schema.parts import NOBODY, Table, label, number, stamp, text
 
 SCHEMA_MIGRATIONS = Table(
     name="schema_migrations",
@@ -72,7 +72,7 @@ _USD_PER_MTOK = tuple(
 )
 PRICES = Table(
     name="prices",
-    writer="inferometer",
+    writer=NOBODY,
     meaning="prices of a model from a day on; applied at query time, so a corrected price corrects history",
     order_by="(provider, model, valid_from)",
     columns=(

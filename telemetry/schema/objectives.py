@@ -6,6 +6,7 @@ Source: spec/store.md 3 (alerts), 4.5 (counts).
 """
 
 from telemetry.schema.parts import (
+    NOBODY,
     ZSTD,
     Column,
     Table,
@@ -23,26 +24,26 @@ from telemetry.schema.parts import (
 SLO_DEFINITIONS = Table(
     name="slo_definitions",
     writer="slo",
-    meaning="one revision of an objective",
+    meaning="one revision of an objective: it began to hold, or stopped; replicas of the evaluator write one row",
     order_by="(slo, revision)",
     columns=(
         label("slo", "name of the objective"),
         number("revision", "UInt32", "number of the revision, ascending"),
         number("definition_hash", "UInt64", "hash of what counts"),
-        stamp("effective_at", "wall time from which it holds"),
-        number("active", "UInt8", "1 while it is evaluated"),
-        text("source_yaml", "the definition as it was written"),
+        stamp("effective_at", "wall time from which it holds, or from which it is not evaluated any more"),
+        number("active", "UInt8", "1 while it is evaluated; 0 says that it stopped"),
+        text("source_yaml", "the definition, an OpenSLO document that holds all that is said of it"),
     ),
 )
 
 
-def _slo_counts(name: str, bucket: str, kept_days: int) -> Table:
+def _slo_counts(name: str, bucket: str, kept_days: int, writer: str = "slo") -> Table:
     time = Column(
         name="t", type="DateTime('UTC')", meaning=f"start of the {bucket}", codec="DoubleDelta, ZSTD(1)", unit="s"
     )
     return Table(
         name=name,
-        writer="slo",
+        writer=writer,
         meaning=f"one revision of the counts of one objective and group in {bucket}; read the last one",
         order_by="(slo, group_key, t)",
         time="t",
@@ -66,7 +67,7 @@ def _slo_counts(name: str, bucket: str, kept_days: int) -> Table:
 
 
 SLO_MINUTES = _slo_counts("slo_minutes", "a bucket of 30 s", 400)
-SLO_HOURS = _slo_counts("slo_hours", "an hour", 800)
+SLO_HOURS = _slo_counts("slo_hours", "an hour", 800, NOBODY)
 
 ALERT_EVENTS = Table(
     name="alert_events",
@@ -102,17 +103,20 @@ ALERT_EVENTS = Table(
 NOTIFICATION_LOG = Table(
     name="notification_log",
     writer="slo",
-    meaning="one step of one notification; a copy, the notifier's own file is written before and after each send",
+    meaning=(
+        "one step of one notification; a copy, the notifier's own file is written before and after each send."
+        " Alertmanagers are told each minute what stands, and are not in it"
+    ),
     order_by="(channel, at)",
     time="at",
     kept_days=400,
     columns=(
         stamp("at", "wall time of the step"),
         label("channel", "where it goes"),
-        text("group_key", "alerts that go together"),
+        text("group_key", "alerts that go together; empty for one that was given up untried"),
         number("fingerprint", "UInt64", "hash of the alert's labels"),
         text("idempotency_key", "what lets the receiver know a repetition"),
-        number("attempt", "UInt8", "1 for a first attempt"),
+        number("attempt", "UInt8", "1 for a first attempt; 255 for that and any later one"),
         label("state", "intent, sent, failed or given_up"),
         number("http_status", "UInt16", "status of the answer; 0 if none came"),
         us("duration_us", "send to answer"),

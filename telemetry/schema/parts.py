@@ -12,6 +12,10 @@ from math import inf
 _PARTITION_UNITS = ((31, "toDate"), (400, "toMonday"), (inf, "toYYYYMM"))
 
 
+NOBODY = "nobody yet"
+"""Writer of a table that has its place and is empty: no part of ours inserts into it."""
+
+
 class Engine(StrEnum):
     """What a table does with rows of one sorting key when it merges parts."""
 
@@ -46,7 +50,7 @@ class Table:
 
     Attributes:
         name: Name within the database.
-        writer: Room whose processes insert into it.
+        writer: Room whose processes insert into it; `NOBODY` while none does.
         meaning: What one row is.
         columns: Columns in order.
         order_by: Sorting key.
