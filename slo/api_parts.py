@@ -11,6 +11,7 @@ from typing import Protocol
 from fastapi import Request
 
 from slo.alarms import Judged
+from slo.alertmanager_body import rfc3339
 from slo.api_asked import GroupAsked
 from slo.api_reply import ProblemError
 from slo.audit import By
@@ -142,8 +143,17 @@ def invalid(where: str, text: str) -> ProblemError:
     return ProblemError(ProblemCode.INVALID_REQUEST, f"{where}: {text}", Mistake(where=where, text=text))
 
 
-def span_s(since: datetime | None, until: datetime | None, now_s: int, length_s: int) -> tuple[int, int]:
+def span_s(
+    since: datetime | None, until: datetime | None, now_s: int, length_s: int, where: str = "query.from"
+) -> tuple[int, int]:
     """Return a time [since, until), by default the last `length_s` seconds.
+
+    Args:
+        since: Its start; None leaves it to the length.
+        until: Its end; None is now.
+        now_s: The present, unix time.
+        length_s: The usual length.
+        where: Where the start stands in the request.
 
     Raises:
         ProblemError: It ends before it begins.
@@ -151,7 +161,8 @@ def span_s(since: datetime | None, until: datetime | None, now_s: int, length_s:
     until_s = now_s if until is None else seconds(until)
     since_s = until_s - length_s if since is None else seconds(since)
     if since_s >= until_s:
-        raise invalid("query.from", "must be before `to`")
+        said = f"found {rfc3339(since_s)}, allowed: before `to`, which is {rfc3339(until_s)}"
+        raise invalid(where, said)
     return max(0, since_s), until_s
 
 

@@ -121,7 +121,7 @@ class TrialRoutes:
         if body.good and objective.whole is not None:
             told = f"{name} counts {events(objective.whole)}, whose condition is not one of requests; change its target"
             raise ProblemError(ProblemCode.CONFLICT, told)
-        since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), DAY_S)
+        since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), DAY_S, "body.from")
         since_s, until_s = since_s // BUCKET_S * BUCKET_S, until_s // BUCKET_S * BUCKET_S
         if not 0 < until_s - since_s <= WHATIF_S_MAX:
             raise invalid("body.from", f"must be {BUCKET_S} to {WHATIF_S_MAX} s before `to`")
@@ -144,7 +144,7 @@ class TrialRoutes:
 
     def backtest(self, request: Request, body: Annotated[BacktestBody, Body()]) -> Response:
         """Run policies over what is stored, and list what they would have told."""
-        since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), 7 * DAY_S)
+        since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), 7 * DAY_S, "body.from")
         if until_s - since_s > BACKTEST_S_MAX:
             raise invalid("body.from", f"must be at most {BACKTEST_S_MAX} s before `to`")
         watching = self._watching(body)
