@@ -59,7 +59,7 @@ def backtest(  # noqa: PLR0913  # typer makes one option of each parameter
     from loadtest.scaling_profile import Limits  # noqa: PLC0415  # beside it
 
     asked = hints_backtest.Asked(
-        policies=tuple(name.strip() for name in policy.split(",") if name.strip()),
+        policy=policy,
         trace=trace,
         kind=kind,
         recorded=recorded,

@@ -1,7 +1,6 @@
 """Knows how `hints backtest` replays policies and prints what they are worth; refuses to scale anything.
 
-Every seed has arrivals, shifts and cold starts of its own, the same for all policies. Exit code 4 where no policy keeps
-the objective.
+Exit code 4 where no policy keeps the objective.
 
 Source: spec/scaling.md 2 (whatif), 7; design.md (outputs, exit codes).
 """
@@ -9,34 +8,27 @@ Source: spec/scaling.md 2 (whatif), 7; design.md (outputs, exit codes).
 import json
 import re
 import sys
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from inferometer import hints_backtest_page, load_html
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
-from inferometer.hints_backtest_case import Case, burst_of, given, replayed
-from inferometer.hints_backtest_rank import Ranked, ranked, winner
-from inferometer.hints_backtest_traffic import Test, Traced, case_of, engine_of, kind_of, recorded
+from inferometer.hints_backtest_rank import Ranked
+from inferometer.hints_backtest_traffic import Key, Recorded, ReplayError, Traced, engine_of, kept_of, kind_of, stored
+from inferometer.hints_manifest import followed
+from inferometer.hints_replay import Found, Replay, Traffic, replay
 from inferometer.listing import show
 from inferometer.reading import source
 from inferometer.since import instant_ms
-from loadtest.fleet.score import Score
 from loadtest.fleet.spec import FleetSpec, Signals
 from loadtest.plan_spec import TraceFormat
 from loadtest.scaling_profile import Limits
-from loadtest.trace_formats import TraceRow, of_store
 from slo.scaling.codes import Reason
-from slo.scaling.manifests import Kind, Wanted, manifest
-from slo.scaling.policies.catalogue import build
+from slo.scaling.manifests import Wanted
+from slo.scaling.policies.catalogue import listed
 from slo.scaling.verdicts import Burst
 from telemetry.clock import wall_ms
-from telemetry.queries.asked import Asked as Rows
-from telemetry.queries.asked import Dim
-from telemetry.queries.replayed import replayed as question
 
 EXIT_INCONCLUSIVE = 4
 
@@ -48,7 +40,7 @@ class Asked:
     """What is asked for.
 
     Attributes:
-        policies: Names.
+        policy: Names, separated by commas.
         trace: A file; None for recorded traffic.
         kind: Its format; None as it looks.
         recorded: Endpoint whose requests are replayed; None for a trace.
@@ -71,7 +63,7 @@ class Asked:
         html: Where to write the page; None nowhere.
     """
 
-    policies: Sequence[str]
+    policy: str
     trace: Path | None = None
     kind: TraceFormat | None = None
     recorded: str | None = None
@@ -102,25 +94,17 @@ def run(config: Config, asked: Asked) -> int:
     """
     if (asked.trace is None) == (asked.recorded is None):
         raise ConfigurationError("hints backtest: found both or none of --trace and --recorded; allowed: one")
-    rows = None if asked.recorded is None else _rows(config, asked, asked.recorded)
-    first = case(asked, rows, 0)
-    among = ranked(_runs(asked, rows, first), asked.usd_per_gpu_hour)
-    burst = burst_of(first, asked.cold_s, asked.usd_per_gpu_hour)
-    best = winner(among, asked.limits.target)
-    _say(asked, among, best, burst)
+    traffic = _traffic(config, asked)
+    found = replay(_replay(asked), traffic)
+    _say(asked, found)
     if asked.html is not None:
-        facts = {"seeds": str(asked.seeds), "cold start": f"{asked.cold_s:.0f} s", "objective": _objective(asked)}
-        page = hints_backtest_page.sheet(_title(asked), among, asked.limits.target, best, facts)
+        facts = {"seeds": str(asked.seeds), "cold start": f"{asked.cold_s:.0f} s", "objective": kept_of(asked.limits)}
+        page = hints_backtest_page.sheet(_title(asked), found.among, asked.limits.target, found.best, facts)
         load_html.write_sheet(asked.html, page)
-    return 0 if best is not None and best.attainment.mean >= asked.limits.target else EXIT_INCONCLUSIVE
+    return 0 if found.keeps_objective else EXIT_INCONCLUSIVE
 
 
-def case(asked: Asked, rows: Sequence[TraceRow] | None, seed: int, test: Test | None = None) -> Case:
-    """Return what a seed replays; without a load test one is made.
-
-    Raises:
-        ConfigurationError: It cannot be read, or no rate keeps the objective.
-    """
+def _replay(asked: Asked) -> Replay:
     fleet = FleetSpec(
         engine=engine_of(asked.profile),
         replicas=1,
@@ -129,58 +113,55 @@ def case(asked: Asked, rows: Sequence[TraceRow] | None, seed: int, test: Test | 
         slowness=(asked.slow,) if asked.slow != 1 else (),
         signals=Signals(loss_ratio=asked.loss_ratio),
     )
-    if rows is not None:
-        return recorded(rows, asked.recorded or "", fleet, asked.gpus, seed, test)
+    return Replay(
+        policies=_policies(asked.policy),
+        fleet=fleet,
+        gpus=asked.gpus,
+        cold_s=asked.cold_s,
+        seeds=asked.seeds,
+        usd_per_gpu_hour=asked.usd_per_gpu_hour,
+        jobs=asked.jobs,
+    )
+
+
+def _policies(text: str) -> tuple[str, ...]:
+    try:
+        return listed(text)
+    except ValueError as error:
+        raise ReplayError(Key.POLICY, str(error)) from None
+
+
+def _traffic(config: Config, asked: Asked) -> Traffic:
+    if asked.recorded is not None:
+        return _recorded(config, asked, asked.recorded)
     path = asked.trace or Path()
-    trace = Traced(
+    return Traced(
         path=path,
         kind=asked.kind or kind_of(path),
         start_s=asked.start_s,
         scale=asked.scale,
         seconds=asked.seconds,
     )
-    return case_of(trace, fleet, asked.gpus, seed, test)
 
 
-def _runs(asked: Asked, rows: Sequence[TraceRow] | None, first: Case) -> dict[str, list[Score]]:
-    """Return the scores of each policy; seeds run side by side."""
-    for name in asked.policies:
-        try:
-            build(name, given(first, asked.cold_s))
-        except ValueError as error:
-            raise ConfigurationError(f"--policy: {error}") from None
-    work = partial(_seed, replace(asked, html=None), rows, (first.goodput, first.mix))
-    if asked.jobs == 1 or asked.seeds == 1:
-        found = [work(seed) for seed in range(asked.seeds)]
-    else:
-        with ProcessPoolExecutor(asked.jobs) as pool:
-            found = list(pool.map(work, range(asked.seeds)))
-    return {name: [scores[at] for scores in found] for at, name in enumerate(asked.policies)}
-
-
-def _seed(asked: Asked, rows: Sequence[TraceRow] | None, test: Test, seed: int) -> list[Score]:
-    whole = case(asked, rows, seed, test)
-    return [replayed(whole, name, asked.cold_s, seed) for name in asked.policies]
-
-
-def _rows(config: Config, asked: Asked, endpoint: str) -> list[TraceRow]:
+def _recorded(config: Config, asked: Asked, endpoint: str) -> Recorded:
     now_ms = wall_ms()
     since_ms = instant_ms(asked.since, now_ms, "--from")
     until_ms = instant_ms(asked.until, now_ms, "--to")
     if since_ms >= until_ms:
         raise ConfigurationError(f"--from: found {asked.since!r}, which is not before --to {asked.until!r}")
-    window = Rows(since_ms=since_ms, until_ms=until_ms, where={Dim.ENDPOINT: (endpoint,)})
-    return list(of_store(source(config).rows(question(window))))
+    return stored(source(config).rows, endpoint, "", (since_ms, until_ms))
 
 
-def _say(asked: Asked, among: Sequence[Ranked], best: Ranked | None, burst: Burst | None) -> None:
+def _say(asked: Asked, found: Found) -> None:
+    among, best, burst = found.among, found.best, found.burst
     if asked.output == "json":
         document = {
             "traffic": _title(asked),
             "cold_start_s": asked.cold_s,
             "target_ratio": asked.limits.target,
             "policies": [hints_backtest_page.row(one) for one in among],
-            "burst": None if burst is None else {"code": Reason.BURST_UNFOLLOWABLE, **asdict(burst)},
+            "burst": None if burst is None else asdict(hints_backtest_page.shown_burst(burst)),
             "winner": None if best is None else best.policy,
             "manifest": _manifest(asked, best),
         }
@@ -189,11 +170,11 @@ def _say(asked: Asked, among: Sequence[Ranked], best: Ranked | None, burst: Burs
     people = asked.output == "table"
     rows = [hints_backtest_page.brief(one) if people else hints_backtest_page.row(one) for one in among]
     names = hints_backtest_page.BRIEF if people else hints_backtest_page.NAMES
-    show(rows, names, f"{_title(asked)}, cold start {asked.cold_s:.0f} s, {_objective(asked)}", asked.output)
+    show(rows, names, f"{_title(asked)}, cold start {asked.cold_s:.0f} s, {kept_of(asked.limits)}", asked.output)
     if asked.output != "csv" and burst is not None:
         sys.stdout.write(f"\n{_words(burst)}\n")
     if asked.output != "csv" and best is not None:
-        kept = best.attainment.mean >= asked.limits.target
+        kept = found.keeps_objective
         why = "the fewest GPU-hours within the objective" if kept else "none keeps the objective; it comes nearest"
         sys.stdout.write(f"\nwinner: {best.policy} ({why})\n")
         if text := _manifest(asked, best):
@@ -209,17 +190,9 @@ def _words(of: Burst) -> str:
 
 
 def _manifest(asked: Asked, best: Ranked | None) -> str | None:
-    """Return what a cluster applies for the winner; None unless it is ours, which alone has one."""
-    if best is None or best.policy != "ours":
-        return None
     name = _UNNAMED.sub("-", _title(asked).lower()).strip("-")[:63] or "target"
-    return manifest(Kind.KEDA, Wanted(target=name))
+    return None if best is None else followed(best.policy, Wanted(target=name))
 
 
 def _title(asked: Asked) -> str:
     return asked.recorded or (asked.trace.name if asked.trace is not None else "")
-
-
-def _objective(asked: Asked) -> str:
-    limits = asked.limits
-    return f"{limits.target:.1%} within {limits.ttft_s} s and {limits.tpot_s} s a token"

@@ -4,6 +4,7 @@ Source: spec/scaling.md 7 (scores); `loadtest.report_shapes`.
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 
 from inferometer.hints_backtest_rank import Range, Ranked
 from loadtest.report_shapes import (
@@ -22,57 +23,51 @@ from loadtest.report_shapes import (
     Tone,
     Unit,
 )
+from slo.hints_replayed import BurstReplayed, PolicyReplayed
+from slo.scaling.codes import Reason
+from slo.scaling.verdicts import Burst
 
-NAMES = (
-    "policy",
-    "seeds",
-    "attainment_ratio",
-    "attainment_low",
-    "attainment_high",
-    "gpu_h",
-    "gpu_h_low",
-    "gpu_h_high",
-    "gpu_h_over_oracle",
-    "good_per_gpu_h",
-    "goodput_rps",
-    "miss_minutes",
-    "queue_max_s",
-    "reversals_per_h",
-    "recovery_s",
-    "lost_in_drain",
-    "usd_per_mtok",
-    "on_front",
-    "dominated_by",
-    "dominates",
-)
+NAMES = tuple(column.name for column in fields(PolicyReplayed))
 BRIEF = ("policy", "attainment", "gpu_h", "vs oracle", "misses", "queue_s", "turns/h", "front")
 """Columns of a table for people, whose intervals stand beside their means; other formats have all figures."""
 
 
+def shown(of: Ranked) -> PolicyReplayed:
+    """Return a policy as it is told, its figures rounded."""
+    return PolicyReplayed(
+        policy=of.policy,
+        seeds=of.seeds,
+        attainment_ratio=round(of.attainment.mean, 5),
+        attainment_low=_rounded(of.attainment.low, 5),
+        attainment_high=_rounded(of.attainment.high, 5),
+        gpu_h=round(of.gpu_h.mean, 2),
+        gpu_h_low=_rounded(of.gpu_h.low, 2),
+        gpu_h_high=_rounded(of.gpu_h.high, 2),
+        gpu_h_over_oracle=_rounded(of.gpu_h_over_oracle, 3),
+        good_per_gpu_h=_rounded(of.good_per_gpu_h, 1),
+        goodput_rps=round(of.goodput_rps, 3),
+        miss_minutes=round(of.miss_minutes, 1),
+        queue_max_s=round(of.queue_max_s, 1),
+        reversals_per_h=round(of.reversals_per_h, 2),
+        recovery_s=_rounded(of.recovery_s, 0),
+        lost_in_drain=of.lost_in_drain,
+        usd_per_mtok=_rounded(of.usd_per_mtok, 3),
+        pareto_rank=of.rank,
+        on_front=of.on_front,
+        dominated_by=of.dominated_by,
+        dominates=of.dominates,
+    )
+
+
+def shown_burst(of: Burst) -> BurstReplayed:
+    """Return bursts as they are told."""
+    return BurstReplayed(code=Reason.BURST_UNFOLLOWABLE, **asdict(of))
+
+
 def row(of: Ranked) -> dict[str, object]:
-    """Return a policy by column."""
-    return {
-        "policy": of.policy,
-        "seeds": of.seeds,
-        "attainment_ratio": round(of.attainment.mean, 5),
-        "attainment_low": _rounded(of.attainment.low, 5),
-        "attainment_high": _rounded(of.attainment.high, 5),
-        "gpu_h": round(of.gpu_h.mean, 2),
-        "gpu_h_low": _rounded(of.gpu_h.low, 2),
-        "gpu_h_high": _rounded(of.gpu_h.high, 2),
-        "gpu_h_over_oracle": _rounded(of.gpu_h_over_oracle, 3),
-        "good_per_gpu_h": _rounded(of.good_per_gpu_h, 1),
-        "goodput_rps": round(of.goodput_rps, 3),
-        "miss_minutes": round(of.miss_minutes, 1),
-        "queue_max_s": round(of.queue_max_s, 1),
-        "reversals_per_h": round(of.reversals_per_h, 2),
-        "recovery_s": _rounded(of.recovery_s, 0),
-        "lost_in_drain": of.lost_in_drain,
-        "usd_per_mtok": _rounded(of.usd_per_mtok, 3),
-        "on_front": of.on_front,
-        "dominated_by": " ".join(of.dominated_by),
-        "dominates": " ".join(of.dominates),
-    }
+    """Return a policy by column; names of others are one text."""
+    told = asdict(shown(of))
+    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
 
 def brief(of: Ranked) -> dict[str, object]:

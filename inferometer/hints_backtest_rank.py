@@ -12,7 +12,7 @@ Bootstrap, 1993, 13.3.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadtest.fleet.score import Score
 from loadtest.random_streams import stream
@@ -58,6 +58,7 @@ class Ranked:
         recovery_s: Time until a step is over.
         lost_in_drain: Requests, of all seeds.
         usd_per_mtok: USD per million tokens of good answers.
+        rank: 1 if nobody without knowledge of the future is better, 2 if only those are, and so on.
         dominated_by: Who is better, by means; those that know the future are left out.
         dominates: Than whom it is proven better.
     """
@@ -75,13 +76,14 @@ class Ranked:
     recovery_s: float | None
     lost_in_drain: int
     usd_per_mtok: float | None
+    rank: int
     dominated_by: tuple[str, ...]
     dominates: tuple[str, ...]
 
     @property
     def on_front(self) -> bool:
         """Whether nobody without knowledge of the future is better."""
-        return not self.dominated_by
+        return self.rank == 1
 
 
 Runs = Mapping[str, Sequence[Score]]
@@ -95,7 +97,7 @@ def ranked(runs: Runs, usd_per_gpu_hour: float | None = None) -> list[Ranked]:
         runs: At least one of each policy.
         usd_per_gpu_hour: Price; None if unknown.
     """
-    found = [_one(name, runs, usd_per_gpu_hour) for name in runs]
+    found = _with_ranks([_one(name, runs, usd_per_gpu_hour) for name in runs])
     return sorted(found, key=lambda one: (-one.attainment.mean, one.gpu_h.mean))
 
 
@@ -168,9 +170,22 @@ def _one(name: str, runs: Runs, usd_per_gpu_hour: float | None) -> Ranked:
         recovery_s=sum(took) / len(took) if took else None,
         lost_in_drain=sum(one.lost_in_drain for one in own),
         usd_per_mtok=usd,
+        rank=1,
         dominated_by=tuple(other for other in others if other not in FORESEEING and better(runs[other], own)),
         dominates=tuple(other for other in others if proven_better(own, runs[other])),
     )
+
+
+def _with_ranks(found: Sequence[Ranked]) -> list[Ranked]:
+    """Return policies with their ranks: who is left without a better one among those that are left has the next."""
+    ranks, left, rank = dict[str, int](), {one.policy: one for one in found}, 0
+    while left:
+        rank += 1
+        front = [name for name, one in left.items() if not left.keys() & set(one.dominated_by)]
+        for name in front or list(left):  # none only where sums round to a circle
+            ranks[name] = rank
+            del left[name]
+    return [replace(one, rank=ranks[one.policy]) for one in found]
 
 
 def _mean(runs: Sequence[Score], of: Callable[[Score], float]) -> float:

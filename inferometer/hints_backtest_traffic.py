@@ -7,8 +7,9 @@ Source: spec/scaling.md 7 (traces); spec/loadtest.md 10 (formats), 19 (scaling p
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import chain, islice
 from pathlib import Path
 
@@ -24,11 +25,14 @@ from loadtest.fleet.requests import Request
 from loadtest.fleet.spec import FleetSpec
 from loadtest.fleet.traffic import lengths, of_clients, of_plan, of_rows
 from loadtest.plan_spec import Lognormal, PlanSpec, Separate, TraceFormat, TraceSpec
-from loadtest.scaling_profile import ScalingProfile
-from loadtest.trace_formats import TraceRow
+from loadtest.scaling_profile import Limits, ScalingProfile
+from loadtest.trace_formats import TraceRow, of_store
 from loadtest.traces import built, digest, first_line, windows
 from slo.scaling.capacity import Mix
 from slo.scaling.shape import shape
+from telemetry.queries.asked import Asked, Dim
+from telemetry.queries.question import Question
+from telemetry.queries.replayed import REPLAYED_MAX, replayed
 
 REQUESTS_MAX = 20e6
 """Most requests that are drawn from rates."""
@@ -52,6 +56,41 @@ CHAT = Separate(
 
 PROFILE_BYTES_MAX = 16 << 20
 """Longest scaling profile."""
+
+
+class Key(StrEnum):
+    """What of a replay may be wrong, by the option that says it."""
+
+    POLICY = "--policy"
+    RECORDED = "--recorded"
+    LIMITS = "--ttft-max, --tpot-max, --goodput"
+
+
+class ReplayError(ConfigurationError):
+    """What is asked for cannot be replayed.
+
+    Attributes:
+        key: What is wrong.
+        text: What was found and what is allowed.
+    """
+
+    def __init__(self, key: Key, text: str) -> None:
+        """Keep both."""
+        super().__init__(f"{key}: {text}")
+        self.key, self.text = key, text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """Recorded requests, at least one.
+
+    Attributes:
+        name: Of the endpoint.
+        rows: In the order of their arrival, on the wall clock.
+    """
+
+    name: str
+    rows: Sequence[TraceRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +142,7 @@ _LOOKS = {
 
 
 def engine_of(path: Path | None) -> Engine:
-    """Return the engine of a scaling profile; without one that of four H100.
+    """Return the engine of a file's scaling profile; without one that of four H100.
 
     Raises:
         ConfigurationError: It cannot be read, or does not say how fast the engine is.
@@ -111,12 +150,25 @@ def engine_of(path: Path | None) -> Engine:
     if path is None:
         return H100_TP4
     try:
-        data = path.read_bytes() if path.stat().st_size <= PROFILE_BYTES_MAX else b""
-        profile = msgspec.json.decode(data, type=ScalingProfile)
-    except (OSError, msgspec.MsgspecError) as error:
+        return engine_told(path.read_bytes() if path.stat().st_size <= PROFILE_BYTES_MAX else b"")
+    except OSError as error:
         raise ConfigurationError(f"--profile: {path}: {error}; allowed: a scaling profile") from None
+    except ValueError as error:
+        raise ConfigurationError(f"--profile: {path}: {error}") from None
+
+
+def engine_told(profile_json: bytes | str) -> Engine:
+    """Return the engine that a scaling profile tells of.
+
+    Raises:
+        ValueError: It is none, or does not say how fast the engine is.
+    """
+    try:
+        profile = msgspec.json.decode(profile_json, type=ScalingProfile)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"{error}; allowed: a scaling profile") from None
     if not profile.prefill_tokens_per_s or not profile.step_alpha_us or profile.step_beta_us is None:
-        raise ConfigurationError(f"--profile: {path}: found no step model; allowed: a profile with one")
+        raise ValueError("found no step model; allowed: a profile with one")
     tokens, seqs = profile.kv_capacity_tokens or H100_TP4.kv_tokens, profile.max_num_seqs or H100_TP4.seqs_max
     return Engine(
         alpha_s=profile.step_alpha_us / 1e6,
@@ -145,7 +197,8 @@ def case_of(trace: Traced, fleet: FleetSpec, gpus: int, seed: int, test: Test | 
         test: A load test; None makes one.
 
     Raises:
-        ConfigurationError: It cannot be read, or no rate keeps the objective.
+        ConfigurationError: It cannot be read.
+        ReplayError: No rate keeps the objective.
     """
     try:
         if trace.kind is TraceFormat.SERVEGEN:
@@ -175,30 +228,54 @@ def _of_rates(trace: Traced, fleet: FleetSpec, gpus: int, seed: int, test: Test 
     return replace(begun, shape=shape(totals, trace.start_s))
 
 
-def recorded(
-    rows: Iterable[TraceRow], name: str, fleet: FleetSpec, gpus: int, seed: int, test: Test | None = None
-) -> Case:
+def stored(
+    ask: Callable[[Question], Iterable[Mapping[str, object]]],
+    endpoint: str,
+    model: str,
+    window_ms: tuple[int, int],
+    most: int = REPLAYED_MAX - 1,
+) -> Recorded:
+    """Return what is stored of an endpoint's requests.
+
+    Args:
+        ask: Asks the store.
+        endpoint: Whose requests.
+        model: Only those of this model, and those that name none; empty: all.
+        window_ms: Start and end, unix milliseconds; a request belongs to it by its end.
+        most: Requests, below `REPLAYED_MAX`.
+
+    Raises:
+        ReplayError: There is no request, or there are more.
+    """
+    where = {Dim.ENDPOINT: (endpoint,)} | ({Dim.MODEL: (model, "")} if model else {})
+    question = replayed(Asked(since_ms=window_ms[0], until_ms=window_ms[1], where=where), most + 1)
+    rows = list(of_store(ask(question)))
+    if not rows:
+        raise ReplayError(Key.RECORDED, f"found no request of {endpoint!r} in that time; allowed: one or more")
+    if len(rows) > most:
+        said = f"found more than {most} requests of {endpoint!r} in that time; allowed: a shorter one"
+        raise ReplayError(Key.RECORDED, said)
+    return Recorded(name=endpoint, rows=rows)
+
+
+def recorded(of: Recorded, fleet: FleetSpec, gpus: int, seed: int, test: Test | None = None) -> Case:
     """Return recorded requests as a case; lengths that are unknown are drawn.
 
     Args:
-        rows: In the order of their arrival, on the wall clock.
-        name: Of the endpoint.
+        of: The requests.
         fleet: As of `case_of`.
         gpus: The same.
         seed: Of lengths.
         test: As of `case_of`.
 
     Raises:
-        ConfigurationError: There is none, or no rate keeps the objective.
+        ReplayError: No rate keeps the objective.
     """
-    found = list(rows)
-    if not found:
-        raise ConfigurationError(f"--recorded: found no request of {name!r} in that time; allowed: one or more")
-    first_ns = found[0].t_ns
-    moved = (replace(one, t_ns=one.t_ns - first_ns) for one in found)
+    first_ns = of.rows[0].t_ns
+    moved = (replace(one, t_ns=one.t_ns - first_ns) for one in of.rows)
     parts = list(of_rows(moved, lengths(CHAT, seed)))
     start_s = float(math.floor(first_ns / 1e9))
-    return with_test(name, replace(fleet, start_unix_s=start_s), gpus, parts, test)
+    return with_test(of.name, replace(fleet, start_unix_s=start_s), gpus, parts, test)
 
 
 def with_test(
@@ -207,7 +284,7 @@ def with_test(
     """Return traffic as a case, with the load test of one replica.
 
     Raises:
-        ConfigurationError: No rate keeps the objective.
+        ReplayError: No rate keeps the objective.
     """
     shares_beginnings = any(request[3] is not None and request[3].prefix for part in parts[:1] for request in part)
     caching = replace(fleet, is_caching=fleet.is_caching or shares_beginnings)
@@ -216,9 +293,13 @@ def with_test(
     body = list(islice(chain.from_iterable(parts), BODY))
     carried = goodput(caching, body, 1.0)
     if carried is None:
-        limits = fleet.limits
-        raise ConfigurationError(
-            f"found no rate at which a replica keeps {limits.ttft_s} s and {limits.tpot_s} s for {limits.target:.1%} "
-            "of such requests; allowed: wider objectives (--ttft-max, --tpot-max, --goodput) or a faster engine"
-        )
+        said = f"found no rate at which a replica keeps {kept_of(fleet.limits)} for such requests"
+        raise ReplayError(Key.LIMITS, f"{said}; allowed: wider objectives, or a faster engine")
     return Case(name=name, fleet=caching, gpus=gpus, parts=parts, goodput=carried, mix=mix_of(body))
+
+
+def kept_of(limits: Limits) -> str:
+    """Return an objective in words."""
+    first, later = limits.ttft_s, limits.tpot_s
+    words = [*([] if first is None else [f"{first} s"]), *([] if later is None else [f"{later} s a token"])]
+    return f"{limits.target:.1%} within {' and '.join(words) or 'any time'}"

@@ -14,6 +14,7 @@ from inferometer import hints_keys
 from inferometer.config_schema import Config
 from inferometer.errors import ConfigurationError
 from slo.scaling.manifests import Kind, Wanted, manifest
+from slo.scaling.settings import Settings
 
 
 def run(config: Config, target: str, kind: str, said: Mapping[str, Any]) -> int:
@@ -38,15 +39,27 @@ def run(config: Config, target: str, kind: str, said: Mapping[str, Any]) -> int:
     return 0
 
 
-def _usual(config: Config, target: str) -> Wanted:
-    usual = Wanted(target=target)
-    configured = hints_keys.targets(config.hints) if config.hints.targets else ()
-    settings = next((one.settings for one in configured if one.name == target), None)
-    if settings is None:
-        return usual
+def wanted(of: Settings) -> Wanted:
+    """Return what a manifest of a configured target is made for."""
+    usual = Wanted(target=of.target.name)
     return replace(
         usual,
-        namespace=settings.target.namespace or usual.namespace,
-        replicas_min=settings.replicas_min,
-        replicas_max=settings.replicas_max,
+        namespace=of.target.namespace or usual.namespace,
+        replicas_min=of.replicas_min,
+        replicas_max=of.replicas_max,
     )
+
+
+def followed(policy: str, by: Wanted) -> str | None:
+    """Return what a cluster applies for a policy; None unless it is ours, which alone has hints to follow.
+
+    Raises:
+        ValueError: Something cannot stand in a manifest.
+    """
+    return manifest(Kind.KEDA, by) if policy == "ours" else None
+
+
+def _usual(config: Config, target: str) -> Wanted:
+    configured = hints_keys.targets(config.hints) if config.hints.targets else ()
+    settings = next((one.settings for one in configured if one.name == target), None)
+    return Wanted(target=target) if settings is None else wanted(settings)

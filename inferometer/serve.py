@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from inferometer.errors import InferometerError, UnreachableError
 from inferometer.hints_control import HintControl
 from inferometer.hints_faces import TEXT, Faces, HintPage, keda
 from inferometer.hints_file import Defaults, targets
+from inferometer.hints_whatif_process import Replays
 from inferometer.log import to_stderr
 from inferometer.store_listen import Receive, Scope, Send, served
 from inferometer.supervisor import Log
@@ -204,6 +205,7 @@ async def _serve(
     documents = Documents(lambda: control.view, Lookback(of_panels), control.said, _now_s)
     panels = PanelDesk(PANELS, of_panels, documents, wall_ms, facts, lambda asked: about(control.view, asked))
     hub = Hub(panels, wall_ms, SharedAnswers(FACTS_KEPT_S, _monotonic_s, SHARED_MAX))
+    replays = Replays(config.store_url, config.reader, config.reader_password_file)
     parts = Parts(
         engine=control,
         desk=control.desk,
@@ -216,7 +218,7 @@ async def _serve(
         hints=hints.hinting.published if hints else NoHints(),
         hinting=hints.hinting if hints else None,
         built_in=lambda: control.built_in.last,
-        beyond=beyond(reader, config.channels),
+        beyond=replace(beyond(reader, config.channels), replay=replays.replay),
         grafana_url=config.grafana_url,
     )
     hosts = hosts_of(config.host, config.port, config.faces.names)
@@ -231,7 +233,11 @@ async def _serve(
         async with Client() as client, keda(config.faces.keda_grpc, parts.hints, parts.now_s):
             _pass_metrics_on(app, client, config.metrics_url, page)
             return await served(
-                app, listener, connections_max=CONNECTIONS_MAX, crowded=_crowded, leaving=partial(_leave, hub, hints)
+                app,
+                listener,
+                connections_max=CONNECTIONS_MAX,
+                crowded=_crowded,
+                leaving=partial(_leave, hub, hints, replays),
             )
     finally:
         if hints:
@@ -257,9 +263,10 @@ def _reload(control: Control, hints: HintControl | None) -> None:
         hints.reload()
 
 
-def _leave(hub: Hub, hints: HintControl | None) -> None:
-    """End what never ends by itself: streams, and questions for news."""
+def _leave(hub: Hub, hints: HintControl | None, replays: Replays) -> None:
+    """End what never ends by itself, or not soon: streams, questions for news, a replay."""
     hub.close()
+    replays.close()
     if hints:
         hints.hinting.published.end()
 

@@ -169,7 +169,7 @@ class Supervisor:
             env=child.env,
             pass_fds=child.pass_fds,
             start_new_session=True,
-            preexec_fn=lambda: _die_with(parent),  # noqa: PLW1509  # this process has one thread
+            preexec_fn=lambda: die_with(parent),  # noqa: PLW1509  # this process has one thread
         )
 
     def _wait(self, wait_s: float) -> None:
@@ -213,8 +213,12 @@ class Supervisor:
             self._wait(1.0)
 
 
-def _die_with(parent: int) -> None:
-    """Between fork and exec: ask for SIGTERM when the parent dies, and end if it died before the asking."""
+def die_with(parent: int) -> None:
+    """Ask for SIGTERM when the parent dies, and end if it died before the asking; between fork and exec, or behind.
+
+    Args:
+        parent: Its process id.
+    """
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)

@@ -33,6 +33,7 @@ from slo.api_static import serve_pages
 from slo.api_trials import TargetTestShown, TrialRoutes, WhatIfShown
 from slo.errors import DeskFullError, LedgerError, ObjectiveError
 from slo.gate import Gate, OverrideShown
+from slo.hints_replayed import ReplayShown
 from slo.hints_shown import (
     CalibrationShown,
     HintActShown,
@@ -209,6 +210,7 @@ ROUTES: tuple[Route, ...] = (
         scope=Scope.ADMIN,
         status=201,
     ),
+    Route(method="POST", path="/v1/hints/{name}/whatif", of=HintRoutes.replay, model=ReplayShown, scope=Scope.ADMIN),
     Route(
         method="DELETE",
         path="/v1/hints/{name}/freeze",

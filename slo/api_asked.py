@@ -17,6 +17,7 @@ from slo.api_guard import BODY_BYTES_MAX
 from slo.desk_records import NAME_CHARS_MAX, TEXT_CHARS_MAX, MarkerKind
 from slo.expression import EXPRESSION_CHARACTERS_MAX
 from slo.gate import MIN_REMAINING
+from slo.hints_replayed import POLICY_CHARS_MAX, SEEDS_MAX, SEEDS_USUAL
 from slo.recurrence import RULE_CHARS_MAX
 from slo.scaling.cold_start import PARTS, PHASE_S_MAX, Phase
 from slo.silence import MATCHERS_MAX, PATTERN_CHARS_MAX, MatchOp
@@ -305,6 +306,17 @@ class StartBody(_Asked):
         """Return the phases that are told."""
         told = {phase: getattr(self, f"{phase}_s") for phase in PARTS}
         return {phase: took_s for phase, took_s in told.items() if took_s is not None}
+
+
+class ReplayBody(_Timed):
+    """Which policies are replayed, over which traffic."""
+
+    policy: Annotated[str, Field(min_length=1, max_length=POLICY_CHARS_MAX)] = Field(
+        description="Policies, `ours,keda-waiting,hpa-running=24`; a number is the threshold."
+    )
+    since: AwareDatetime | None = Field(default=None, alias="from", description="Start; a day before `to`.")
+    until: AwareDatetime | None = Field(default=None, alias="to", description="End, excluded; now.")
+    seeds: int = Field(default=SEEDS_USUAL, ge=1, le=SEEDS_MAX, strict=True, description="Runs of each policy.")
 
 
 class FreezeBody(_Timed):

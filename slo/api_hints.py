@@ -22,6 +22,7 @@ from slo.api_asked import (
     HintAckBody,
     HintAsked,
     Nothing,
+    ReplayBody,
     ReplicasBody,
     StartBody,
     TimesAsked,
@@ -33,11 +34,14 @@ from slo.audit import Deed
 from slo.desk_records import NAME_CHARS_MAX, Marker, MarkerKind
 from slo.hints_acts import FREEZE_S_MAX, ActKind, HintAct, HintActs
 from slo.hints_published import Hinting, NeverSeenError, Published
+from slo.hints_replayed import POLICIES_MAX, SPAN_S_MAX, ReplayAsked, ReplayShown
 from slo.hints_score import calibration
 from slo.hints_shown import act_shown, calibration_shown, history_shown, proposals_shown, start_shown
-from slo.hints_target import TARGETS_MAX
+from slo.hints_target import TARGETS_MAX, Hinted
+from slo.hints_word import promise
 from slo.problem import ProblemCode
 from slo.scaling.cold_start import PARTS, Told
+from slo.scaling.policies.catalogue import listed
 from slo.scaling.served import Served
 from telemetry.errors import StoreError
 
@@ -57,6 +61,7 @@ class HintRoutes:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._bell = _Bell()
+        self._is_replaying = False
 
     async def hints(self, request: Request, _asked: Annotated[Nothing, Query()]) -> Response:
         """The last hint of every target that was seen; 503 if the store is silent for longer than one of them holds."""
@@ -174,6 +179,56 @@ class HintRoutes:
         kept = self._keep(request, hinting, Deed.TARGET_THAWED, act)
         later.add_task(_share, hinting.acts)
         return reply(request, act_shown(kept, replicas=False))
+
+    async def replay(self, request: Request, name: Name, body: Annotated[ReplayBody, Body()]) -> Response:
+        """Replay policies over the recorded traffic of a target, on simulated engines; one such replay at a time."""
+        one = self._hinting(name).published.hinted(name)
+        if one is None:
+            raise ProblemError(ProblemCode.NOT_FOUND, f"there is no target {name}")
+        asked = self._replay_asked(one, body)
+        if self._is_replaying:
+            raise ProblemError(ProblemCode.BUSY, "another replay is computed; ask again when it is done")
+        self._is_replaying = True
+        try:
+            return reply(request, await self._replayed(request, one, asked))
+        finally:
+            self._is_replaying = False
+
+    def _replay_asked(self, one: Hinted, body: ReplayBody) -> ReplayAsked:
+        try:
+            policies = listed(body.policy)
+        except ValueError as error:
+            raise invalid("body.policy", str(error)) from None
+        if len(policies) > POLICIES_MAX:
+            raise invalid("body.policy", f"found {len(policies)} policies, allowed: at most {POLICIES_MAX}")
+        since_s, until_s = span_s(body.since, body.until, self._parts.now_s(), DAY_S, "body.from")
+        if until_s - since_s > SPAN_S_MAX:
+            raise invalid("body.from", f"found {until_s - since_s} s before `to`, allowed: at most {SPAN_S_MAX}")
+        objective = promise(one, self._parts.engine.view).objective_ratio
+        return ReplayAsked(
+            policies=policies,
+            since_s=since_s,
+            until_s=until_s,
+            seeds=body.seeds,
+            objective_ratio=one.objective_ratio if objective is None else objective,
+        )
+
+    async def _replayed(self, request: Request, one: Hinted, asked: ReplayAsked) -> ReplayShown | None:
+        """Replay for as long as the asker is there; None for one who is gone."""
+        found: ReplayShown | ProblemError | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_until_gone(request))
+                try:
+                    found = await self._parts.beyond.replay(one, asked)
+                except ProblemError as error:  # a group would wrap it
+                    found = error
+                watch.cancel()
+        except* _GoneError:
+            pass  # nobody reads the answer
+        if isinstance(found, ProblemError):
+            raise found
+        return found
 
     async def _news(self, request: Request, name: str, known_seq: int, wait_s: float) -> Served:
         """Wait until a hint says something else, as long as that may take and the asker is there."""

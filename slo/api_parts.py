@@ -19,6 +19,8 @@ from slo.composites import slo_of
 from slo.desk import Desk
 from slo.desk_store import DeskStore
 from slo.hints_published import Hinting
+from slo.hints_replayed import ReplayAsked, Replaying, ReplayShown
+from slo.hints_target import Hinted
 from slo.live_hub import Hub
 from slo.lookback import Lookback
 from slo.objective import Objective
@@ -55,6 +57,10 @@ def _no_target(_name: str) -> None:
     return None
 
 
+async def _no_replay(_target: Hinted, _asked: ReplayAsked) -> ReplayShown:
+    raise ProblemError(ProblemCode.NOT_FOUND, "nothing is replayed here")
+
+
 class NoHints:
     """A desk without targets."""
 
@@ -75,11 +81,13 @@ class Beyond:
         history: Returns what is stored of objectives over a time, unix seconds, and what is odd about it.
         policies: Reads SLO documents, or says what is wrong with them (`ObjectiveError`).
         test: Tells a notification channel that this is a test; None if there is no such channel.
+        replay: Replays policies over the traffic of a scaling target.
     """
 
     history: Callable[[Sequence[Watched], int, int], tuple[Sequence[Past], Sequence[str]]] = _no_history
     policies: Callable[[str], Sequence[Objective]] = _no_policies
     test: Callable[[str], Sequence[Mapping[str, object]] | None] = _no_target
+    replay: Replaying = _no_replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

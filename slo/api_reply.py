@@ -11,7 +11,8 @@ from fastapi import Request, Response
 from slo.problem import MEDIA_TYPE, Mistake, Problem, ProblemCode, problem
 
 RETRY_S = 5
-"""When to ask again after a 503."""
+"""When to ask again after one of these."""
+_COME_AGAIN = frozenset({429, 503})
 
 
 class ProblemError(Exception):
@@ -59,6 +60,6 @@ def refused(request: Request, code: ProblemCode, detail: str, mistakes: tuple[Mi
 def told(said: Problem) -> Response:
     """Return a problem that is already put into words."""
     headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}  # our own faults pass by the guard
-    if said.status == 503:  # noqa: PLR2004 -- HTTP: come again
+    if said.status in _COME_AGAIN:
         headers["Retry-After"] = str(RETRY_S)
     return Response(content=msgspec.json.encode(said), status_code=said.status, headers=headers, media_type=MEDIA_TYPE)

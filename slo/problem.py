@@ -31,6 +31,12 @@ class ProblemCode(StrEnum):
     """A body must be application/json."""
     MISDIRECTED = "misdirected"
     """The Host header names a host that this server does not go by."""
+    TOO_MUCH = "too-much"
+    """What is asked for takes more time or memory than it may; less of it does not."""
+    BUSY = "busy"
+    """Another one is being computed, and one at a time is."""
+    UNFINISHED = "unfinished"
+    """What was being computed ended before it was done."""
     INTERNAL = "internal"
     """Our own fault; the log says more."""
     STORE_UNREACHABLE = "store-unreachable"
@@ -52,7 +58,10 @@ STATUSES = {
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: 415,
     ProblemCode.MISDIRECTED: 421,
+    ProblemCode.TOO_MUCH: 422,
+    ProblemCode.BUSY: 429,
     ProblemCode.INTERNAL: 500,
+    ProblemCode.UNFINISHED: 503,
     ProblemCode.STORE_UNREACHABLE: 503,
     ProblemCode.HINT_STALE: 503,
     ProblemCode.CROWDED: 503,

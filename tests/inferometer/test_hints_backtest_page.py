@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from inferometer.hints_backtest_page import BRIEF, NAMES, brief, row, sheet
+from inferometer.hints_backtest_page import BRIEF, NAMES, brief, row, sheet, shown, shown_burst
 from inferometer.hints_backtest_rank import ranked, winner
 from loadtest.fleet.score import Score
 from loadtest.report_page import page
+from slo.scaling.codes import Reason
+from slo.scaling.verdicts import Burst
 
 ONE = Score(
     attainment_ratio=0.99123,
@@ -26,10 +28,18 @@ AMONG = ranked({"ours": [ONE] * 3, "kpa": [replace(ONE, attainment_ratio=0.5, gp
 
 def test_rows_have_every_column() -> None:
     assert set(NAMES) == set(row(AMONG[0]))
+    assert [1, 2] == [row(one)["pareto_rank"] for one in AMONG]
     assert (0.99123, 0.99123, None, "", "kpa") == tuple(
         row(AMONG[0])[name]
         for name in ("attainment_ratio", "attainment_low", "recovery_s", "dominated_by", "dominates")
     )
+
+
+def test_names_stay_names_where_they_are_not_a_cell() -> None:
+    burst = shown_burst(Burst(ratio=11.0, length_s=60.0, floor=3, usd_per_month=None))
+
+    assert (("kpa",), ("ours",)) == (shown(AMONG[0]).dominates, shown(AMONG[1]).dominated_by)
+    assert (Reason.BURST_UNFOLLOWABLE, 11.0, 3) == (burst.code, burst.ratio, burst.floor)
 
 
 def test_a_row_for_people_has_intervals_beside_means() -> None:

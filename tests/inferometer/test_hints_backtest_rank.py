@@ -69,6 +69,7 @@ def test_policies_in_order_with_what_they_cost() -> None:
     ours, hpa = among[1], among[2]
     assert ((), ("ours",)) == (ours.dominated_by, hpa.dominated_by), "who knows the future does not count"
     assert (("hpa-gpu",), True, False) == (ours.dominates, ours.on_front, hpa.on_front)
+    assert [1, 1, 2, 1] == [one.rank for one in among]
     assert (1.25, 100.0, 3, 200.0) == (
         ours.gpu_h_over_oracle,
         ours.good_per_gpu_h,
@@ -76,6 +77,14 @@ def test_policies_in_order_with_what_they_cost() -> None:
         ours.usd_per_mtok,
     )
     assert (60.0, 3) == (ours.recovery_s, ours.seeds)
+
+
+def test_who_is_beaten_by_the_second_is_third() -> None:
+    pairs = {"a": (0.99, 10), "b": (0.98, 11), "c": (0.97, 12), "d": (0.5, 12), "e": (0.4, 1)}
+    among = ranked({name: runs(pair) for name, pair in pairs.items()})
+
+    assert {"a": 1, "b": 2, "c": 3, "d": 4, "e": 1} == {one.policy: one.rank for one in among}
+    assert {1} == {one.rank for one in ranked({name: runs((0.9, 5)) for name in "abc"})}, "equals stand side by side"
 
 
 @pytest.mark.parametrize(

@@ -10,16 +10,22 @@ from inferometer.hints_backtest_traffic import (
     H100_TP4,
     PROFILE_BYTES_MAX,
     REQUESTS_MAX,
+    Recorded,
+    ReplayError,
     Traced,
     case_of,
     engine_of,
+    kept_of,
     kind_of,
     recorded,
+    stored,
 )
 from loadtest.fleet.spec import FleetSpec
 from loadtest.plan_spec import TraceFormat
 from loadtest.scaling_profile import Limits
 from loadtest.trace_formats import TraceRow
+from telemetry.queries.question import Question
+from telemetry.queries.replayed import REPLAYED_MAX
 
 FLEET = FleetSpec(engine=H100_TP4, replicas=1, limits=Limits(ttft_s=2.0, tpot_s=0.1, target=0.99))
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
@@ -81,20 +87,47 @@ def test_rates_become_a_case_with_the_days_before(tmp_path: Path) -> None:
 
 def test_recorded_requests_become_a_case() -> None:
     rows = [TraceRow(t_ns=10**18 + at * 10**9, len_in=500, len_out=None) for at in range(50)]
-    case = recorded(rows, "chat", FLEET, 4, 1)
+    case = recorded(Recorded(name="chat", rows=rows), FLEET, 4, 1)
 
     assert (1e9, 0.0, "chat") == (case.fleet.start_unix_s, case.parts[0][0][0], case.name)
     assert case.parts[0][0][2] > 0, "a length that is unknown is drawn"
-    with pytest.raises(ConfigurationError, match="--recorded: found no request of 'chat'"):
-        recorded([], "chat", FLEET, 4, 1)
+
+
+def test_what_is_stored_is_asked_for_up_to_a_bound() -> None:
+    row = {
+        "t_unix_us": 1, "workload_class": "", "tokens_in": 1, "tokens_out": 1, "left_after_us": None,
+        "conversation": None,
+    }  # fmt: skip
+    asked = list[Question]()
+
+    def ask(question: Question) -> list[dict[str, object]]:
+        asked.append(question)
+        return [row, row]
+
+    assert 2 == len(stored(ask, "chat", "m", (0, 1), 2).rows)
+    assert (3, ["chat"], ["m", ""]) == tuple(
+        asked[0].parameters[name] for name in ("limit", "where_endpoint", "where_model")
+    )
+    with pytest.raises(ReplayError, match="--recorded: found more than 1 requests of 'chat' in that time"):
+        stored(ask, "chat", "", (0, 1), 1)
+    with pytest.raises(ReplayError, match="--recorded: found no request of 'chat'"):
+        stored(lambda _: [], "chat", "", (0, 1))
+    stored(ask, "chat", "", (0, 1))
+    assert REPLAYED_MAX == asked[-1].parameters["limit"]
 
 
 def test_an_objective_that_no_rate_keeps() -> None:
     rows = [TraceRow(t_ns=at * 10**9, len_in=300, len_out=1) for at in range(20)]
     strict = replace(FLEET, limits=Limits(ttft_s=0.001, tpot_s=0.1, target=0.99))
 
-    with pytest.raises(ConfigurationError, match=r"found no rate at which a replica keeps 0\.001 s and 0\.1 s for 99"):
-        recorded(rows, "chat", strict, 4, 1)
+    with pytest.raises(ReplayError, match=r"found no rate at which a replica keeps 99\.0% within 0\.001 s and 0\.1 s"):
+        recorded(Recorded(name="chat", rows=rows), strict, 4, 1)
+
+
+def test_an_objective_in_words() -> None:
+    assert "99.0% within 2.0 s and 0.1 s a token" == kept_of(FLEET.limits)
+    assert "99.0% within 0.1 s a token" == kept_of(Limits(ttft_s=None, tpot_s=0.1, target=0.99))
+    assert "99.0% within any time" == kept_of(Limits(ttft_s=None, tpot_s=None, target=0.99))
 
 
 PROFILE = """{"baseline_id": "b", "run_ids": [], "defs_version": 1, "made_at": "", "valid_until": "",

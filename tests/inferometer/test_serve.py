@@ -6,17 +6,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 from one_slo import slo_file
 from receiver import receiver
+from whatif_rig import SINCE_S, UNTIL_S, insert, target
 
 from inferometer import ask
 from inferometer.address import Address
+from inferometer.hints_keys import told
 from inferometer.serve import SWITCH_S, USAGE, ServeConfig, panel_reader, settled
 from slo.panel_desk import QUERY_S_MAX
+from slo.scaling.policies.catalogue import NAMES
 from telemetry.clock import monotonic_ns, sleep
 from telemetry.handed import handed
 from telemetry.testing.store_process import StoreProcess
@@ -84,6 +88,54 @@ def test_it_serves_what_it_evaluates_and_passes_metrics_on(
     assert (tested.status_code, tested.json()["ok"], len(heard.got)) == (201, True, 1)
     assert ("ann", "target.test", "hook") in {(one["actor"], one["action"], one["object"]) for one in acts}
     assert running.wait(30) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_replay_holds_no_poller_up_and_ends_with_the_server(
+    started: Callable[..., subprocess.Popen[str]],
+    free_tcp_port_factory: Callable[[], int],
+    process: StoreProcess,
+    number: signal.Signals,
+) -> None:
+    name = f"whatif-{number.name.lower()}"
+    insert(process, name, 15_000, every_ms=100)
+    port = free_tcp_port_factory()
+    running = started(port, hints=told((target(name, ttft_s=2.0),)))
+    here = f"http://127.0.0.1:{port}/v1/hints"
+    until(lambda: page(port, "/v1/hints").status == 200)
+    body = {"policy": ",".join(NAMES), "from": SINCE_S, "to": UNTIL_S, "seeds": 20}
+    with ThreadPoolExecutor(1) as pool, httpx.Client(timeout=30) as client:
+        first = pool.submit(httpx.post, f"{here}/{name}/whatif", json=body, timeout=90)
+        until(lambda: bool(replaying(running.pid)))
+        (child,) = replaying(running.pid)
+        polls = [client.get(here) for _ in range(50)]
+        second = client.post(f"{here}/{name}/whatif", json=body)
+        there = replaying(running.pid)
+        running.send_signal(number)
+        ended = running.wait(30)
+        until(lambda: not Path(f"/proc/{child}").exists())
+
+    assert [child] == there, "it went on meanwhile"
+    assert {200} == {one.status_code for one in polls}
+    assert (429, "5") == (second.status_code, second.headers["retry-after"])
+    if number is signal.SIGKILL:
+        assert isinstance(first.exception(), httpx.TransportError)
+        return
+    answer = first.result()
+    assert (0, 503, "/problems/unfinished") == (ended, answer.status_code, answer.json()["type"])
+
+
+def replaying(pid: int) -> list[int]:
+    """Return the processes that a server has replay for it."""
+    found = [int(one) for of in Path(f"/proc/{pid}/task").glob("*/children") for one in of.read_text().split()]
+    return [one for one in found if b"hints_whatif" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end_ns = monotonic_ns() + 30 * 10**9
+    while not holds():
+        assert monotonic_ns() < end_ns
+        sleep(0.02)
 
 
 @pytest.mark.parametrize(

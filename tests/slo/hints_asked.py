@@ -11,6 +11,7 @@ from views import NOBODY, NOW_S, Told, seen
 
 from slo.api import application
 from slo.api_guard import hosts_of
+from slo.api_parts import Beyond
 from slo.hints_acts import HintActs
 from slo.hints_book import HintBook, kept
 from slo.hints_past import Habits
@@ -59,8 +60,12 @@ class Asked(Told):
         hinting = Hinting(
             published=self.desk_of, acts=self.acts, book=book, starts=self.starts, habits=lambda _: self.habits()
         )
-        parts = replace(self.parts, hints=self.desk_of, hinting=hinting)
-        self.app = application(parts, hosts_of("127.0.0.1", 8200), "0.0.0")
+        self.parts = replace(self.parts, hints=self.desk_of, hinting=hinting)
+        self.can(self.parts.beyond)
+
+    def can(self, beyond: Beyond) -> None:
+        """Serve anew, with what only the whole program can do."""
+        self.app = application(replace(self.parts, beyond=beyond), hosts_of("127.0.0.1", 8200), "0.0.0")
 
     def habits(self) -> Habits | None:
         """Return what the past says; nothing before it was looked at."""

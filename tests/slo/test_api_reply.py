@@ -53,8 +53,10 @@ def test_a_tag_says_whether_anything_is_new(sent: str, method: str, expected: in
 
 def test_a_problem_is_not_kept_and_says_when_to_come_again() -> None:
     gone = refused(request(), ProblemCode.STORE_UNREACHABLE, "gone")
+    busy = refused(request(), ProblemCode.BUSY, "busy")
     wrong = refused(request(), ProblemCode.INVALID_REQUEST, "odd", (Mistake(where="a", text="b"),))
 
+    assert (429, str(RETRY_S)) == (busy.status_code, busy.headers["retry-after"])
     assert (gone.headers["retry-after"], gone.headers["cache-control"]) == (str(RETRY_S), "no-store")
     assert "retry-after" not in wrong.headers
     told = json.loads(bytes(wrong.body))

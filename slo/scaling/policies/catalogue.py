@@ -100,17 +100,20 @@ def build(name: str, given: Given) -> Policy:
     Raises:
         ValueError: Nobody is called so, or it lacks what it needs.
     """
-    plain, _, number = name.partition("=")
-    make = _BUILDERS.get(plain)
-    if make is None or (number and plain not in THRESHOLDS):
-        raise ValueError(f"found policy {name!r}, allowed: {', '.join(NAMES)}")
-    try:
-        value = float(number) if number else None
-    except ValueError:
-        value = math.nan
-    if value is not None and not 0 < value < math.inf:
-        raise ValueError(f"found policy {name!r}, allowed: a number above 0 behind its =")
+    make, value = _meant(name)
     return make(given, value)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """Return the policies of a list as people write it, `ours,kpa,hpa-running=24`, each once.
+
+    Raises:
+        ValueError: One of them is none, or there is none.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names or ("",):
+        _meant(name)
+    return names
 
 
 def of_hours(shape: Shape | None, replica_rps: float) -> tuple[Schedule, ...]:
@@ -136,6 +139,20 @@ def of_hours(shape: Shape | None, replica_rps: float) -> tuple[Schedule, ...]:
         )
         for hour, rates in sorted(by_hour.items())
     )
+
+
+def _meant(name: str) -> tuple[Build, float | None]:
+    plain, _, number = name.partition("=")
+    make = _BUILDERS.get(plain)
+    if make is None or (number and plain not in THRESHOLDS):
+        raise ValueError(f"found policy {name!r}, allowed: {', '.join(NAMES)}")
+    try:
+        value = float(number) if number else None
+    except ValueError:
+        value = math.nan
+    if value is not None and not 0 < value < math.inf:
+        raise ValueError(f"found policy {name!r}, allowed: a number above 0 behind its =")
+    return make, value
 
 
 def _metric(of: Signal, shipped: float, value: float | None) -> Metric:

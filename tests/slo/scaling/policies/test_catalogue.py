@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from scaling_rig import KNOWN, SETTINGS, T0, changed, observed
 
-from slo.scaling.policies.catalogue import FORESEEING, NAMES, THRESHOLDS, Given, build, of_hours
+from slo.scaling.policies.catalogue import FORESEEING, NAMES, THRESHOLDS, Given, build, listed, of_hours
 from slo.scaling.shape import Shape
 
 GIVEN = Given(settings=SETTINGS, known=KNOWN, in_flight=30.0, rates=((T0, 5.0), (T0 + 60, 13.0)))
@@ -47,6 +47,16 @@ def test_a_tuned_one_has_a_share_of_what_a_replica_holds() -> None:
 def test_what_cannot_be_built(name: str, given: Given, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build(name, given)
+
+
+def test_a_list_has_each_policy_once() -> None:
+    assert ("ours", "hpa-running=24", "hpa-running") == listed(" ours,hpa-running=24,, ours,hpa-running")
+
+
+@pytest.mark.parametrize("text", ["", " , ", "ours,mine", "ours,kpa=0", '["ours"]'])
+def test_a_list_with_nobody_in_it(text: str) -> None:
+    with pytest.raises(ValueError, match=r"found policy .*, allowed: "):
+        listed(text)
 
 
 def test_hours_of_the_days_before_make_a_schedule() -> None:
