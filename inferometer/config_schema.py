@@ -246,6 +246,7 @@ class Retention(Section):
     r_engine_1m: Days = _kept(400, "minutes of engines")
     r_gpu_1m: Days = _kept(400, "minutes of GPUs")
     heartbeats: Days = _kept(14, "heartbeats")
+    r_heartbeats_1m: Days = _kept(14, "minutes of heartbeats")
     clock_events: Days = _kept(400, "steps of clocks")
     slo_minutes: Days = _kept(400, "counts of objectives")
     slo_hours: Days = _kept(800, "hours of objectives")

@@ -31,12 +31,15 @@ class Migration:
         statements: Its idempotent statements, for one server or a cluster.
         fills: Whether the roll-ups it makes get what the raw table holds already. One server only: the version without
             roll-ups knew no cluster.
+        copied: Views whose targets get what their sources hold already. What such a target keeps is least or most, so
+            rows that come meanwhile, and a second time, change nothing.
     """
 
     version: int
     name: str
     statements: Callable[[schema.Variant], tuple[str, ...]]
     fills: bool = False
+    copied: tuple[schema.View, ...] = ()
 
 
 def _creating(
@@ -63,6 +66,12 @@ MIGRATIONS = (
     ),
     Migration(
         version=4, name="exponential histograms", statements=partial(_creating, (), (schema.OTEL_EXP_HISTOGRAM,))
+    ),
+    Migration(
+        version=5,
+        name="minutes of heartbeats",
+        statements=partial(_creating, (schema.R_HEARTBEATS_1M,), (schema.R_HEARTBEATS_1M_VIEW,)),
+        copied=(schema.R_HEARTBEATS_1M_VIEW,),
     ),
 )
 VERSION = MIGRATIONS[-1].version
@@ -93,6 +102,10 @@ _RECORD = """\
 INSERT INTO inferometer.schema_migrations (version, name, applied_at, checksum, schema_hash, by)
 SETTINGS insert_deduplication_token = {token:String}, insert_deduplicate = 1, async_insert = 0
 VALUES ({version:UInt32}, {name:String}, now64(3), {checksum:String}, unhex({hash:String}), {by:String})"""
+
+
+_IN_ORDER = "SETTINGS optimize_aggregation_in_order = 1"
+"""Series after series, as they lie: the groups of a fortnight at once would take gigabytes."""
 
 
 def _say_nothing(_line: str) -> None:
@@ -153,6 +166,9 @@ def apply(
     for migration in missing:
         for statement in migration.statements(variant):
             execute(statement)
+        for view in migration.copied:
+            # Through the tables that spread rows over a cluster, where there is one.
+            execute(f"INSERT INTO {schema.DATABASE}.{view.target} {schema.view_select(view)} {_IN_ORDER}")
         filled = migration.fills and not variant.cluster and rebuild.rebuild(execute, rebuild.ALL_TIME, tell)
         _record(execute, migration, variant, by)
         if filled:

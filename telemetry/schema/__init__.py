@@ -9,7 +9,7 @@ from telemetry.schema.details import CONTENT_SAMPLES, DETAIL_TABLES
 from telemetry.schema.hints import HINT_TABLES
 from telemetry.schema.ledger import LEDGER_TABLES, SCHEMA_MIGRATIONS
 from telemetry.schema.loads import LOAD_TABLES
-from telemetry.schema.minutes import MINUTE_TABLES, MINUTE_VIEWS
+from telemetry.schema.minutes import MINUTE_TABLES, MINUTE_VIEWS, R_HEARTBEATS_1M, R_HEARTBEATS_1M_VIEW
 from telemetry.schema.objectives import OBJECTIVE_TABLES
 from telemetry.schema.otel import OTEL_EXP_HISTOGRAM, OTEL_VIEWS
 from telemetry.schema.parts import Column, Engine, Table, View
@@ -24,6 +24,7 @@ from telemetry.schema.render import (
     ddl,
     table_statements,
     view_ddl,
+    view_select,
 )
 from telemetry.schema.requests import REQUESTS
 from telemetry.schema.rollups import R_1H, R_1M, R_1S, ROLLUP_TABLES, ROLLUP_VIEWS, index_sql
@@ -40,10 +41,10 @@ OTHER_TABLES = (
     *LEDGER_TABLES,
 )
 """Every table that is neither `requests` nor made of it."""
-TABLES = (SCHEMA_MIGRATIONS, REQUESTS, *ROLLUP_TABLES, *OTHER_TABLES)
+TABLES = (SCHEMA_MIGRATIONS, REQUESTS, *ROLLUP_TABLES, *OTHER_TABLES, R_HEARTBEATS_1M)
 """Every table that each store has, in the order of creation."""
 OTHER_VIEWS = (*MINUTE_VIEWS, *OTEL_VIEWS)
-VIEWS = (*ROLLUP_VIEWS, *OTHER_VIEWS, OTEL_EXP_HISTOGRAM)
+VIEWS = (*ROLLUP_VIEWS, *OTHER_VIEWS, OTEL_EXP_HISTOGRAM, R_HEARTBEATS_1M_VIEW)
 """Every view, in the order of creation."""
 
 
@@ -68,6 +69,8 @@ __all__ = [
     "R_1H",
     "R_1M",
     "R_1S",
+    "R_HEARTBEATS_1M",
+    "R_HEARTBEATS_1M_VIEW",
     "SCHEMA_MIGRATIONS",
     "TABLES",
     "VIEWS",
@@ -82,4 +85,5 @@ __all__ = [
     "statements",
     "table_statements",
     "view_ddl",
+    "view_select",
 ]

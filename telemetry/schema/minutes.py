@@ -1,15 +1,18 @@
-"""Knows the roll-ups of engine and GPU samples to minutes; refuses to know the samples' meaning.
+"""Knows the roll-ups of engine and GPU samples and of heartbeats to minutes; refuses to know their meaning.
 
-A gauge keeps its minimum, maximum, sum and count; a counter its maximum, and `n_reset` says how often one fell.
+A gauge keeps its minimum, maximum, sum and count; a counter its maximum, and `n_reset` says how often one fell. A
+minute of heartbeats keeps only what is least and what is most: a heartbeat that is added twice changes nothing, so the
+minutes of those that are stored already may be made while others come in.
 
-Source: spec/store.md 3 (r_engine_1m, r_gpu_1m).
+Source: spec/store.md 3 (r_engine_1m, r_gpu_1m, heartbeats).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from telemetry.schema import samples
-from telemetry.schema.parts import T64, ZSTD, Column, Engine, Table, View, label
+from telemetry.schema.parts import STAMP, T64, ZSTD, Column, Engine, Table, View, label, number
+from telemetry.schema.pipeline import HEARTBEATS
 
 _KEPT_DAYS = 400
 
@@ -88,7 +91,42 @@ _GPU = (
 )
 
 
-def _table(name: str, source: Table, keys: Sequence[Column], figures: Sequence[_Figure]) -> Table:
+def _of_heartbeat(how: str, name: str, named: str = "") -> _Figure:
+    like = next(column for column in HEARTBEATS.columns if column.name == name)
+    return _figure(named or f"{name}_{how}", how, like.type, f"{how}(s.{name})", like)
+
+
+_NEWEST = Column(
+    name="newest",
+    type=f"SimpleAggregateFunction(max, Tuple({STAMP}, {STAMP}))",
+    meaning="wall time of the last heartbeat, and its watermark",
+    codec=ZSTD,
+    unit="ms",
+)
+_OLDEST = Column(
+    name="oldest",
+    type=f"SimpleAggregateFunction(min, {STAMP})",
+    meaning="wall time of the first heartbeat",
+    codec=ZSTD,
+    unit="ms",
+)
+_HEARTBEATS = (
+    _Figure(_OLDEST, "min(s.ts)"),
+    # Two aggregates of plain times take less than one `max` of pairs.
+    _Figure(_NEWEST, "tuple(max(s.ts), argMax(s.watermark, s.ts))"),
+    *(
+        _of_heartbeat(how, name)
+        for name in ("arrivals_total", "tee_frames_dropped_total", "cpu_us_total")
+        for how in ("min", "max")
+    ),
+    *(_of_heartbeat("max", name) for name in ("spooled", "rss_bytes")),
+    _of_heartbeat("max", "loop_lag_us_max", "loop_lag_us_max"),
+)
+
+
+def _table(
+    name: str, source: Table, keys: Sequence[Column], figures: Sequence[_Figure], kept_days: int | None = _KEPT_DAYS
+) -> Table:
     time = Column(
         name="t", type="DateTime('UTC')", meaning="start of the minute", codec="DoubleDelta, ZSTD(1)", unit="s"
     )
@@ -99,7 +137,7 @@ def _table(name: str, source: Table, keys: Sequence[Column], figures: Sequence[_
         engine=Engine.AGGREGATING,
         order_by=f"({', '.join(key.name for key in keys)}, t)",
         time="t",
-        kept_days=_KEPT_DAYS,
+        kept_days=kept_days,
         shard_by=source.shard_by,
         columns=(*keys, time, *(figure.column for figure in figures)),
     )
@@ -135,11 +173,20 @@ _GPU_KEYS = (
     label("endpoint", "endpoint that runs on it; empty if unknown"),
     label("replica", "address or pod that runs on it; empty if unknown"),
 )
+_HEARTBEAT_KEYS = (
+    label("endpoint", "configured name of the endpoint"),
+    label("collector", "<node>/<epoch8> of the spool"),
+    label("model", "model named by the requests; empty for those that name none"),
+    label("workload_class", "configured class of the workload; empty if not set"),
+    number("boot", "UInt32", "number of the process's start: totals begin again with it", "", T64),
+)
 R_ENGINE_1M = _table("r_engine_1m", samples.ENGINE_METRICS, _ENGINE_KEYS, _ENGINE)
 R_GPU_1M = _table("r_gpu_1m", samples.GPU_SAMPLES, _GPU_KEYS, _GPU)
+R_HEARTBEATS_1M = _table("r_heartbeats_1m", HEARTBEATS, _HEARTBEAT_KEYS, _HEARTBEATS, HEARTBEATS.kept_days)
 
 MINUTE_TABLES = (R_ENGINE_1M, R_GPU_1M)
 MINUTE_VIEWS = (
     _view(R_ENGINE_1M, samples.ENGINE_METRICS, _ENGINE_KEYS, _ENGINE),
     _view(R_GPU_1M, samples.GPU_SAMPLES, _GPU_KEYS, _GPU),
 )
+R_HEARTBEATS_1M_VIEW = _view(R_HEARTBEATS_1M, HEARTBEATS, _HEARTBEAT_KEYS, _HEARTBEATS)

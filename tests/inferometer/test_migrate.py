@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import pytest
 from chdb_child import Chdb, ChdbError
@@ -52,7 +53,7 @@ def test_a_fresh_store_gets_what_was_planned_once_and_passes_the_check(empty: Ch
 
     assert "0" == empty.execute("SELECT count() FROM system.databases WHERE name = 'inferometer'").strip()
     assert set(schema.statements()) == set(planned)
-    assert [1, 2, 3, 4] == migrate.apply(noted, by="test")
+    assert [1, 2, 3, 4, 5] == migrate.apply(noted, by="test")
     assert planned == tuple(dict.fromkeys(sql for sql in ran if sql.startswith("CREATE")))
     assert [] == migrate.apply(empty.execute, by="test")
     assert () == migrate.plan(empty.execute)
@@ -78,9 +79,34 @@ def test_a_store_of_the_first_version_gets_what_is_missing_once_though_two_migra
             others.extend(migrate.apply(empty.execute, by="other"))
         return found
 
-    assert [2, 3, 4] == migrate.apply(interrupted, by="test") == others
+    assert [2, 3, 4, 5] == migrate.apply(interrupted, by="test") == others
     migrate.verify(empty.execute)
-    assert ["inferometer 0.1.0", "other", "other", "other"] == [row["by"] for row in remembered(empty)]
+    assert ["inferometer 0.1.0", *["other"] * 4] == [row["by"] for row in remembered(empty)]
+
+
+def test_a_store_without_minutes_of_heartbeats_gets_those_that_it_holds(empty: Chdb) -> None:
+    *before, last = migrate.MIGRATIONS
+    made = chain.from_iterable(one.statements(schema.ONE_SERVER) for one in before)
+    for statement in (schema.CREATE_DATABASE, *made):
+        empty.execute(statement)
+    empty.execute(
+        "INSERT INTO inferometer.schema_migrations (version, name, applied_at, checksum, schema_hash, by) "
+        "SELECT 1 + number, '', now64(3), '', '', 'inferometer 0.1.0' FROM numbers({n:UInt32})",
+        {"n": str(len(before))},
+    )
+    empty.execute(
+        "INSERT INTO inferometer.heartbeats (ts, collector, endpoint, boot, arrivals_total) "
+        "SELECT toStartOfHour(now()) + number, 'n/1', 'e', 1, number FROM numbers(150)"
+    )
+
+    assert [last.version] == migrate.apply(empty.execute, by="test")
+    found = empty.execute(
+        "SELECT dateDiff('second', min(t) OVER (), t), min(arrivals_total_min), max(arrivals_total_max) "
+        "FROM inferometer.r_heartbeats_1m GROUP BY t ORDER BY t FORMAT TabSeparated"
+    )
+    assert [["0", "0", "59"], ["60", "60", "119"], ["120", "120", "149"]] == [
+        line.split() for line in found.splitlines()
+    ]
 
 
 def test_a_newer_store_is_refused_in_one_line(empty: Chdb) -> None:

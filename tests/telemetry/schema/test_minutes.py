@@ -8,6 +8,7 @@ from chdb_child import Chdb
 
 from telemetry import schema
 from telemetry.schema import minutes, samples
+from telemetry.schema.pipeline import HEARTBEATS
 
 MINUTE = "2026-01-02 03:04:00"
 
@@ -15,8 +16,9 @@ MINUTE = "2026-01-02 03:04:00"
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chdb]:
     running = Chdb(tmp_path_factory.mktemp("minutes") / "store")
-    tables = (samples.ENGINE_METRICS, samples.GPU_SAMPLES, *minutes.MINUTE_TABLES)
-    for statement in (schema.CREATE_DATABASE, *map(schema.ddl, tables), *map(schema.view_ddl, minutes.MINUTE_VIEWS)):
+    tables = (samples.ENGINE_METRICS, samples.GPU_SAMPLES, HEARTBEATS, *minutes.MINUTE_TABLES, minutes.R_HEARTBEATS_1M)
+    views = (*minutes.MINUTE_VIEWS, minutes.R_HEARTBEATS_1M_VIEW)
+    for statement in (schema.CREATE_DATABASE, *map(schema.ddl, tables), *map(schema.view_ddl, views)):
         # Samples of a day in the past would be dropped as too old.
         running.execute("\n".join(line for line in statement.splitlines() if not line.startswith(("TTL", "SETTINGS"))))
     yield running
@@ -85,6 +87,50 @@ def test_a_minute_of_a_gpu_keeps_every_reason_for_a_lowered_clock(engine: Chdb) 
     )
 
     assert found == {"bits": 5, "xid": None, "low": 100, "high": 300, "mean": 200, "n": 2}
+
+
+def test_a_minute_of_a_sender_keeps_its_last_heartbeat_and_ends_and_a_second_copy_changes_nothing(engine: Chdb) -> None:
+    beats = ((1, 10, 900, 5, 40), (30, 25, 700, 9, 20), (59, 31, 800, 0, 30))
+    for second, arrivals, cpu_us, spooled, lag_us in beats:
+        engine.execute(
+            "INSERT INTO inferometer.heartbeats (ts, watermark, endpoint, collector, boot, arrivals_total, "
+            "cpu_us_total, spooled, loop_lag_us_max, rss_bytes) SELECT toDateTime64({t:String}, 3, 'UTC') AS at, "
+            "at - 2, 'e', 'n/1', 3, {arrivals:UInt64}, {cpu_us:UInt64}, {spooled:UInt64}, {lag_us:UInt32}, 7",
+            {
+                "t": f"2026-01-02 03:04:{second:02}",
+                "arrivals": str(arrivals),
+                "cpu_us": str(cpu_us),
+                "spooled": str(spooled),
+                "lag_us": str(lag_us),
+            },
+        )
+    wanted = {
+        "t": MINUTE,
+        "heard": ["2026-01-02 03:04:01.000", "2026-01-02 03:04:59.000", "2026-01-02 03:04:57.000"],
+        "arrivals": [10, 31],
+        "cpu_us": [700, 900],
+        "frames": [0, 0],
+        "most": [9, 40, 7],
+    }
+
+    for _copy in range(2):
+        found = merged(
+            engine,
+            "SELECT toString(t) AS t, max(newest) AS last, "
+            "[toString(min(oldest)), toString(last.1), toString(last.2)] AS heard, "
+            "[min(arrivals_total_min), max(arrivals_total_max)] AS arrivals, "
+            "[min(cpu_us_total_min), max(cpu_us_total_max)] AS cpu_us, "
+            "[min(tee_frames_dropped_total_min), max(tee_frames_dropped_total_max)] AS frames, "
+            "[max(spooled_max), max(loop_lag_us_max), max(rss_bytes_max)] AS most "
+            "FROM inferometer.r_heartbeats_1m WHERE collector = 'n/1' AND boot = 3 GROUP BY t",
+        )
+
+        assert wanted == {name: found[name] for name in wanted}
+        engine.execute(f"INSERT INTO inferometer.r_heartbeats_1m {schema.view_select(minutes.R_HEARTBEATS_1M_VIEW)}")
+
+
+def test_minutes_of_heartbeats_are_kept_as_long_as_those() -> None:
+    assert HEARTBEATS.kept_days == minutes.R_HEARTBEATS_1M.kept_days
 
 
 def test_every_gauge_and_counter_has_its_minute() -> None:
