@@ -45,7 +45,7 @@ def in_flight(at_ms: int) -> Question:
 def telemetry_health(since_ms: int, until_ms: int) -> Question:
     """Ask where the records of each collector are.
 
-    Rows: `collector`, `n` (heartbeats), `accepted`, `stored`, `dlq`, `dropped` (reason to count), `frames_dropped`,
+    Rows: `collector`, `accepted`, `stored`, `dlq`, `dropped` (reason to count), `frames_dropped`,
     `unparsed_conns`, all of the window; `spooled`, `watermark_unix_ms`, `rss_bytes`, `boot` of the last heartbeat;
     `loop_lag_us_max`; `residue` of the accounting identity since the boot: accepted less stored, spooled, dropped and
     dlq, 0 once everything is accounted for.
@@ -57,6 +57,8 @@ def telemetry_health(since_ms: int, until_ms: int) -> Question:
     return Question(sql=_HEALTH, parameters={"since": since_ms, "until": until_ms}, seconds_max=PAGE_S)
 
 
+# Whoever was heard within the day is told by minutes: a day of seconds is sixty times as much. A minute is known by its
+# last heartbeat, so only the one that the instant lies in has to be read in seconds.
 _COVERAGE = """\
 SELECT
     endpoint,
@@ -66,9 +68,9 @@ SELECT
     countIf(is_fresh) AS n_fresh,
     n_fresh / n AS coverage,
     arraySort(groupArrayIf(toString(collector), NOT is_fresh)) AS silent,
-    if(n_fresh = 0, NULL, toUnixTimestamp64Milli(minIf(newest, is_fresh))) AS watermark_unix_ms,
+    if(n_fresh = 0, NULL, toUnixTimestamp64Milli(minIf(beat.2, is_fresh))) AS watermark_unix_ms,
     {at:Int64} - watermark_unix_ms AS lag_ms,
-    toUnixTimestamp64Milli(max(heard)) AS heard_unix_ms
+    toUnixTimestamp64Milli(max(beat.1)) AS heard_unix_ms
 FROM
 (
     SELECT
@@ -76,12 +78,23 @@ FROM
         endpoint,
         model,
         workload_class,
-        max(ts) AS heard,
-        argMax(watermark, ts) AS newest,
-        heard > fromUnixTimestamp64Milli({at:Int64} - {fresh_ms:Int64}) AS is_fresh
-    FROM inferometer.heartbeats
-    WHERE ts > fromUnixTimestamp64Milli({at:Int64} - {expected_ms:Int64})
-      AND ts <= fromUnixTimestamp64Milli({at:Int64})
+        max(last) AS beat,
+        beat.1 > fromUnixTimestamp64Milli({at:Int64} - {fresh_ms:Int64}) AS is_fresh
+    FROM
+    (
+        SELECT collector, endpoint, model, workload_class, max(s.newest) AS last
+        FROM inferometer.r_heartbeats_1m AS s
+        WHERE t >= toStartOfMinute(fromUnixTimestamp64Milli({at:Int64} - {expected_ms:Int64}))
+          AND t < toStartOfMinute(fromUnixTimestamp64Milli({at:Int64}))
+        GROUP BY collector, endpoint, model, workload_class
+        HAVING last.1 > fromUnixTimestamp64Milli({at:Int64} - {expected_ms:Int64})
+        UNION ALL
+        SELECT collector, endpoint, model, workload_class, tuple(max(ts), argMax(watermark, ts)) AS last
+        FROM inferometer.heartbeats
+        WHERE ts >= toStartOfMinute(fromUnixTimestamp64Milli({at:Int64}))
+          AND ts <= fromUnixTimestamp64Milli({at:Int64})
+        GROUP BY collector, endpoint, model, workload_class
+    )
     GROUP BY collector, endpoint, model, workload_class
 )
 GROUP BY endpoint, model, workload_class
@@ -110,10 +123,34 @@ FROM
 GROUP BY endpoint
 ORDER BY endpoint"""
 
+# Of all the heartbeats of a boot only the first and the last one are read, since its totals only grow; minutes, and at
+# the ends of the window seconds, say which these are.
 _HEALTH = """\
+WITH
+    fromUnixTimestamp64Milli({since:Int64}) AS since,
+    fromUnixTimestamp64Milli({until:Int64}) AS until,
+    boots AS
+    (
+        SELECT collector, boot, min(q.first) AS first, max(q.last) AS last, max(q.lag_us) AS lag_us
+        FROM
+        (
+            SELECT collector, boot, min(s.oldest) AS first, max(s.newest).1 AS last, max(s.loop_lag_us_max) AS lag_us
+            FROM inferometer.r_heartbeats_1m AS s
+            WHERE t >= since
+              AND t < toStartOfMinute(until)
+            GROUP BY collector, boot
+            UNION ALL
+            SELECT collector, boot, min(ts) AS first, max(ts) AS last, max(h.loop_lag_us_max) AS lag_us
+            FROM inferometer.heartbeats AS h
+            WHERE ts >= since
+              AND ts < until
+              AND (ts < toStartOfMinute(since) + INTERVAL 1 MINUTE OR ts >= toStartOfMinute(until))
+            GROUP BY collector, boot
+        ) AS q
+        GROUP BY collector, boot
+    )
 SELECT
     collector,
-    sum(n_heard) AS n,
     sum(accepted_in) AS accepted,
     sum(stored_in) AS stored,
     sum(dlq_in) AS dlq,
@@ -123,7 +160,7 @@ SELECT
     argMax(spooled_now, boot) AS spooled,
     toUnixTimestamp64Milli(argMax(newest, boot)) AS watermark_unix_ms,
     argMax(rss_now, boot) AS rss_bytes,
-    max(lag_us) AS loop_lag_us_max,
+    max(b.lag_us) AS loop_lag_us_max,
     argMax(residue_now, boot) AS residue,
     max(boot) AS last_boot
 FROM
@@ -131,7 +168,6 @@ FROM
     SELECT
         collector,
         boot,
-        count() AS n_heard,
         max(accepted_total) - min(accepted_total) AS accepted_in,
         max(stored_total) - min(stored_total) AS stored_in,
         max(dlq_total) - min(dlq_total) AS dlq_in,
@@ -144,16 +180,15 @@ FROM
         argMax(spooled, ts) AS spooled_now,
         max(watermark) AS newest,
         argMax(rss_bytes, ts) AS rss_now,
-        max(loop_lag_us_max) AS lag_us,
         argMax(
             toInt64(accepted_total) - toInt64(stored_total) - toInt64(spooled) - toInt64(dlq_total)
                 - toInt64(arraySum(mapValues(dropped_total))),
             ts
         ) AS residue_now
     FROM inferometer.heartbeats
-    WHERE ts >= fromUnixTimestamp64Milli({since:Int64})
-      AND ts < fromUnixTimestamp64Milli({until:Int64})
+    WHERE (collector, ts) IN (SELECT collector, arrayJoin([first, last]) FROM boots)
     GROUP BY collector, boot
-)
+) AS a
+INNER JOIN boots AS b USING (collector, boot)
 GROUP BY collector
 ORDER BY collector"""

@@ -47,12 +47,15 @@ def looks(since_ms: int, until_ms: int, step_s: int, endpoints: tuple[str, ...] 
         step_s: Length of a step, at least `LOOKS_S_MIN`.
         endpoints: Only heartbeats of these; none: of any.
     """
+    # In a step of whole minutes somebody was heard if in one of its minutes.
+    is_rolled = not any(one % 60_000 for one in (since_ms, until_ms, max(step_s, LOOKS_S_MIN) * 1000))
+    time, unix_ms = ("t", "toUnixTimestamp(t) * 1000") if is_rolled else ("ts", "toUnixTimestamp64Milli(ts)")
     found = Select(
-        columns=["intDiv(toUnixTimestamp64Milli(ts), {step_ms:Int64}) * intDiv({step_ms:Int64}, 1000) AS t_unix_s"],
-        source="inferometer.heartbeats",
+        columns=[f"intDiv({unix_ms}, {{step_ms:Int64}}) * intDiv({{step_ms:Int64}}, 1000) AS t_unix_s"],
+        source="inferometer.r_heartbeats_1m" if is_rolled else "inferometer.heartbeats",
         where=[
-            "ts >= fromUnixTimestamp64Milli({since:Int64})",
-            "ts < fromUnixTimestamp64Milli({until:Int64})",
+            f"{time} >= fromUnixTimestamp64Milli({{since:Int64}})",
+            f"{time} < fromUnixTimestamp64Milli({{until:Int64}})",
             "(empty({endpoints:Array(String)}) OR endpoint IN {endpoints:Array(String)})",
         ],
         group_by=["t_unix_s"],

@@ -50,6 +50,36 @@ def test_coverage_counts_who_is_heard_and_names_who_is_not(beating: Stored) -> N
     assert (AT_MS - 1_500, 1_500, AT_MS) == (row["watermark_unix_ms"], row["lag_ms"], row["heard_unix_ms"])
 
 
+@pytest.mark.parametrize("after_ms", [0, 1, 999, 17_000, 59_999, 60_000, 61_500, EXPECTED_MS - 30_500])
+def test_coverage_is_that_of_every_heartbeat_of_the_day(beating: Stored, after_ms: int) -> None:
+    at_ms = AT_MS + after_ms
+    last: dict[str, int] = {}
+    for collector, heard_ms in (("n1", AT_MS), ("n2", AT_MS - FRESH_MS), ("n3", AT_MS - EXPECTED_MS)):
+        if at_ms - EXPECTED_MS < heard_ms <= at_ms:
+            last[collector] = heard_ms
+    fresh = [name for name, heard_ms in last.items() if heard_ms > at_ms - FRESH_MS]
+    rows = beating.rows(coverage(at_ms))
+
+    assert [(len(last), len(fresh), sorted(last.keys() - set(fresh)), max(last.values()))] == [
+        (row["n"], row["n_fresh"], row["silent"], row["heard_unix_ms"]) for row in rows if row["endpoint"] == "health"
+    ]
+
+
+def test_what_comes_after_the_instant_is_not_heard_yet(beating: Stored) -> None:
+    at_ms = SINCE_MS + 40 * 60_000
+    beating.insert_rows(
+        "heartbeats", [beat("n9", at_ms + of_ms, endpoint="later") for of_ms in (-61_000, -500, 500, 59_000)]
+    )
+    rows = {
+        (of_ms, row["heard_unix_ms"] - at_ms, row["watermark_unix_ms"] - at_ms)
+        for of_ms in (-1_000, 0, 499, 500)
+        for row in beating.rows(coverage(at_ms + of_ms))
+        if row["endpoint"] == "later"
+    }
+
+    assert {(-1_000, -61_000, -62_500), (0, -500, -2_000), (499, -500, -2_000), (500, 500, -1_000)} == rows
+
+
 def test_when_nobody_is_fresh_there_is_no_watermark(beating: Stored) -> None:
     [row] = beating.rows(coverage(AT_MS + FRESH_MS))
 
@@ -60,8 +90,8 @@ def test_when_nobody_is_fresh_there_is_no_watermark(beating: Stored) -> None:
 def test_totals_of_a_window_survive_a_boot(beating: Stored) -> None:
     one, two = beating.rows(telemetry_health(AT_MS - FRESH_MS, AT_MS + 1))
 
-    assert ("n1", 4, 28, 23, 1, 3) == (
-        *(one[name] for name in ("collector", "n", "accepted", "stored", "dlq", "frames_dropped")),
+    assert ("n1", 28, 23, 1, 3) == (
+        *(one[name] for name in ("collector", "accepted", "stored", "dlq", "frames_dropped")),
     )
     assert {"quota": 4} == one["dropped"]
     assert (0, 2, 0) == (one["spooled"], one["last_boot"], one["residue"])

@@ -36,6 +36,20 @@ def test_steps_in_which_somebody_was_heard(stored: Stored) -> None:
     assert LOOKS_MAX == 20_000
 
 
+def test_minutes_say_the_same_as_seconds_of_when_somebody_was_heard(stored: Stored) -> None:
+    at_ms = 3_100_000_200_000
+    beats = [at_ms, at_ms + 59_000, at_ms + 299_999, at_ms + 300_000, at_ms + 1_800_000]
+    stored.insert_rows(
+        "heartbeats",
+        [{"ts": at / 1000, "collector": "facts", "endpoint": "minutes", "watermark": at / 1000} for at in beats],
+    )
+    rolled, raw = (looks(at_ms, at_ms + 1_800_000 + ms, 300, ("minutes",)) for ms in (0, 1))
+
+    assert ("r_heartbeats_1m" in rolled.sql, "r_heartbeats_1m" in raw.sql) == (True, False)
+    assert [at_ms // 1000, at_ms // 1000 + 300] == [row["t_unix_s"] for row in stored.rows(rolled)]
+    assert [*stored.rows(rolled), {"t_unix_s": at_ms // 1000 + 1_800}] == stored.rows(raw)
+
+
 def test_the_last_engine_of_an_endpoint(stored: Stored) -> None:
     rows = [
         {"ts": SINCE_MS / 1000 + 60 * at, "endpoint": "facts", "replica": "a", "engine": engine, "up": 1}
