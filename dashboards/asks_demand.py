@@ -5,7 +5,7 @@ Collectors count arrivals; the count of a step is what it grew by since the hear
 Source: spec/store.md 3 (heartbeats); spec/ui.md 5 (fleet.demand).
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from dashboards.asks_engine import conditions
 from dashboards.asks_engine import parameters as filters
@@ -13,17 +13,11 @@ from telemetry.queries.asked import Asked, Dim, Pick, Source, parameters, table
 from telemetry.queries.asked import conditions as of_requests
 from telemetry.queries.question import Question, Select
 
-OF_BOOT = (
-    "OVER (PARTITION BY s.collector, s.boot, s.endpoint, s.model, s.workload_class"
-    " ORDER BY s.ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
-)
-"""Heartbeats among which a total only grows, each with the one before it."""
-
-
 _LEAD_MS = 120_000
 """How long before a window the heartbeat may be that its first one is compared with: silence beyond it is a gap."""
 _DENSE_MS = 2 * 86_400_000
-"""Length up to which every heartbeat of a window is looked at."""
+"""Length beyond which the ends of a window are those of minutes."""
+_MINUTE_MS = 60_000
 _UNKNOWN = "CAST(NULL, 'Nullable(UInt64)')"
 _USER = "user"
 
@@ -32,25 +26,28 @@ def arrivals(asked: Asked, *keys: str) -> Question:
     """Ask how many requests began; rows: `t_unix_s` of a series, the keys, `arrived`.
 
     `arrived` is NULL where a filter is asked for that heartbeats cannot honour: they know endpoints, and only of some
-    the model. Of more than two days, whose steps are hours, the heartbeats of the first ten seconds of each minute are
-    looked at: a step, and what a boot did at its end, may be wrong by a minute.
+    the model. Of more than two days, both ends are rounded down to a minute.
     """
-    of_endpoint, of_model = conditions("s.ts", ("endpoint", "model"), lead_ms=_LEAD_MS)[-2:]
+    rows = _MINUTES if _is_of_minutes(asked) else _SECONDS
+    of_endpoint, of_model = conditions(rows.time, ("endpoint", "model"))[-2:]
     is_unknown = bool(asked.where.keys() - {Dim.ENDPOINT, Dim.MODEL}) or asked.traffic != _USER
-    step = "toUInt32(0)" if asked.step_s is None else _STEP
-    some = ["toSecond(s.ts) < 10"] if asked.until_ms - asked.since_ms > _DENSE_MS else []
+    step = "toUInt32(0)" if asked.step_s is None else _STEP.format(rows.time)
     # A total only grows, so the ends of a step say by how much; there are far fewer of them than heartbeats.
     ends = Select(
         columns=[
             *_BOOT,
-            "s.ts >= fromUnixTimestamp64Milli({since:Int64}) AS is_inside",
+            f"{rows.time} >= {rows.at.format('{since:Int64}')} AS is_inside",
             f"{step} AS t_unix_s",
-            "min(s.arrivals_total) AS first",
-            "max(s.arrivals_total) AS last",
+            f"min({rows.least}) AS first",
+            f"max({rows.most}) AS last",
             f"{'0' if is_unknown else of_model} AS is_known",
         ],
-        source="inferometer.heartbeats AS s",
-        where=[*conditions("s.ts", (), lead_ms=_LEAD_MS), *some, of_endpoint, f"(s.model = '' OR {of_model})"],
+        source=f"{rows.table} AS s",
+        where=[
+            f"{rows.time} >= {rows.at.format(f'{{since:Int64}} - {_LEAD_MS}')}",
+            f"{rows.time} < {rows.at.format('{until:Int64}')}",
+            *(of_endpoint, f"(s.model = '' OR {of_model})"),
+        ],
         group_by=[*_BOOT, "is_inside", "t_unix_s"],
     )
     over = (
@@ -105,6 +102,39 @@ def demand(asked: Asked, pick: Pick) -> Question:
     return Question(sql=found.text(), parameters={**began.parameters, **parameters(asked, pick)})
 
 
-_STEP = "intDiv(toUnixTimestamp(s.ts), {step_s:UInt32}) * {step_s:UInt32}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rows:
+    """Where totals are read: table, time and its form of unix milliseconds, least and largest total of a row."""
+
+    table: str
+    time: str
+    at: str
+    least: str
+    most: str
+
+
+_SECONDS = _Rows(
+    table="inferometer.heartbeats",
+    time="s.ts",
+    at="fromUnixTimestamp64Milli({0})",
+    least="s.arrivals_total",
+    most="s.arrivals_total",
+)
+_MINUTES = _Rows(
+    table="inferometer.r_heartbeats_1m",
+    time="s.t",
+    at="toStartOfMinute(fromUnixTimestamp64Milli({0}))",
+    least="s.arrivals_total_min",
+    most="s.arrivals_total_max",
+)
+
+
+def _is_of_minutes(asked: Asked) -> bool:
+    """Return whether minutes tell as much as seconds, or there are too many of those."""
+    is_whole = not any(one % _MINUTE_MS for one in (asked.since_ms, asked.until_ms, 1000 * (asked.step_s or 0)))
+    return is_whole or asked.until_ms - asked.since_ms > _DENSE_MS
+
+
+_STEP = "intDiv(toUnixTimestamp({0}), {{step_s:UInt32}}) * {{step_s:UInt32}}"
 _BOOT = ("collector", "boot", "endpoint", "model", "workload_class")
 """What a total belongs to."""

@@ -33,7 +33,7 @@ def endpoints(asked: Asked, pick: Pick) -> Question:
     parts = [
         _requests(by, pick, shown, {"bad_ratio": "if(n_good + n_bad = 0, NULL, n_bad / (n_good + n_bad))"}),
         Part(question=_heartbeat(by, pick), columns={}, lists={"heartbeat": "heartbeat"}),
-        Part(question=arrivals(by, "endpoint"), columns={"in_per_s": f"arrived / {_SECONDS}"}),
+        Part(question=arrivals(_answered(by, pick), "endpoint"), columns={"in_per_s": f"arrived / {_SECONDS}"}),
         Part(question=throughput(by, pick), columns={"out_tokens_per_s": "tokens_per_s"}),
         Part(question=_gauges(by, "endpoint"), columns={"waiting": "waiting", "kv_max": "kv_max"}),
         Part(question=_hints(by), columns={"hint": "hint"}),
@@ -49,7 +49,7 @@ def stats(asked: Asked, pick: Pick) -> Question:
     parts = [
         alone(),
         _requests(whole, pick, shown, {"good_ratio": "if(n_good + n_bad = 0, NULL, n_good / (n_good + n_bad))"}),
-        Part(question=arrivals(whole), columns={"in_per_s": f"arrived / {_SECONDS}"}),
+        Part(question=arrivals(_answered(whole, pick)), columns={"in_per_s": f"arrived / {_SECONDS}"}),
         Part(question=throughput(whole, pick), columns=rates),
         Part(question=_gauges(whole), columns={name: name for name in ("running", "waiting", "kv_max", "replicas_up")}),
         Part(question=_rates(whole), columns={name: name for name in ("preemptions_per_s", "prefix_hit_ratio")}),
@@ -58,6 +58,11 @@ def stats(asked: Asked, pick: Pick) -> Question:
 
 
 _SECONDS = "(({until:Int64} - {since:Int64}) / 1000)"
+
+
+def _answered(asked: Asked, pick: Pick) -> Asked:
+    """Return the same of the time that is answered, which all parts share."""
+    return replace(asked, since_ms=pick.since_ms, until_ms=pick.until_ms)
 
 
 def _requests(asked: Asked, pick: Pick, shown: Mapping[Metric, str], more: Mapping[str, str]) -> Part:

@@ -52,7 +52,7 @@ def conditions(time: str, dims: Sequence[str], *, lead_ms: int = 0) -> list[str]
 
 def engine_steps(asked: Asked) -> Select:
     """Return what each replica said in each step: gauges as means, `kv_used_ratio_max`, counters as their largest."""
-    is_rolled = _is_rolled(asked)
+    is_rolled = in_minutes(asked)
     time = "s.t" if is_rolled else "s.ts"
     gauges = [f"{_mean(name, rolled=is_rolled)} AS {name}" for name in ENGINE_GAUGES]
     largest = "max(s.kv_used_ratio_max_max)" if is_rolled else "max(s.kv_used_ratio_max)"
@@ -87,7 +87,7 @@ def engine_rates(asked: Asked) -> Select:
 
 def gpu_steps(asked: Asked) -> Select:
     """Return what each GPU did in each step: gauges as means, memory, reasons for a lowered clock, the last XID."""
-    is_rolled = _is_rolled(asked)
+    is_rolled = in_minutes(asked)
     time = "s.t" if is_rolled else "s.ts"
     used, total = ("mem_used_bytes_max", "mem_total_bytes_max") if is_rolled else ("mem_used_bytes", "mem_total_bytes")
     throttled = "groupBitOr(s.throttle_bits)" if is_rolled else "groupBitOr(ifNull(s.throttle_bits, 0))"
@@ -128,11 +128,12 @@ def grown(name: str) -> str:
     return f"sumOrNullIf({name}_grew / seconds, isNotNull({name}_grew) AND seconds > 0)"
 
 
-_GPU_KEYS = ("endpoint", "replica", "node", "gpu_name", "gpu_uuid", "mig_uuid")
-
-
-def _is_rolled(asked: Asked) -> bool:
+def in_minutes(asked: Asked) -> bool:
+    """Return whether the steps of a series are whole minutes."""
     return asked.step_s is not None and asked.step_s % MINUTE_S == 0
+
+
+_GPU_KEYS = ("endpoint", "replica", "node", "gpu_name", "gpu_uuid", "mig_uuid")
 
 
 def _step(asked: Asked, time: str) -> str:

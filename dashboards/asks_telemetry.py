@@ -4,14 +4,16 @@ Source: spec/ui.md 5 (tel.*); spec/store.md 3 (heartbeats), 12 (accounting ident
 """
 
 from dashboards.asks import renamed
-from dashboards.asks_demand import OF_BOOT
-from dashboards.asks_engine import conditions
+from dashboards.asks_engine import conditions, in_minutes
 from dashboards.asks_engine import parameters as filters
 from telemetry.queries.asked import ENDED_WITHIN, Asked, Pick
 from telemetry.queries.health import telemetry_health
 from telemetry.queries.question import Question, Select
 
 _PAIR = "(word, n) -> concat(word, '=', toString(n))"
+_SECONDS, _MINUTES = "inferometer.heartbeats AS s", "inferometer.r_heartbeats_1m AS s"
+_BOOT = ("collector", "boot", "endpoint", "model", "workload_class")
+_TOTALS = {"tee_frames_dropped_total": "frames", "cpu_us_total": "cpu_us"}
 _STEP = "intDiv(toUnixTimestamp({0}), {{step_s:UInt32}}) * {{step_s:UInt32}} AS t"
 
 
@@ -40,14 +42,15 @@ def lag(asked: Asked, _pick: Pick) -> Question:
         where=[*ENDED_WITHIN, "(empty({only_endpoint:Array(String)}) OR s.endpoint IN {only_endpoint:Array(String)})"],
         group_by=["step"],
     )
+    time, source, spooled = ("s.t", _MINUTES, "spooled_max") if in_minutes(asked) else ("s.ts", _SECONDS, "spooled")
     waiting = Select(
         columns=[
-            _STEP.format("s.ts").replace(" AS t", " AS step"),
+            _STEP.format(time).replace(" AS t", " AS step"),
             "s.collector AS collector",
-            "max(s.spooled) AS most",
+            f"max(s.{spooled}) AS most",
         ],
-        source="inferometer.heartbeats AS s",
-        where=conditions("s.ts", ("endpoint",)),
+        source=source,
+        where=conditions(time, ("endpoint",)),
         group_by=["step", "s.collector"],
     )
     spooled = Select(columns=["step", "sum(most) AS spooled"], source=waiting, group_by=["step"])
@@ -74,21 +77,7 @@ def overhead(asked: Asked, _pick: Pick) -> Question:
         where=[*ENDED_WITHIN, "(empty({only_endpoint:Array(String)}) OR s.endpoint IN {only_endpoint:Array(String)})"],
         group_by=["step"],
     )
-    grew = ", ".join(
-        f"s.{name} - lagInFrame(s.{name}, 1, s.{name}) {OF_BOOT} AS {alias}"
-        for name, alias in (("tee_frames_dropped_total", "frames"), ("cpu_us_total", "cpu_us"))
-    )
     # What a collector says of itself stands in every row of its second: the largest of a step is told once.
-    beats = Select(
-        columns=[
-            _STEP.format("s.ts").replace(" AS t", " AS step"),
-            "s.collector AS collector",
-            "s.ts AS ts",
-            f"s.loop_lag_us_max AS lag_us, s.rss_bytes AS rss, {grew}",
-        ],
-        source="inferometer.heartbeats AS s",
-        where=conditions("s.ts", ("endpoint",)),
-    )
     seconds = Select(
         columns=[
             "step",
@@ -99,7 +88,7 @@ def overhead(asked: Asked, _pick: Pick) -> Question:
             "max(frames) AS frames",
             "max(cpu_us) AS cpu_us",
         ],
-        source=beats,
+        source=_beats(is_rolled=in_minutes(asked)),
         group_by=["step", "collector", "ts"],
     )
     each = Select(
@@ -139,36 +128,75 @@ def overhead(asked: Asked, _pick: Pick) -> Question:
 
 def sources(asked: Asked, _pick: Pick) -> Question:
     """Ask who was heard in the window: collectors, engines, GPUs, probes; the longest silent first."""
-    when = "toUnixTimestamp(max({0})) AS last_seen"
     kinds = (
         (
             "collector",
-            "s.collector",
+            ("collector",),
             "heartbeats",
-            "s.ts",
             "NULL",
             "toFloat64(argMax(s.clock_offset_us, s.ts)) / 1000000",
         ),
-        ("engine", "concat(s.endpoint, ' ', s.replica)", "engine_metrics", "s.ts", "avg(s.up)", "NULL"),
-        ("GPU", "concat(s.node, ' ', s.gpu_uuid)", "gpu_samples", "s.ts", "NULL", "NULL"),
-        ("probe", "concat(s.target, ' ', s.probe)", "probe_results", "s.ts", "avg(s.ok)", "NULL"),
+        ("engine", ("endpoint", "replica"), "engine_metrics", "avg(s.up)", "NULL"),
+        ("GPU", ("node", "gpu_uuid"), "gpu_samples", "NULL", "NULL"),
+        ("probe", ("target", "probe"), "probe_results", "avg(s.ok)", "NULL"),
     )
     union = "\nUNION ALL\n".join(
         Select(
             columns=[
                 f"'{kind}' AS kind",
-                f"toString({name}) AS source",
-                when.format(time),
+                f"arrayStringConcat([{', '.join(f'toString(s.{name})' for name in names)}], ' ') AS source",
+                "toUnixTimestamp(max(s.ts)) AS last_seen",
                 "count() AS samples",
                 f"CAST({up}, 'Nullable(Float64)') AS up",
                 f"CAST({offset}, 'Nullable(Float64)') AS clock_offset",
             ],
             source=f"inferometer.{table} AS s",
-            where=conditions(time, () if table == "probe_results" else ("endpoint",)),
-            group_by=["source"],
+            where=conditions("s.ts", () if table == "probe_results" else ("endpoint",)),
+            # By the columns, not by the text that is made of them: that would be made of every row.
+            group_by=[f"s.{name}" for name in names],
         ).text()
-        for kind, name, table, time, up, offset in kinds
+        for kind, names, table, up, offset in kinds
     )
     silent = "intDiv({until:Int64}, 1000) - last_seen AS silent"
     found = Select(columns=["*", silent], source=f"(\n{union}\n)", order_by=["silent DESC", "kind", "source"])
     return Question(sql=found.text(), parameters=filters(asked))
+
+
+def _beats(*, is_rolled: bool) -> Select:
+    """Return what each heartbeat, or each minute of a sender, says of its collector, and what totals grew by."""
+    over = f"OVER (PARTITION BY {', '.join(_BOOT)} ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+    grew = [f"{name} - lagInFrame({name}, 1, {name}_least) {over} AS {alias}" for name, alias in _TOTALS.items()]
+    return Select(
+        columns=[_STEP.format("ts").replace(" AS t", " AS step"), *("collector", "ts", "lag_us", "rss"), *grew],
+        source=_senders() if is_rolled else _seconds(),
+    )
+
+
+def _seconds() -> Select:
+    totals = (f"s.{name} AS {name}, s.{name} AS {name}_least" for name in _TOTALS)
+    return Select(
+        columns=[
+            *(f"s.{name} AS {name}" for name in _BOOT),
+            "s.ts AS ts",
+            *totals,
+            *("s.loop_lag_us_max AS lag_us", "s.rss_bytes AS rss"),
+        ],
+        source=_SECONDS,
+        where=conditions("s.ts", ("endpoint",)),
+    )
+
+
+def _senders() -> Select:
+    """Return the minutes, each once: its row may still lie in several parts."""
+    totals = (f"max(s.{name}_max) AS {name}, min(s.{name}_min) AS {name}_least" for name in _TOTALS)
+    return Select(
+        columns=[
+            *(f"s.{name} AS {name}" for name in _BOOT),
+            "s.t AS ts",
+            *totals,
+            *("max(s.loop_lag_us_max) AS lag_us", "max(s.rss_bytes_max) AS rss"),
+        ],
+        source=_MINUTES,
+        where=conditions("s.t", ("endpoint",)),
+        group_by=[*(f"s.{name}" for name in _BOOT), "s.t"],
+    )

@@ -23,6 +23,16 @@ def test_arrivals_of_a_long_time_are_counted_to_the_minute(past: PanelRig) -> No
     assert abs(arrived - whole_hours_s) <= 60, "one a second, for an hour, of which whole hours are told"
 
 
+@pytest.mark.parametrize("step", [60, 120, 300])
+def test_minutes_count_the_same_arrivals_as_seconds(past: PanelRig, step: int) -> None:
+    found = rows(past, "fleet.demand", ENDPOINT, **{"from": "now-30m", "step": step})
+    (stats,) = rows(past, "ep.stats", ENDPOINT, **{"from": "now-30m"})
+    (odd,) = rows(past, "ep.stats", ENDPOINT, **{"from": str(END_MS // 1000 - 1_807), "to": str(END_MS // 1000 - 7)})
+
+    assert "r_heartbeats_1m" in past.ask("fleet.demand", **{"from": "now-30m", "step": step}).sql
+    assert ({1.0}, 1.0, 1.0) == (known(found, "arrived"), stats["in_per_s"], odd["in_per_s"])
+
+
 def test_nobody_arrives_where_nobody_is_known(past: PanelRig) -> None:
     assert set() == known(rows(past, "fleet.demand", "nobody"), "arrived") - {0}
 
