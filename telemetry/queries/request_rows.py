@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from telemetry.queries.asked import Asked, Metric, Pick, Source, conditions, parameters, table
+from telemetry.queries.asked import ROLLED_DIMS, Asked, Metric, Pick, Source, conditions, parameters, table
 from telemetry.queries.question import Question, Select
 
 REQUEST_ROWS_MAX = 1_000
@@ -89,7 +89,7 @@ def request_rows(asked: Asked, box: Box, limit: int = REQUEST_ROWS_MAX, columns:
     found = Select(
         columns=columns,
         source=table(pick),
-        where=[*conditions(asked, pick), *box.conditions()],
+        where=[*conditions(asked, pick), *box.conditions(), *_newest(asked, box)],
         order_by=NEWEST_FIRST,
         tail="LIMIT {most:UInt32}",
     )
@@ -107,15 +107,24 @@ def request_facets(asked: Asked, box: Box) -> Question:
         box: Which of them.
     """
     pick = _raw(asked)
-    pairs = ", ".join(f"('{name}', toString(s.{name}))" for name in FACETS)
-    entries = Select(
-        columns=["s.eligible = 'bad' AS is_bad", f"arrayJoin([{pairs}]) AS pair", "pair.1 AS facet", "pair.2 AS value"],
+    pairs = ", ".join(f"('{name}', toString(of_{name}))" for name in FACETS)
+    # Requests that are told apart by nothing are counted first: there are few kinds of many requests.
+    kinds = Select(
+        columns=[
+            *(f"s.{name} AS of_{name}" for name in FACETS),
+            *("count() AS of_n", "countIf(s.eligible = 'bad') AS of_bad"),
+        ],
         source=table(pick),
         where=[*conditions(asked, pick), *box.conditions()],
+        group_by=[f"s.{name}" for name in FACETS],
+    )
+    entries = Select(
+        columns=[*("of_n", "of_bad"), f"arrayJoin([{pairs}]) AS pair", "pair.1 AS facet", "pair.2 AS value"],
+        source=kinds,
     )
     counted = Select(
         columns=[
-            *("facet", "value", "count() AS n", "countIf(is_bad) AS bad"),
+            *("facet", "value", "sum(of_n) AS n", "sum(of_bad) AS bad"),
             # Every request has an outcome, so these are all requests.
             *(f"sum(if(facet = 'outcome', {one}, 0)) OVER () AS {one}_all" for one in ("n", "bad")),
         ],
@@ -134,6 +143,31 @@ def request_facets(asked: Asked, box: Box) -> Question:
         tail=f"LIMIT {FACETS_MAX}",
     )
     return Question(sql=found.text(), parameters=parameters(asked, pick) | box.parameters())
+
+
+def _newest(asked: Asked, box: Box) -> list[str]:
+    """Return the condition that leaves out hours which are too old, since later ones have rows enough."""
+    until_ms = asked.until_ms if box.before is None else min(asked.until_ms, box.before[0])
+    is_bounded = (box.low_s, box.high_s) != (None, None)
+    if is_bounded or not asked.dims <= ROLLED_DIMS or until_ms - asked.since_ms < _HOURS_MIN_MS:
+        return []
+    pick = Pick(source=Source.R_1H, exact=True, since_ms=asked.since_ms, until_ms=until_ms)
+    until = "{until:Int64}" if box.before is None else "least({until:Int64}, {before_ms:Int64})"
+    n = "arraySum(one -> s.outcomes[one], {outcomes:Array(String)})" if box.outcomes else "s.n"
+    # Only hours that lie whole in the window: of the others it is not known how many are meant.
+    hours = Select(
+        columns=["t", f"sum({n}) AS of_hour"],
+        source=table(pick),
+        where=[*conditions(asked, pick), f"t < toStartOfHour(fromUnixTimestamp64Milli({until}))"],
+        group_by=["t"],
+    )
+    sums = Select(columns=["t", "sum(of_hour) OVER (ORDER BY t DESC) AS so_far"], source=hours)
+    enough = Select(columns=["max(t)"], source=sums, where=["so_far >= {most:UInt32}"])
+    return [f"toStartOfMinute(s.ended_at) >= (\n{enough.text()}\n)"]
+
+
+_HOURS_MIN_MS = 4 * 3_600_000
+"""Shortest time that is worth a look at its hours."""
 
 
 def _raw(asked: Asked) -> Pick:

@@ -43,7 +43,10 @@ def throughput(asked: Asked, pick: Pick) -> Question:
     `requests_per_s`, `tokens_per_s`, `tokens_in_per_s`; `table_used`, `method`. Tokens of streams that ended after the
     window count too; a total without its times counts when its request ended. No request's tokens are spread evenly.
     """
-    counted = _raw_counts(asked, pick) if pick.source is Source.RAW else _rolled_counts(asked, pick)
+    if pick.source is not Source.RAW:
+        counted = _rolled_counts(asked, pick)
+    else:
+        counted = _raw_counts(asked, pick) if asked.step_s is None else _raw_steps(asked, pick)
     rates = (("n", "requests_per_s"), ("tokens", "tokens_per_s"), ("tokens_in", "tokens_in_per_s"))
     outer = Select(
         columns=[
@@ -81,6 +84,14 @@ _FIRST_S = "toUnixTimestamp(addMicroseconds(ended_at, toInt64(assumeNotNull(ttft
 
 _AT_END = f"toUnixTimestamp64Milli(ended_at), toUInt64(1), toUInt64({_TOKENS_AT_END}), toUInt64(ifNull(s.tokens_in, 0))"
 _AT_SECOND = f"toInt64({_FIRST_S} + second) * 1000, toUInt64(0), toUInt64(tokens), toUInt64(0)"
+_ENDED = "toUnixTimestamp64Milli(ended_at) < {until:Int64}"
+"""That a request ended in the window, of one that ended in it or later."""
+_FIRST, _PAST = (f"intDiv({{{end}:Int64}} + 999, 1000) - toInt64({_FIRST_S})" for end in ("since", "until"))
+_CAME = (
+    f"arraySum(arraySlice(tok_by_s, greatest(0, {_FIRST}) + 1,"
+    f" greatest(0, least(toInt64(length(tok_by_s)), {_PAST}) - greatest(0, {_FIRST}))))"
+)
+"""Tokens whose second begins in the window: part of an array, which costs less than a row for each second."""
 _BINS = "tok_by_s, range(length(tok_by_s))"
 
 
@@ -100,12 +111,29 @@ def _rolled_counts(asked: Asked, pick: Pick) -> Select:
 
 
 def _raw_counts(asked: Asked, pick: Pick) -> Select:
+    """Add up requests at their end, and of each one's tokens those whose second lies in the window."""
+    return Select(
+        columns=[
+            *keys(asked, pick),
+            f"countIf({_ENDED}) AS n",
+            f"sumIf(toUInt64({_TOKENS_AT_END}), {_ENDED}) + sum(if({_BINNED}, {_CAME}, 0)) AS tokens",
+            f"sumIf(toUInt64(ifNull(s.tokens_in, 0)), {_ENDED}) AS tokens_in",
+        ],
+        source=table(pick),
+        where=_with_tail(asked, pick),
+        group_by=key_names(asked),
+        having=["n > 0 OR tokens > 0"],
+    )
+
+
+def _with_tail(asked: Asked, pick: Pick) -> list[str]:
+    """Return which rows belong to the question, those among them that ended later and whose tokens came within."""
+    return [one.replace("{until:Int64}", "{until:Int64} + {tail_ms:Int64}") for one in conditions(asked, pick)]
+
+
+def _raw_steps(asked: Asked, pick: Pick) -> Select:
     """Add up one entry per request, at its end, and one per second of its tokens, at that second."""
     inside = "at_ms >= {since:Int64} AND at_ms < {until:Int64}"
-    step = ["intDiv(at_ms, 1000 * {step_s:UInt32}) * {step_s:UInt32} AS t_unix_s"] if asked.step_s is not None else []
-    where = [
-        condition.replace("{until:Int64}", "{until:Int64} + {tail_ms:Int64}") for condition in conditions(asked, pick)
-    ]
     dims = [column for column in keys(asked, pick) if not column.endswith(" AS t_unix_s")]
     entries = Select(
         columns=[
@@ -116,11 +144,11 @@ def _raw_counts(asked: Asked, pick: Pick) -> Select:
             "entry.1 AS at_ms",
         ],
         source=table(pick),
-        where=where,
+        where=_with_tail(asked, pick),
     )
     return Select(
         columns=[
-            *step,
+            "intDiv(at_ms, 1000 * {step_s:UInt32}) * {step_s:UInt32} AS t_unix_s",
             *(dim.value for dim in asked.by),
             "sum(entry.2) AS n",
             "sum(entry.3) AS tokens",

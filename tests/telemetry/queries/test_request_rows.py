@@ -49,6 +49,24 @@ def test_a_list_goes_on_without_a_gap(stored: Stored) -> None:
     assert len(seen) == len(set(seen))
 
 
+@pytest.mark.parametrize("limit", [1, 5, 20, REQUEST_ROWS_MAX])
+def test_hours_that_are_left_out_hold_none_of_the_newest(stored: Stored, limit: int) -> None:
+    # Ends within an hour, so that the newest rows lie in hours that are not whole.
+    asked = Asked(since_ms=SINCE_MS + 1_234_567, until_ms=UNTIL_MS - 1_234_567, where={Dim.ENDPOINT: ("chat",)})
+    question = request_rows(asked, Box(outcomes=("overloaded", "stream_error")), limit)
+    newest = sorted(
+        (
+            (one.ended_at, one.record_id)
+            for one in mine(stored)
+            if asked.since_ms <= one.ended_at < asked.until_ms and one.outcome in {"overloaded", "stream_error"}
+        ),
+        reverse=True,
+    )
+
+    assert "r_1h" in question.sql
+    assert [str(record_id) for _, record_id in newest[:limit]] == [row["id"] for row in stored.rows(question)] != []
+
+
 def test_a_box_has_bounds(stored: Stored) -> None:
     box = Box(outcomes=("ok",), metric=Metric.TTFT, low_s=0.2, high_s=0.4)
     rows = stored.rows(request_rows(ASKED, box))
