@@ -2,13 +2,15 @@
 
 The hint of now, its reasons and its preview are the object that `/v1/hints/{target}` answers.
 
-Source: spec/ui.md 5 (hint.forecast, hint.history); spec/store.md 3 (hints, hint_scores).
+Source: spec/ui.md 5 (hint.forecast, hint.history); spec/scaling.md 6.5 (proposals), 6.9 (cold starts); spec/store.md 3
+(hints, hint_scores).
 """
 
 from dashboards.asks_engine import conditions, parameters
+from dashboards.asks_starts import OF_TARGET, PHASES, starts
 from dashboards.columns import TIME, instant, key, number, numbers, text
-from telemetry.panel import Column, Kind, Page, Panel, Reads, Role, Unit
-from telemetry.queries.asked import Asked, Dim, Pick
+from telemetry.panel import Column, Document, Kind, Page, Panel, Reads, Role, Unit
+from telemetry.queries.asked import Asked, Pick
 from telemetry.queries.question import Question, Select
 
 HINTS_SHOWN = 1_000
@@ -24,7 +26,7 @@ def _forecast(asked: Asked, _pick: Pick) -> Question:
             f"argMax(tuple({figures}, s.ready, s.desired), s.instant) AS told",
         ],
         source="inferometer.hints AS s",
-        where=[*conditions("s.instant", ()), _OF_TARGET],
+        where=[*conditions("s.instant", ()), OF_TARGET],
         group_by=["t_unix_s", "of_target"],
     )
     values = {name: f"told.{at}" for at, name in enumerate((*_FIGURES, "ready", "desired"), 1)}
@@ -42,7 +44,7 @@ def _forecast(asked: Asked, _pick: Pick) -> Question:
         group_by=["t_unix_s"],
         order_by=["t"],
     )
-    return Question(sql=found.text(), parameters=_values(asked))
+    return Question(sql=found.text(), parameters=parameters(asked))
 
 
 _FIGURES = {
@@ -53,11 +55,6 @@ _FIGURES = {
     "lead": "'forecast', 'lead_s'",
 }
 """Numbers of a hint by where they stand in it, as in `telemetry.queries.hint_records`."""
-_OF_TARGET = "(empty({only_endpoint:Array(String)}) OR s.target IN {only_endpoint:Array(String)})"
-
-
-def _values(asked: Asked) -> dict[str, object]:
-    return {**parameters(asked), f"only_{Dim.ENDPOINT.value}": list(asked.where.get(Dim.ENDPOINT, ()))}
 
 
 def _history(asked: Asked, _pick: Pick) -> Question:
@@ -68,13 +65,13 @@ def _history(asked: Asked, _pick: Pick) -> Question:
             "argMax(tuple(s.applied, s.demand_per_s, s.held, s.missed_minutes), s.at) AS score",
         ],
         source="inferometer.hint_scores AS s",
-        where=["s.at >= fromUnixTimestamp64Milli({since:Int64})", _OF_TARGET],
+        where=["s.at >= fromUnixTimestamp64Milli({since:Int64})", OF_TARGET],
         group_by=["s.target", "s.hint_id"],
     )
     issued = Select(
         columns=["s.*", "s.target AS of_target"],
         source="inferometer.hints AS s",
-        where=[*conditions("s.issued_at", ()), _OF_TARGET],
+        where=[*conditions("s.issued_at", ()), OF_TARGET],
         order_by=["s.issued_at DESC", "s.target", "s.hint_id"],
         tail=f"LIMIT 1 BY s.target, s.hint_id\nLIMIT {HINTS_SHOWN}",
     )
@@ -91,7 +88,7 @@ def _history(asked: Asked, _pick: Pick) -> Question:
         source=f"(\n{issued.text()}\n) AS s\nLEFT JOIN (\n{scored.text()}\n) AS c USING (of_target, hint_id)",
         order_by=["s.issued_at DESC", "target", "s.hint_id"],
     )
-    return Question(sql=found.text(), parameters=_values(asked))
+    return Question(sql=found.text(), parameters=parameters(asked))
 
 
 HINTS = (
@@ -113,6 +110,45 @@ HINTS = (
         ask=_forecast,
         has_steps=True,
         unlock={"*": "hints.targets in the configuration, and inferometer load sweep URL for the capacity"},
+    ),
+    Panel(
+        id="hint.starts",
+        title="Cold starts",
+        page=Page.HINTS,
+        question="How long does a replica take, and which phase takes it?",
+        unit=Unit.SECONDS,
+        kind=Kind.TABLE,
+        columns=(key("start"), instant("at"), key("target"), *numbers(Unit.SECONDS, *PHASES), text("note")),
+        meaning="Of the last 30 days, newest first. Ready is all of a start, from being asked for: its P90 is the lead"
+        " time of hints, the rest are parts of it. Stable is from then on to 50 requests within the objectives. What"
+        " nobody told is n/a.",
+        action="A phase grew: mend that one. Slow as ever: scale that much earlier, by a schedule.",
+        reads=Reads.HINTS,
+        ask=starts,
+        unlock={
+            "*": "hints.targets in the configuration, and the next replica that is asked for; its phases by"
+            " POST /v1/hints/TARGET/starts"
+        },
+    ),
+    Panel(
+        id="hint.proposals",
+        title="Schedules that the past suggests",
+        page=Page.HINTS,
+        question="Which peaks come again, to be ready for?",
+        unit=Unit.PER_S,
+        kind=Kind.TABLE,
+        columns=(
+            key("target"),
+            text("why"),
+            number("expected", Unit.PER_S),
+            *numbers(Unit.COUNT, "held", "days"),
+            text("yaml"),
+        ),
+        meaning="Peaks at the same time of day, a quarter above the level of such days, on four fifths of them; UTC. It"
+        " takes 14 days. None is applied by itself.",
+        action="Paste one below schedules: of the target, and give it your own time zone.",
+        document=Document.PROPOSALS,
+        unlock={"*": "hints.targets in the configuration"},
     ),
     Panel(
         id="hint.history",

@@ -47,6 +47,7 @@ from slo.lookback import Lookback
 from slo.panel_about import about
 from slo.panel_desk import QUERY_S_MAX, PanelDesk
 from slo.panel_facts import Facts, SharedAnswers
+from slo.panel_hints import suggested
 from slo.panel_past import Documents
 from slo.problem import ProblemCode, problem
 from slo.rules.rule import RuleId
@@ -202,7 +203,9 @@ async def _serve(
 ) -> int:
     reader, of_panels = stores
     facts = Facts(of_panels, FACTS_KEPT_S, _monotonic_s)
-    documents = Documents(lambda: control.view, Lookback(of_panels), control.said, _now_s)
+    hinting = hints.hinting if hints else None
+    look, schedules = Lookback(of_panels), partial(suggested, hinting)
+    documents = Documents(lambda: control.view, look, control.said, _now_s, suggested=schedules)
     panels = PanelDesk(PANELS, of_panels, documents, wall_ms, facts, lambda asked: about(control.view, asked))
     hub = Hub(panels, wall_ms, SharedAnswers(FACTS_KEPT_S, _monotonic_s, SHARED_MAX))
     replays = Replays(config.store_url, config.reader, config.reader_password_file)
@@ -216,7 +219,7 @@ async def _serve(
         panels=panels,
         hub=hub,
         hints=hints.hinting.published if hints else NoHints(),
-        hinting=hints.hinting if hints else None,
+        hinting=hinting,
         built_in=lambda: control.built_in.last,
         beyond=replace(beyond(reader, config.channels), replay=replays.replay),
         grafana_url=config.grafana_url,

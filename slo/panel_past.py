@@ -67,12 +67,19 @@ class Documents:
         lookback: Asks the store.
         said: Returns what was said.
         now_s: Reads the wall clock, unix seconds.
+        suggested: Returns the schedules that the past of scaling targets suggests.
     """
 
     def __init__(
-        self, view: Callable[[], EngineView], lookback: Lookback, said: Callable[[], Said], now_s: Callable[[], int]
+        self,
+        view: Callable[[], EngineView],
+        lookback: Lookback,
+        said: Callable[[], Said],
+        now_s: Callable[[], int],
+        suggested: Callable[[PanelAsked], Documented] = lambda _: Documented(),
     ) -> None:
         self._view, self._lookback, self._said, self._now_s = view, lookback, said, now_s
+        self._suggested = suggested
         self._kept: OrderedDict[object, Documented] = OrderedDict()
 
     def __call__(self, document: Document, asked: PanelAsked) -> Documented:
@@ -92,6 +99,8 @@ class Documents:
                 return self._once((view.at_s, asked.model_dump_json()), lambda: self._stages(view, asked))
             case Document.NOTICES:
                 return self._notices(view, asked)
+            case Document.PROPOSALS:
+                return self._suggested(asked)
             case _:
                 return documented(view, document, asked)
 

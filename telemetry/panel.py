@@ -151,6 +151,8 @@ class Document(StrEnum):
     """Where the time of flows goes."""
     NOTICES = "notices"
     """What became of the notices of alerts."""
+    PROPOSALS = "proposals"
+    """Schedules that the past of scaling targets suggests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

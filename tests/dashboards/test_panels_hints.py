@@ -28,6 +28,15 @@ def test_what_was_expected_stands_beside_what_replicas_carry(past: PanelRig) -> 
     )
 
 
+def test_a_start_stands_below_what_the_lead_comes_from(past: PanelRig) -> None:
+    p90, p50, one = rows(past, "hint.starts", FULL)
+
+    assert ("P90 of the last 1", "P50 of the last 1", "10.0.0.1:8000") == (p90["start"], p50["start"], one["start"])
+    for row in (p90, p50, one):
+        assert (240.0, None, 90.0, 100.0) == tuple(row[name] for name in ("ready", "schedule", "image", "init"))
+    assert (None, END_MS / 1000 - 120, FULL) == (p90["at"], one["at"], one["target"])
+
+
 def test_what_came_of_a_hint_stands_beside_it(past: PanelRig) -> None:
     score = {"at": END_MS / 1000 - 5, "target": "scored", "hint_id": "h2"}
     hint = {"issued_at": END_MS / 1000 - 90, "instant": END_MS / 1000 - 90, "hint_id": "h2", "target": "scored"}

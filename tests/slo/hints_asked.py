@@ -57,10 +57,10 @@ class Asked(Told):
         self.acts = HintActs(self.ledger, self.shared)
         self.starts = Taking()
         self.history = dict[int, float]()
-        hinting = Hinting(
+        self.hinting = Hinting(
             published=self.desk_of, acts=self.acts, book=book, starts=self.starts, habits=lambda _: self.habits()
         )
-        self.parts = replace(self.parts, hints=self.desk_of, hinting=hinting)
+        self.parts = replace(self.parts, hints=self.desk_of, hinting=self.hinting)
         self.can(self.parts.beyond)
 
     def can(self, beyond: Beyond) -> None:

@@ -80,6 +80,15 @@ def hints(end_ms: int, endpoint: str) -> Rows:
     ]  # fmt: skip
 
 
+def starts(end_ms: int, endpoint: str) -> Rows:
+    """A replica that was ready after 240 s, of which a controller told 90 s of fetching the image."""
+    one = {"at": end_ms / 1000 - 120, "target": endpoint, "replica": "10.0.0.1:8000"}
+    return [
+        {**one, "ready_us": 240_000_000, "image_us": None, "init_us": 100_000_000},
+        {**one, "ready_us": None, "image_us": 90_000_000, "init_us": None},
+    ]
+
+
 def probes(end_ms: int, endpoint: str) -> Rows:
     return [{"ts": end_ms / 1000 - 30, "target": endpoint, "probe": "health", "outcome": "ok", "ok": 1}]
 
@@ -107,6 +116,7 @@ def fill(stored: Stored, whole: list[RequestRecord], end_ms: int, endpoint: str)
         "engine_metrics": engine(end_ms, endpoint),
         "gpu_samples": gpus(end_ms, endpoint),
         "hints": hints(end_ms, endpoint),
+        "cold_starts": starts(end_ms, endpoint),
         "probe_results": probes(end_ms, endpoint),
         **load(end_ms, endpoint),
     }

@@ -17,6 +17,7 @@ from slo.expression import parse
 from slo.ledger import Step
 from slo.lookback import Incidents, Lookback
 from slo.panel_asked import PanelAsked
+from slo.panel_documents import Documented
 from slo.panel_past import AHEAD_POINTS, KEPT_MAX, POINTS, Documents, Said
 from slo.shown import hexadecimal
 from slo.stages import Stage
@@ -109,6 +110,7 @@ def test_before_anything_is_judged_nothing_is_known() -> None:
     rows = Documents(lambda: view, gone, Said, lambda: NOW_S)(Document.SLOS, PanelAsked()).rows
     assert 1 == len(rows), "what the engine alone knows needs no store"
     assert not Documents(seen, gone, Said, lambda: NOW_S)(Document.BUDGET, PanelAsked()).rows
+    assert not Documents(seen, gone, Said, lambda: NOW_S)(Document.PROPOSALS, PanelAsked()).rows
 
 
 async def test_a_panel_of_an_alert_is_of_its_objective(reader: Store, writer: Store, tmp_path: Path) -> None:
@@ -121,6 +123,16 @@ async def test_a_panel_of_an_alert_is_of_its_objective(reader: Store, writer: St
     assert {1.0, 0.0} <= set(column(answer, "sli"))
     assert pytest.approx(100.0) == max(one for one in column(answer, "burn") if one is not None)
     assert "slo_minutes" == answer["provenance"]["table"]
+
+
+def test_whoever_looks_for_schedules_is_asked_for_them() -> None:
+    def suggested(asked: PanelAsked) -> Documented:
+        return Documented(rows=[{"target": name} for name in asked.endpoint])
+
+    gone = Lookback(Store("http://127.0.0.1:1", request_s=1))
+    looked = Documents(seen, gone, Said, lambda: NOW_S, suggested=suggested)
+
+    assert [{"target": "chat"}] == looked(Document.PROPOSALS, PanelAsked(endpoint=["chat"])).rows
 
 
 def test_what_was_said_is_told_with_the_next_try(reader: Store, writer: Store, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import load_past
 import msgspec
 import pytest
 import ui_rig
+import ui_rows
 from browser import DESK, PHONE, Visit, chromium, visited
 from load_past import PER_S, SEARCH, START_S
 from playwright.sync_api import Browser
@@ -23,6 +25,7 @@ from telemetry.testing.store_process import StoreProcess
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 TARGET = "chat-eu"
 OWN_ROWS, MANY = 50, 60
+DAYS, PEAK = 14, range(60, 72)
 COUNT = "document.querySelectorAll('[data-panel=\"fleet.endpoints\"] tbody tr').length"
 REPORT = {
     "throughput": {"tokens_out_per_s": 5_210.0},
@@ -39,7 +42,7 @@ PAGES = {
     "loadtests/before": {"lt.knee", "lt.latency", "lt.roofline", "lt.compare"},
     "compare?a=before&b=after": {"lt.compare", "lt.runs", "lt.latency"},
     f"endpoints/{TARGET}": {"ep.load_point", "ep.outcome_phases", "ep.tokens"},
-    f"hints/{TARGET}": {"hint.forecast", "hint.history"},
+    f"hints/{TARGET}": {"hint.forecast", "hint.starts", "hint.proposals", "hint.history"},
     "": {"fleet.ttft", "fleet.endpoints"},
 }
 """Panels that must be filled."""
@@ -70,6 +73,9 @@ def tested(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Call
         stored = Stored(records=(), reader=store.store("reader"), writer=store.store("writer"), process=store)
         present = ui_rig.Present(stored.writer, ui_rig.fill(stored.writer), ails=True)
         stored.insert("node/many", many())
+        stored.insert_rows("cold_starts", starts())
+        for day in range(1, DAYS + 1):
+            stored.insert(f"node/day-{day}", a_day(day))
         for table, rows in load_past.search(TARGET).items():
             stored.insert_rows(table, rows)
         report = {"target": TARGET, "report_json": json.dumps(REPORT)}
@@ -96,6 +102,31 @@ def many() -> list[RequestRecord]:
             sample_request(n, now_ms - 60_000), endpoint=f"many-{n}", record_id=uuid7(now_ms - 60_000, n)
         )
         for n in range(MANY)
+    ]
+
+
+def starts() -> list[dict[str, Any]]:
+    """Return three starts, each of which a controller told something of, and one that failed."""
+    now_s = wall_ms() / 1000
+    whole = {"target": TARGET, "failed": 0, "ready_us": None, "image_us": None, "init_us": None, "stable_us": None}
+    found: list[dict[str, Any]] = [{**whole, "at": now_s - 3_600, "replica": "", "failed": 1}]
+    for n, (ready_s, image_s) in enumerate(((210, 60), (225, 66), (380, 221))):
+        one = {**whole, "at": now_s - 7_200 * (3 - n), "replica": ui_rows.REPLICAS[n]}
+        found.append({**one, "ready_us": ready_s * 1_000_000, "init_us": 120_000_000})
+        found.append({**one, "image_us": image_s * 1_000_000})
+    return [*found, {**found[1], "at": now_s - 21_500, "ready_us": None, "init_us": None, "stable_us": 42_000_000}]
+
+
+def a_day(ago: int) -> list[RequestRecord]:
+    """Return a request of every ten minutes of a day before, and four from 10:00 to 12:00 UTC."""
+    midnight_ms = (wall_ms() // 86_400_000 - ago) * 86_400_000
+    times_ms = [
+        midnight_ms + 600_000 * slot + 1_000 * n for slot in range(144) for n in range(4 if slot in PEAK else 1)
+    ]
+    return [
+        msgspec.structs.replace(sample_request(n, at_ms), endpoint=TARGET, record_id=uuid7(at_ms, n))
+        for n, at_ms in enumerate(times_ms)
+        if wall_ms() - at_ms < 14 * 86_400_000 - 3_600_000
     ]
 
 
@@ -163,6 +194,36 @@ def test_an_endpoint_stands_beside_its_load_test(tested: Served, browser: Browse
 
         assert "tested" in said
         assert visit.page.evaluate(f"({DRAWN})('ep.load_point')") > 200
+
+
+def test_a_hint_shows_what_its_lead_rests_on_start_by_start(tested: Served, browser: Browser) -> None:
+    with visited(browser, tested.pages, is_offline=False) as visit:
+        seen(visit, f"hints/{TARGET}", tested)
+        rows = visit.page.locator('[data-panel="hint.starts"] tbody tr').all_text_contents()
+        hint = told(tested.root, f"/v1/hints/{TARGET}")
+
+    assert rows[0].startswith("P90 of the last 3")
+    assert "6 min 20 s" in rows[0]
+    assert (380.0, 3) == (hint["forecast"]["lead_s"], hint["cold_start"]["phases"]["ready"]["n"])
+    assert "stable of 1" in rows[0]
+    assert "never ready: given up" in rows[2]
+    assert ui_rows.REPLICAS[2] in rows[3]
+    assert "3 min 41 s" in rows[3]
+
+
+def test_a_suggested_schedule_is_copied_whole(tested: Served, browser: Browser) -> None:
+    with visited(browser, tested.pages, is_offline=False) as visit:
+        visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        seen(visit, f"hints/{TARGET}", tested)
+        first = visit.page.locator('[data-panel="hint.proposals"] tbody tr').first
+        said = first.text_content() or ""
+        first.get_by_role("button", name="Copy").click()
+        copied = visit.page.evaluate("navigator.clipboard.readText()")
+        found = told(tested.root, f"/v1/hints/{TARGET}/proposals")
+
+    one = next(one for one in found["proposals"] if one["yaml"] == copied)
+    assert one["text"] in said
+    assert "10:00-12:00 UTC" in said
 
 
 def test_what_is_promised_and_what_was_tested_are_lines_of_the_chart(tested: Served, browser: Browser) -> None:

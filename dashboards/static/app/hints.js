@@ -62,7 +62,7 @@ export function OneHint({ of }) {
       <${Part} id="hint.translate" title="A queue in seconds" asked=${found}>${one && html`<p class="sentence">${translated(one)}</p>`}<//>
       <${Part} id="hint.score" title="How far to trust it" asked=${score}>${score.told && html`<${Score} told=${score.told} />`}<//>
       <${Part} id="hint.desk" title="Apply, freeze" asked=${found}>${one && html`<${Desk} one=${one} path=${path} again=${found.again} />`}<//>
-      <${Panel} id="hint.history" own=${{ endpoint: of }} wide="wide" />
+      ${["hint.starts", "hint.proposals", "hint.history"].map((id) => html`<${Panel} key=${id} id=${id} own=${{ endpoint: of }} wide="wide" />`)}
     </div>`;
 }
 
@@ -88,9 +88,11 @@ function Reasons({ one }) {
 
 function Basis({ one }) {
   const { forecast, capacity } = one;
+  const slower = one.cold_start?.regression;
   const facts = [
     ["lead", span(forecast.lead_s)], ["lead from", name(forecast.lead_basis)],
     ["method", name(forecast.method)], ["headroom", share(forecast.headroom)], ["capacity of a replica", figure(capacity.goodput_rps, "1/s")], ["capacity from", name(capacity.basis ?? UNKNOWN)], ["load", share(capacity.rho)],
+    ...(slower ? [["starts became slower", slower.text]] : []),
     ...(forecast.schedule ? [["schedule", `${name(forecast.schedule.name)}, peak ${moment(parsed(forecast.schedule.peak_at) ?? 0)}, scale at ${moment(parsed(forecast.schedule.pre_scale_at) ?? 0)}`]] : []),
   ];
   return html`<dl class="facts">${facts.map(([key, text]) => html`<div><dt>${key}</dt><dd>${text}</dd></div>`)}</dl>`;

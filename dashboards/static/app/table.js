@@ -3,6 +3,7 @@
 
 import { headUnit, spoken } from "./format.js";
 import { html } from "./dom.js";
+import { Copy } from "./empty.js";
 import { columns, groupOf, GROUPS, isTime, said } from "./series.js";
 import { name, whole } from "./text.js";
 import { moment, when } from "./time.js";
@@ -63,7 +64,7 @@ function cell(row, column, place, body, number, link) {
     const isId = IDS.has(column.name) && text.length > 12;
     const shown = isId ? `…${text.slice(-8)}` : groupOf(text) ? spoken(text) : text;
     const hint = isId || whole(value).length > text.length ? whole(value) : "";
-    return html`<td class=${`name-cell ${isId ? "mono" : ""} ${/\S{32}/.test(shown) ? "long" : shown.length < 29 ? "nowrap" : ""}`} data-value=${raw} title=${hint}>${address ? html`<a href=${address}>${shown || "(none)"}</a>` : shown}</td>`;
+    return html`<td class=${`name-cell ${isId ? "mono" : ""} ${shown.length < 29 ? "nowrap" : "long"}`} data-value=${raw} title=${hint}>${column.name === "yaml" && text ? html`<${Copy} text=${text} />` : address ? html`<a href=${address}>${shown || "(none)"}</a>` : shown}</td>`;
   }
   const { text, why, isRefused, shaky } = said(body, column.name, number, value, column.unit);
   return html`<td class="figure" data-value=${raw} title=${shaky || why}><span class=${shaky ? "uncertain" : ""}>${isRefused ? "refused" : text}</span>${shaky && html`<span class="soft" aria-hidden="true">?</span><span class="hidden"> ${shaky}</span>`}</td>`;
@@ -91,7 +92,7 @@ export function Table({ label, heads, rows }) {
   return html`<div class="scroll" tabindex="0" role="region" aria-label=${label}>
     <table>
       <thead><tr>${heads.map(([text, isFigure]) => html`<th scope="col" class=${isFigure ? "figure" : ""}>${text}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr>${row.map((cell, at) => html`<td class=${heads[at][1] ? "figure" : `name-cell ${typeof cell === "string" && /\S{32}/.test(cell) ? "long" : ""}`}>${cell}</td>`)}</tr>`)}</tbody>
+      <tbody>${rows.map((row) => html`<tr>${row.map((cell, at) => html`<td class=${heads[at][1] ? "figure" : `name-cell ${cell?.length > 28 ? "long" : ""}`}>${cell}</td>`)}</tr>`)}</tbody>
     </table>
   </div>`;
 }
