@@ -37,9 +37,8 @@ def signal(asked: Asked, pick: Pick) -> Question:
 
     Without an objective requests count by the classes of outcomes; nothing is promised then, and nothing burns.
     """
-    about = asked.about or About()
-    counts = _by_class(asked, pick) if about.counted is None else _by_objective(asked, about.counted)
-    began, values = _began(asked)
+    about, counts = asked.about or About(), _counts(asked, pick)
+    (began, values), (since, first) = _began(asked), _since(asked)
     over = f"OVER (ORDER BY t RANGE BETWEEN {BURN_S - 1} PRECEDING AND CURRENT ROW)"
     target = _NO_NUMBER if about.target is None else "{target:Float64}"
     steps = Select(
@@ -53,12 +52,23 @@ def signal(asked: Asked, pick: Pick) -> Question:
     shown = Select(
         columns=["t", "n", *(text for name in ("sli", "burn") for text in (name, _median(name, side)))],
         source=steps,
-        where=["t >= {first_s:Int64}" if asked.about else "t >= intDiv({since:Int64}, 1000)"],
+        where=[since],
         order_by=["t"],
     )
-    values |= {"first_s": asked.since_ms // 1000} if asked.about else {}
     values |= {} if about.target is None else {"target": about.target}
-    return Question(sql=shown.text(), parameters={**counts.parameters, **values})
+    return Question(sql=shown.text(), parameters={**counts.parameters, **values, **first})
+
+
+def good(asked: Asked, pick: Pick) -> Question:
+    """Ask for the share that was good in each step."""
+    counts, (since, first) = _counts(asked, pick), _since(asked)
+    shown = Select(
+        columns=["t", "n", "(n - bad) / nullIf(n, 0) AS good"],
+        source=f"(\n{counts.sql}\n)",
+        where=[since],
+        order_by=["t"],
+    )
+    return replace(counts, sql=shown.text(), parameters={**counts.parameters, **first})
 
 
 def context(asked: Asked, _pick: Pick) -> Question:
@@ -147,6 +157,18 @@ def _began(asked: Asked) -> tuple[str, dict[str, object]]:
         return "intDiv({since:Int64} + {until:Int64}, 2000)", {}
     began_s, middle_s = asked.about.began_s, (asked.since_ms + asked.until_ms) // 2000
     return "{began_s:Int64}", {"began_s": middle_s if began_s is None else began_s - LEAD_S}
+
+
+def _since(asked: Asked) -> tuple[str, dict[str, object]]:
+    """Return which steps are shown, and the values that this needs: those before are there for burns."""
+    if asked.about is None:
+        return "t >= intDiv({since:Int64}, 1000)", {}
+    return "t >= {first_s:Int64}", {"first_s": asked.since_ms // 1000}
+
+
+def _counts(asked: Asked, pick: Pick) -> Question:
+    about = asked.about or About()
+    return _by_class(asked, pick) if about.counted is None else _by_objective(asked, about.counted)
 
 
 def _by_objective(asked: Asked, of: CountedGroup) -> Question:

@@ -6,6 +6,7 @@ What an objective promises, by its name, is answered by `/v1/slos/{name}`, and w
 Source: spec/ui.md 5 (slo.*).
 """
 
+from dashboards.asks_alert import good
 from dashboards.asks_slo import contributors
 from dashboards.columns import TIME, detail, key, number, numbers, text
 from telemetry.panel import Column, Document, Kind, Page, Panel, Reads, Role, Unit
@@ -94,6 +95,20 @@ SLO = (
         " hour, between the least and the largest burn of 1 h, 6 h and 1 d, as old requests leave the period.",
         action="If it is spent before the period ends: freeze releases, and mend what burns.",
         document=Document.BUDGET,
+        has_steps=True,
+    ),
+    Panel(
+        id="slo.series",
+        title="Good requests",
+        page=Page.SLO,
+        question="Since when does it hurt?",
+        unit=Unit.RATIO,
+        kind=Kind.LINE,
+        columns=(TIME, number("good", Unit.RATIO)),
+        meaning="Share of the requests that count, by what the objective calls good; a step without any is a gap.",
+        action="Below the dashed line: open the alert, or the requests of that time.",
+        reads=Reads.COUNTS,
+        ask=good,
         has_steps=True,
     ),
     Panel(

@@ -7,7 +7,7 @@ import pytest
 from panel_answers import known, rows
 from panel_rig import END_MS, FULL, PanelRig
 
-from dashboards.asks_alert import BURN_S, LEAD_S, context, exemplars, signal
+from dashboards.asks_alert import BURN_S, LEAD_S, context, exemplars, good, signal
 from telemetry.queries.about import About
 from telemetry.queries.asked import Asked, Dim, Pick, Source
 from telemetry.queries.counted import Clause, Counted
@@ -66,6 +66,16 @@ def test_without_an_objective_the_signal_is_of_outcomes_and_nothing_burns(past: 
     assert 60 == len(found)
     assert 0.96 < min(known(found, "sli")) <= max(known(found, "sli")) < 1.0
     assert set() == known(found, "burn") | known(found, "burn_median")
+
+
+def test_good_requests_are_those_of_the_objective_or_of_outcomes(counted: PanelRig) -> None:
+    hour = Asked(since_ms=(COUNTED_S - 3_600) * 1000, until_ms=COUNTED_S * 1000, step_s=60, about=About(counted=OF))
+    found: Rows = counted.reader.query(good(hour, PICK))
+    outcomes = rows(counted, "slo.series", FULL)
+
+    assert (60, COUNTED_S - 3_600, {200}) == (len(found), found[0]["t"], {row["n"] for row in found})
+    assert [1.0] * 40 + [0.5] * 20 == [row["good"] for row in found]
+    assert [row["sli"] for row in rows(counted, "alert.signal", FULL)] == [row["good"] for row in outcomes]
 
 
 def test_what_rises_from_nothing_is_first_and_has_no_ratio(past: PanelRig) -> None:

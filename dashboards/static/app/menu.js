@@ -29,9 +29,9 @@ export function Menu({ id, definition, body, params, view }) {
       ${body?.sql && item(view === "sql" ? "Hide SQL" : "Show SQL", () => toggleView(id, "sql"))}
       ${body?.sql && item("Copy SQL", () => copy(body.sql))}
       ${definition.promql && item("Copy PromQL", () => copy(promql(definition.promql, params)))}
-      ${definition.links.json && item("Copy as curl", () => copy(`curl '${twin(id, params, "json").replaceAll("'", "%27")}'`))}
+      ${item("Copy as curl", () => copy(`curl '${twin(id, params, "json").replaceAll("'", "%27")}'`))}
       ${definition.links.grafana && html`<a href=${grafana(definition.links.grafana, params)} target="_blank" rel="noreferrer">Open in Grafana</a>`}
-      ${definition.links.json && ["csv", "json"].map((form) => html`<a href=${twin(id, params, form)}>.${form}</a>`)}
+      ${["csv", "json"].map((form) => html`<a href=${twin(id, params, form)}>.${form}</a>`)}
     </div></details>`;
 }
 

@@ -43,15 +43,7 @@ function Known(props) {
   const { id, definition } = props;
   const slot = usePanel(id, props.own);
   const other = useOther(definition, props.own);
-  return html`<${Shown} ...${props} answer=${slot.answer.value} params=${slot.params} again=${() => refresh(slot)} other=${other} />`;
-}
-
-/**
- * @param {PanelProps & {definition: Definition, answer: import("./panels.js").Answer, params: Record<string, string>, again: () => void,
- *   other: import("./compare.js").Other | null}} props
- */
-export function Shown(props) {
-  const { id, definition, answer } = props;
+  const answer = slot.answer.value;
   const now = Math.max(tick.value, answer.at_s);
   const lost_s = lost.value === null ? null : now - lost.value;
   const body = answer.body && props.only ? props.only(answer.body) : answer.body;
@@ -70,16 +62,16 @@ export function Shown(props) {
         ${chips(state, body, definition, answer, now)}
         <${Source} body=${body} age=${age_s(answer, now)} />
       </div>
-      <${Menu} id=${id} definition=${definition} body=${body} params=${props.params} view=${views} />
+      <${Menu} id=${id} definition=${definition} body=${body} params=${slot.params} view=${views} />
     </header>
-    ${answer.problem && !body && html`<${Failed} problem=${answer.problem} retry=${props.again} />`}
+    ${answer.problem && !body && html`<${Failed} problem=${answer.problem} retry=${() => refresh(slot)} />`}
     ${!body && !answer.problem && (now - answer.asked_s > SKELETON_S ? html`<div class="skeleton"></div>` : html`<div class="stage"></div>`)}
     ${views === "sql" && body && html`<${Sql} body=${body} />`}
     ${body && (empty && views !== "table"
       ? html`<${Empty} body=${body} definition=${definition} />`
       : html`<div class=${stale ? "is-old" : ""}>${views === "table"
           ? html`<${PanelTable} body=${body} definition=${definition} link=${props.link} struck=${props.struck} />`
-          : html`<${Drawn} ...${props} body=${body} />`}</div>`)}
+          : html`<${Drawn} ...${props} body=${body} other=${other} />`}</div>`)}
     ${body && !empty && html`<${Refusals} body=${body} />`}
     <figcaption class="act"><span title=${definition.meaning}>${definition.meaning}</span> <b>→ ${definition.action}</b></figcaption>
   </figure>`;

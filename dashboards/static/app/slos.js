@@ -6,7 +6,6 @@ import { Part, useAsk } from "./ask.js";
 import { html, useState } from "./dom.js";
 import { copy } from "./empty.js";
 import { duration, figure, lasting, number, share, span, spoken, UNKNOWN } from "./format.js";
-import { OwnPanel } from "./own.js";
 import { Panel } from "./panel.js";
 import { groupOf, GROUPS } from "./series.js";
 import { Table } from "./table.js";
@@ -78,7 +77,6 @@ export function OneSlo({ of }) {
   const path = `v1/slos/${of.split("/").map(encodeURIComponent).join("/")}`;
   const whole = useAsk(path, { group });
   const rules = useAsk(`${path}/rules`, { group });
-  const series = useAsk(`${path}/series`, { group, step_s: "300" }, 30);
   const one = whole.told;
   const own = { slo: of, group };
   return html`<div class="head"><h1>${name(of)}</h1>${one && html`<${State} state=${one.state} />${groupWords(one.group)}`}
@@ -87,7 +85,7 @@ export function OneSlo({ of }) {
     <div class="grid">
       <${Part} id="slo.facts" title="The promise" wide="wide" asked=${whole}>${one && html`<${Facts} one=${one} />`}<//>
       <${Panel} id="slo.budget" own=${own} wide="wide" limit=${0} marks=${one?.as_of ? [{ at: parsed(one.as_of), text: "now" }] : []} />
-      <${Counts} found=${series} one=${one} />
+      <${Panel} id="slo.series" own=${{ ...own, from: "now-1d", to: "now", step: "300" }} limit=${one?.target} title="Good requests, a day" />
       <${Part} id="slo.outcomes" title="What was bad" asked=${whole} isEmpty=${one && !Object.keys(one.bad_by_outcome ?? {}).length} why=${html`<strong>No bad request in the period</strong>`}>
         ${one && html`<${Outcomes} one=${one} />`}<//>
       <${Part} id="slo.rules" title="Rules: what they can see, and why they are silent" wide="wide" asked=${rules} isEmpty=${rules.told && !rules.told.rules.length} why="This objective has no rule.">
@@ -138,16 +136,6 @@ function Outcomes({ one }) {
 /** Answers that were bad all the same were too slow. */
 function badGroup(outcome) {
   return outcome === "ok" ? "slow" : /** @type {keyof typeof GROUPS} */ (groupOf(outcome) ?? "fault");
-}
-
-function Counts({ found, one }) {
-  const points = found.told?.points ?? [];
-  const body = found.told && {
-    from: found.told.since, to: found.told.until, step_s: found.told.step_s, columns: [{ name: "t", type: "unix_s", role: "time" }, { name: "good", unit: "ratio" }],
-    rows: points.map((/** @type {any} */ point) => [parsed(point.t), point.n ? point.good / point.n : null]), n: points.map((/** @type {any} */ point) => point.n),
-  };
-  return html`<${OwnPanel} id="slo.series" title="Good requests, a day" question="Since when does it hurt?" unit="ratio" kind="line" body=${body} problem=${found.problem} limit=${one?.target} again=${found.again}
-    why="No request was counted in the last day." act="Below the dashed line: open the alert, or the requests of that time." />`;
 }
 
 function Rules({ rules }) {
