@@ -204,8 +204,8 @@ async def _serve(
     reader, of_panels = stores
     facts = Facts(of_panels, FACTS_KEPT_S, _monotonic_s)
     hinting = hints.hinting if hints else None
-    look, schedules = Lookback(of_panels), partial(suggested, hinting)
-    documents = Documents(lambda: control.view, look, control.said, _now_s, suggested=schedules)
+    look, agreed = Lookback(of_panels), control.desk.agreed
+    documents = Documents(lambda: control.view, look, control.said, _now_s, agreed, partial(suggested, hinting))
     panels = PanelDesk(PANELS, of_panels, documents, wall_ms, facts, lambda asked: about(control.view, asked))
     hub = Hub(panels, wall_ms, SharedAnswers(FACTS_KEPT_S, _monotonic_s, SHARED_MAX))
     replays = Replays(config.store_url, config.reader, config.reader_password_file)

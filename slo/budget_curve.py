@@ -3,16 +3,19 @@
     left    1 - bad / ((1 - target) * requests), of the period that ends at the instant
     ahead   the same, as if so many requests came from now on, and burn * (1 - target) of them were bad
 
-Error: counts are of steps, so a period may begin up to one step late. Requests ahead come evenly.
+Error: counts are of steps, so a period may begin up to one step late, and what people took out of a part of a step is
+taken out of it evenly. Requests ahead come evenly.
 
-Source: spec/slo.md 4 (occurrences, event weighted); spec/ui.md 5 (slo.budget).
+Source: spec/slo.md 4 (occurrences, event weighted; adjustments); spec/ui.md 5 (slo.budget).
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate
 
 from slo import budget
+from slo.adjustments import ALL_PERCENT, Segment
 from slo.counts import allowed_ratio
 
 
@@ -23,30 +26,29 @@ class Spent:
     Attributes:
         since_s: Start of the first step, unix time.
         step_s: Length of a step.
+        known_s: Start of the first step with a request; the end of the last one without any.
         eligible: Requests that count before each step, and after the last one.
         bad: The bad of them, alike.
     """
 
     since_s: int
     step_s: int
-    eligible: Sequence[int]
-    bad: Sequence[int]
+    known_s: int
+    eligible: Sequence[int | Fraction]
+    bad: Sequence[int | Fraction]
 
-    def over(self, start_s: int, end_s: int) -> tuple[int, int]:
+    def over(self, start_s: int, end_s: int) -> tuple[int | Fraction, int | Fraction]:
         """Return requests and the bad of them between two instants, in whole steps."""
         first, last = self._place(start_s), self._place(end_s)
         return self.eligible[last] - self.eligible[first], self.bad[last] - self.bad[first]
-
-    @property
-    def known_s(self) -> int:
-        """Start of the first step with a request; the end of the last one without any."""
-        return self.since_s + self.step_s * sum(one == 0 for one in self.eligible[1:])
 
     def _place(self, at_s: int) -> int:
         return min(max(0, -(-(at_s - self.since_s) // self.step_s)), len(self.eligible) - 1)
 
 
-def added_up(rows: Iterable[tuple[int, int, int]], since_s: int, until_s: int, step_s: int) -> Spent:
+def added_up(
+    rows: Sequence[tuple[int, int, int]], since_s: int, until_s: int, step_s: int, out: Sequence[Segment] = ()
+) -> Spent:
     """Return counts added up.
 
     Args:
@@ -54,17 +56,20 @@ def added_up(rows: Iterable[tuple[int, int, int]], since_s: int, until_s: int, s
         since_s: Start of the first step.
         until_s: End of the last one.
         step_s: Length of a step.
+        out: What people took out.
     """
     steps = -(-(until_s - since_s) // step_s)
-    eligible, bad = [0] * steps, [0] * steps
+    eligible, bad = [Fraction(0)] * steps, [Fraction(0)] * steps
     for at_s, n, n_bad in rows:
-        eligible[(at_s - since_s) // step_s] += n
-        bad[(at_s - since_s) // step_s] += n_bad
+        kept = _kept_ratio(at_s, step_s, out)
+        eligible[(at_s - since_s) // step_s] += n * kept
+        bad[(at_s - since_s) // step_s] += n_bad * kept
     return Spent(
         since_s=since_s,
         step_s=step_s,
-        eligible=(*accumulate(eligible, initial=0),),
-        bad=(*accumulate(bad, initial=0),),
+        known_s=min((at_s for at_s, n, _ in rows if n), default=since_s + steps * step_s),
+        eligible=(*accumulate(eligible, initial=Fraction(0)),),
+        bad=(*accumulate(bad, initial=Fraction(0)),),
     )
 
 
@@ -105,3 +110,11 @@ def until_spent(values: Iterable[float | None]) -> list[float | None]:
         found.append(None if is_spent or value is None else max(0.0, value))
         is_spent = is_spent or (value is not None and value <= 0)
     return found
+
+
+def _kept_ratio(start_s: int, step_s: int, out: Iterable[Segment]) -> Fraction:
+    """Return which share of a step is left."""
+    gone_s = sum(
+        max(0, min(last_s, start_s + step_s) - max(first_s, start_s)) * percent for first_s, last_s, percent in out
+    )
+    return 1 - Fraction(gone_s, ALL_PERCENT * step_s)

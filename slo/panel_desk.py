@@ -275,7 +275,8 @@ class PanelDesk:
         stands = PanelState.STALE if is_old else PanelState.OK
         found = _answer(aim, told, PanelState.BLIND if known.is_blind else stands, _NO_QUESTION, provenance)
         since, until = map(rfc3339, known.span_s) if known.span_s else (found.since, found.until)
-        return replace(found, since=since, until=until, blind=known.blind, step_s=known.step_s or found.step_s)
+        step_s = known.step_s or found.step_s
+        return replace(found, since=since, until=until, blind=known.blind, adjusted=known.adjusted, step_s=step_s)
 
 
 _NO_QUESTION = Question(sql="")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from slo.alert_moves import AlertState
 from slo.panel_asked import PanelAsked
 from slo.panel_cells import Row
-from slo.panel_shown import Blind
+from slo.panel_shown import Adjusted, Blind
 from slo.reach import BAD_RATIOS
 from slo.shown import SloShown, known, seen_at_s, slos_shown
 from slo.shown_alerts import AlertShown, alerts_shown
@@ -28,6 +28,7 @@ class Documented:
         at_s: The instant that was judged last, unix seconds; None before the first.
         is_blind: Whether it sees nothing, or has objectives and has not judged them yet.
         blind: When nobody looked.
+        adjusted: When requests count less.
         span_s: Start and end of what is told, unix seconds; None: what was asked.
         step_s: Step of it; None: what was asked.
     """
@@ -36,6 +37,7 @@ class Documented:
     at_s: int | None = None
     is_blind: bool = False
     blind: tuple[Blind, ...] = ()
+    adjusted: tuple[Adjusted, ...] = ()
     span_s: tuple[int, int] | None = None
     step_s: int | None = None
 

@@ -1,4 +1,4 @@
-"""Knows what engine, store and ledger say together as rows of panels: budgets over time, incidents, notices.
+"""Knows what engine, store, desk and ledger say together as rows of panels: budgets over time, incidents, notices.
 
 It refuses to judge. What was found at one instant is remembered until the next: many look at it, and it cannot change.
 
@@ -9,7 +9,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from slo.adjuster import period_start_s
+from slo.adjuster import labels_of, period_start_s
+from slo.adjustments import Agreed, Segment, segments, selects, spans
 from slo.alarms import Judged
 from slo.budget_curve import Pace, Spent, added_up, ahead, left, until_spent
 from slo.errors import LedgerError
@@ -22,7 +23,7 @@ from slo.panel_about import judged_of
 from slo.panel_asked import PanelAsked
 from slo.panel_cells import Row
 from slo.panel_documents import Documented, documented
-from slo.panel_shown import Blind
+from slo.panel_shown import Adjusted, Blind
 from slo.panel_window import span
 from slo.periods import civil
 from slo.shown import found_in, seen_at_s, slos_shown
@@ -67,6 +68,7 @@ class Documents:
         lookback: Asks the store.
         said: Returns what was said.
         now_s: Reads the wall clock, unix seconds.
+        agreed: Returns the times that count less, as they are now.
         suggested: Returns the schedules that the past of scaling targets suggests.
     """
 
@@ -76,10 +78,11 @@ class Documents:
         lookback: Lookback,
         said: Callable[[], Said],
         now_s: Callable[[], int],
+        agreed: Callable[[], Sequence[Agreed]] = tuple,
         suggested: Callable[[PanelAsked], Documented] = lambda _: Documented(),
     ) -> None:
         self._view, self._lookback, self._said, self._now_s = view, lookback, said, now_s
-        self._suggested = suggested
+        self._agreed, self._suggested = agreed, suggested
         self._kept: OrderedDict[object, Documented] = OrderedDict()
 
     def __call__(self, document: Document, asked: PanelAsked) -> Documented:
@@ -117,12 +120,14 @@ class Documents:
         if one is None or one.found is None:
             return Documented(at_s=seen_at_s(view), is_blind=bool(view.watched))
         found = one.found
-        key = (one.watched.objective.name, one.watched.definition_hash, *sorted(one.group.items()), found.facts.at_s)
-        return self._once(key, lambda: self._curve(one, found))
+        name, group = one.watched.objective.name, sorted(one.group.items())
+        agreed = tuple(each for each in self._agreed() if selects(each, labels_of(one.watched.objective, one.group)))
+        key = (name, one.watched.definition_hash, *group, found.facts.at_s, *agreed)
+        return self._once(key, lambda: self._curve(one, found, agreed))
 
-    def _curve(self, one: Judged, found: Evaluated) -> Documented:
+    def _curve(self, one: Judged, found: Evaluated, agreed: Sequence[Agreed]) -> Documented:
         objective, at_s = one.watched.objective, found.as_of_s
-        of = self._spent(one, objective, at_s)
+        of = self._spent(one, objective, at_s, agreed)
         began_s = max(of.known_s, period_start_s(objective, at_s))
         rows: list[Row] = []
         if not is_sliced(objective):  # of slices only the present is known
@@ -130,19 +135,21 @@ class Documents:
                 {"t": t_s, "budget_left": left(of, period_start_s(objective, t_s), t_s, objective.target)}
                 for t_s in range(began_s + of.step_s, at_s, of.step_s)
             ]
-        now = found.budget.remaining
+        now = found.left.remaining
         coming = _ahead(objective, found, of, began_s)
         rows += [{"t": at_s, "budget_left": now, **(dict.fromkeys(_PROJECTED, now) if coming else {})}, *coming]
+        span_s = (began_s, max(at_s + of.step_s, int(str(rows[-1]["t"]))))
         return Documented(
             rows=rows,
             at_s=found.facts.at_s,
             is_blind=found.known.is_blind,
             blind=tuple(Blind(start=max(began_s, one.start_s), end=one.end_s) for one in found.facts.blind),
-            span_s=(began_s, max(at_s + of.step_s, int(str(rows[-1]["t"])))),
+            adjusted=tuple(Adjusted(start=first, end=last, percent=out) for first, last, out in _out(agreed, *span_s)),
+            span_s=span_s,
             step_s=of.step_s,
         )
 
-    def _spent(self, one: Judged, objective: Objective, at_s: int) -> Spent:
+    def _spent(self, one: Judged, objective: Objective, at_s: int, agreed: Sequence[Agreed]) -> Spent:
         """Return the counts of this period and, where it rolls, of the one before it, in steps that fit a chart."""
         first_s = period_start_s(objective, at_s)
         if isinstance(objective.window, Rolling):
@@ -154,7 +161,7 @@ class Documents:
             first_s, step_s = known_s, finer_s
             rows = self._lookback.series(one, first_s, at_s, step_s)
         counts = [(int(row["t_unix_s"]), int(row["eligible"]), int(row["eligible"]) - int(row["good"])) for row in rows]
-        return added_up(counts, first_s, at_s, step_s)
+        return added_up(counts, first_s, at_s, step_s, _out(agreed, first_s, at_s))
 
     def _incidents(self, view: EngineView, asked: PanelAsked) -> Documented:
         now_s = self._now_s()
@@ -188,6 +195,10 @@ class Documents:
 _PROJECTED = ("projected", "projected_low", "projected_high")
 
 
+def _out(agreed: Sequence[Agreed], since_s: int, until_s: int) -> tuple[Segment, ...]:
+    return segments(one for each in agreed for one in spans(each, since_s, until_s))
+
+
 def _worst(view: EngineView) -> Judged | None:
     """Return the objective with the least budget left."""
     shown = slos_shown(view).slos
@@ -201,7 +212,7 @@ def _step_s(span_s: int) -> int:
 
 def _ahead(objective: Objective, found: Evaluated, of: Spent, began_s: int) -> list[Row]:
     """Return what will be left: to the end of a calendar's period, else as far as a quarter of what is known."""
-    at_s, now = found.as_of_s, found.budget.remaining
+    at_s, now = found.as_of_s, found.left.remaining
     rates = [rate for window_s in _BAND_S if (rate := found.burn.get(window_s)) is not None]
     if found.known.is_blind or is_sliced(objective) or not rates or now is None or now <= 0:
         return []
@@ -210,7 +221,7 @@ def _ahead(objective: Objective, found: Evaluated, of: Spent, began_s: int) -> l
         end_s = civil(objective.window, at_s).end_s
     n, _ = of.over(began_s, at_s)
     expected = found.facts.expected
-    per_s = n / max(BUCKET_S, at_s - began_s) if expected is None else expected / objective.period_s
+    per_s = float(n) / max(BUCKET_S, at_s - began_s) if expected is None else expected / objective.period_s
     step_s = max(1, -(-(end_s - at_s) // (AHEAD_POINTS * of.step_s))) * of.step_s
     times = [*range(at_s + step_s, end_s, step_s), end_s] if end_s > at_s else []
     lines = [

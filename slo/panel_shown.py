@@ -82,6 +82,21 @@ class Blind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Adjusted:
+    """A time that counts less, as people agreed.
+
+    Attributes:
+        start: Its start, unix seconds.
+        end: Its end.
+        percent: How much of it is taken out.
+    """
+
+    start: int
+    end: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """Why a panel could not be answered.
 
@@ -148,6 +163,7 @@ class Answer:
         state: How it stands.
         unlock: What fills it, where it is locked.
         blind: When nobody looked, oldest first.
+        adjusted: When requests count less, oldest first.
         error: Why it could not be answered.
         sql: The statement; empty where the engine itself answers.
         parameters: Its values.
@@ -166,6 +182,7 @@ class Answer:
     state: PanelState
     unlock: Unlock | None = None
     blind: tuple[Blind, ...] = ()
+    adjusted: tuple[Adjusted, ...] = ()
     error: Fault | None = None
     sql: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])

@@ -59,7 +59,7 @@ class ApiRig:
         self.shared = DeskStore(store or self.reader, store or self.rig.writer)
         self.desk = Desk(self.rig.ledger, self.shared)
         lookback = Lookback(store or self.reader)
-        documents = Documents(lambda: self.view, lookback, Said, lambda: int(self.rig.now_s))
+        documents = Documents(lambda: self.view, lookback, Said, lambda: int(self.rig.now_s), self._agreed)
         desk = PanelDesk(
             PANELS,
             store or self.reader,

@@ -2,12 +2,14 @@
 
 import pytest
 
+from slo.adjustments import Segment
 from slo.budget_curve import Pace, Spent, added_up, ahead, left, until_spent
 
 STEP_S = 60
 BEGAN_S = 6_000
 NOW_S = BEGAN_S + 10 * STEP_S
-STEADY = added_up([(BEGAN_S + n * STEP_S, 100, 20 if n == 2 else 0) for n in range(10)], BEGAN_S, NOW_S, STEP_S)
+MINUTES = [(BEGAN_S + n * STEP_S, 100, 20 if n == 2 else 0) for n in range(10)]
+STEADY = added_up(MINUTES, BEGAN_S, NOW_S, STEP_S)
 """Ten minutes of 100 requests, of which 20 are bad in the third."""
 TARGET = 0.9
 
@@ -15,7 +17,7 @@ TARGET = 0.9
 def test_counts_are_added_up_and_absent_steps_are_empty() -> None:
     of = added_up([(120, 5, 1), (0, 3, 0)], 0, 200, 60)
 
-    assert Spent(since_s=0, step_s=60, eligible=(0, 3, 3, 8, 8), bad=(0, 0, 0, 1, 1)) == of
+    assert Spent(since_s=0, step_s=60, known_s=0, eligible=(0, 3, 3, 8, 8), bad=(0, 0, 0, 1, 1)) == of
     assert (5, 1) == of.over(60, 10_000)
     assert (0, 0) == of.over(-500, 0)
     assert (0, 120, 240) == (of.known_s, *(added_up(some, 0, 240, 60).known_s for some in ([(120, 5, 0)], [])))
@@ -34,6 +36,24 @@ def test_counts_are_added_up_and_absent_steps_are_empty() -> None:
 )
 def test_what_is_left_is_of_the_period_that_ends_there(start_s: int, end_s: int, expected: float | None) -> None:
     assert pytest.approx(expected) == left(STEADY, start_s, end_s, TARGET)
+
+
+@pytest.mark.parametrize(
+    ("out", "expected"),
+    [
+        pytest.param([(BEGAN_S + 120, BEGAN_S + 180, 100)], 1.0, id="the bad minute"),
+        pytest.param([(BEGAN_S + 120, BEGAN_S + 180, 50)], 1 - 10 / 95, id="half of it"),
+        pytest.param([(BEGAN_S + 150, BEGAN_S + 180, 100)], 1 - 10 / 95, id="its second half"),
+        pytest.param([(BEGAN_S + 180, NOW_S, 100)], 1 - 20 / 30, id="all that came after it"),
+        pytest.param([(BEGAN_S, NOW_S, 100)], None, id="all"),
+        pytest.param([(BEGAN_S - 600, BEGAN_S, 100), (NOW_S, NOW_S + 600, 100)], 0.8, id="what is elsewhere"),
+    ],
+)
+def test_what_people_took_out_counts_neither_way(out: list[Segment], expected: float | None) -> None:
+    of = added_up(MINUTES, BEGAN_S, NOW_S, STEP_S, out)
+
+    assert pytest.approx(expected) == left(of, BEGAN_S, NOW_S, TARGET)
+    assert BEGAN_S == of.known_s, "it was seen all the same"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,7 @@ from api_rig import ApiRig
 from views import judged, seen
 
 from slo.alert_moves import AlertState
+from slo.alertmanager_body import rfc3339
 from slo.errors import LedgerError
 from slo.expression import parse
 from slo.ledger import Step
@@ -55,6 +57,10 @@ def documents(rig: ApiRig, said: Said | None = None) -> Documents:
     return Documents(lambda: rig.view, Lookback(rig.reader), lambda: said or Said(), lambda: int(rig.rig.now_s))
 
 
+def seconds(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
 def column(answer: Mapping[str, Any], name: str) -> list[Any]:
     place = [one["name"] for one in answer["columns"]].index(name)
     return [row[place] for row in answer["rows"]]
@@ -91,6 +97,34 @@ async def test_the_budget_goes_on_at_the_burn_of_the_last_hour(reader: Store, wr
     ):
         assert low <= between <= high
     assert pytest.approx(now) == middle[-1], "it burns as it has burnt"
+
+
+async def test_what_people_took_out_is_told_and_leaves_the_line(reader: Store, writer: Store, tmp_path: Path) -> None:
+    """60 of 240 were bad in what was agreed to be a maintenance, and 1 of 120 after it, of 1.2 that may be."""
+    rig = rig_of(reader, writer, tmp_path, "past-agreed")
+    rig.live(90, 30, steps=2)
+    end_s = int(rig.rig.now_s)
+    rig.live(60, 0)
+    rig.live(59, 1)
+    path = "/v1/panels/slo.budget.json?slo=past-agreed"
+    before = await rig.get(path)
+    await rig.post(
+        "/v1/adjustments",
+        {
+            "selector": [{"name": "slo", "value": "past-agreed"}],
+            "start": rfc3339(end_s - 3_600), "end": rfc3339(end_s),
+            "reason": "moved to another rack", "author": "ann", "percent_excluded": 100,
+        },
+    )  # fmt: skip
+    rig.live(0, 0, steps=2)
+    answer, one = await rig.get(path), await rig.get("/v1/slos/past-agreed")
+    began_s = seconds(before["from"])
+    left = [each for each in column(answer, "budget_left") if each is not None]
+
+    assert ([], [{"start": began_s, "end": end_s, "percent": 100}]) == (before["adjusted"], answer["adjusted"])
+    assert min(each for each in column(before, "budget_left") if each is not None) < 0 <= min(left)
+    assert one["remaining"] == left[-1] == pytest.approx(1 - 1 / 1.2)
+    assert one["unadjusted"]["remaining"] < 0
 
 
 async def test_without_a_name_the_worst_objective_is_meant(reader: Store, writer: Store, tmp_path: Path) -> None:

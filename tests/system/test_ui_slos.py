@@ -1,6 +1,7 @@
 """The pages of one objective and of one alert, in a real browser over a fleet that ails."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,8 +10,26 @@ from playwright.sync_api import Browser
 from ui_page import quiet, states, told, until
 from ui_rig import Served
 
+from slo.alertmanager_body import rfc3339
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
 OBJECTIVE = "slos/chat-good?from=now-30m"
+SAYS = "document.querySelector('[data-panel=\"slo.budget\"]').textContent"
+SENT = """
+async ([method, path, body]) => {
+  const headers = { "Content-Type": "application/json" };
+  return (await fetch(path, { method, headers, body: JSON.stringify(body) })).json();
+}
+"""
+FILLED = """
+(at) => {
+  const u = document.querySelector('[data-panel="slo.budget"] .stage').chart;
+  const { top, height } = u.bbox;
+  const { data } = u.ctx.getImageData(Math.round(u.valToPos(at, "x", true)), top, 1, height);
+  return data.filter((value, place) => place % 4 === 3 && value > 0).length / height;
+}
+"""
+"""Share of a column of the chart on which anything is drawn."""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +71,31 @@ def test_the_page_of_an_objective_says_how_long_it_lasts_and_whom_it_hits(served
         heads = visit.page.locator('[data-panel="slo.budget"] thead').text_content() or ""
         assert "budget left" in heads
         assert "projected" in heads
+
+
+def test_time_that_was_agreed_to_count_less_is_striped_and_said(served: Served, browser: Browser) -> None:
+    began_s = told(served.root, "/v1/slos/chat-good")["as_of"]
+    end_s = int(datetime.fromisoformat(began_s).timestamp()) - 900
+    body = {
+        "selector": [{"name": "slo", "value": "chat-good"}], "start": rfc3339(end_s - 600), "end": rfc3339(end_s),
+        "reason": "a new rack", "author": "ann",
+    }  # fmt: skip
+    with visited(browser, served.pages + OBJECTIVE, is_offline=False) as visit:
+        made = visit.page.evaluate(SENT, ["POST", "/v1/adjustments", body])
+        try:
+            visit.page.goto(served.pages + OBJECTIVE)
+            ready(visit, "slo.budget")
+            assert until(visit, f"{SAYS}.includes('Striped')", 60)
+            said = visit.page.evaluate(SAYS)
+            quiet(visit, served.root)
+            assert visit.barriers() == []
+            striped = [visit.page.evaluate(FILLED, at) for at in (end_s - 300, end_s + 300)]
+        finally:
+            visit.page.evaluate(SENT, ["DELETE", f"/v1/adjustments/{made['id']}?who=ann&reason=done", {}])
+
+    assert "100 % less" in said
+    assert striped[0] > 0.9
+    assert striped[1] < 0.5
 
 
 def test_another_limit_is_tried_with_a_slider(served: Served, browser: Browser) -> None:

@@ -6,7 +6,7 @@ import { html, useEffect, useState } from "./dom.js";
 import { Value } from "./figures.js";
 import { number, span } from "./format.js";
 import { classesOf, last, lines, placed, ratio, sentence } from "./series.js";
-import { clock } from "./time.js";
+import { clock, moment } from "./time.js";
 import { asked, change, go, href } from "./url.js";
 
 /**
@@ -17,6 +17,9 @@ import { asked, change, go, href } from "./url.js";
 
 /** Tables of what is looked at now and then. */
 const SAMPLED = new Set(["engine_metrics", "gpu_samples", "heartbeats", "hints"]);
+
+/** Most times that are told in words, the last ones. */
+const SHOWN_MAX = 3;
 
 /**
  * @param {{body: Body, definition: Definition, other: import("./compare.js").Other | null, own?: Record<string, string>, isTall?: boolean,
@@ -37,6 +40,7 @@ export function Lines({ body, definition, other, own, isTall, limit, marks }) {
   const shown = at < 0 ? Math.max(...series.map((one) => last(one.values)), 0) : at;
   const n = body.n?.[series[0]?.at.get(shown) ?? -1];
   const way = (/** @type {Series} */ one, /** @type {number} */ slot) => one.group && one.group !== "good" && requestsOf(one, own, slot < 0 ? [from_s, to_s] : [times[slot], times[slot] + (body.step_s ?? 1)]);
+  const agreed = body.adjusted ?? [];
   useEffect(() => setCursor(null), [body.from]);
   return html`
     <ul class="legend">${series.map((one) => html`<${Value} one=${one} at=${at} body=${body} isBox=${isStacked} way=${way(one, at)} />`)}
@@ -45,8 +49,9 @@ export function Lines({ body, definition, other, own, isTall, limit, marks }) {
     </ul>
     ${hasVisible && html`<div><button aria-pressed=${isSeen} onClick=${() => change({ first: isSeen ? null : "visible" })}>First visible token</button></div>`}
     ${parts.map((part) => html`<${Chart} key=${part[0]?.unit} times=${times} series=${part} unit=${parts.length > 1 ? part[0].unit : definition.unit} isStacked=${isStacked} label=${definition.title} from_s=${from_s} to_s=${to_s}
-      limit=${limit} blind=${body.blind} marks=${marks} size=${parts.length > 1 ? "short" : isTall ? "tall" : ""} onCursor=${setCursor} onBand=${(/** @type {Series} */ one, /** @type {number} */ slot) => one.group && go(way(one, slot))} isSampled=${SAMPLED.has(body.provenance?.table ?? "")}
+      limit=${limit} blind=${body.blind} adjusted=${agreed} marks=${marks} size=${parts.length > 1 ? "short" : isTall ? "tall" : ""} onCursor=${setCursor} onBand=${(/** @type {Series} */ one, /** @type {number} */ slot) => one.group && go(way(one, slot))} isSampled=${SAMPLED.has(body.provenance?.table ?? "")}
       reading=${reading(series, times, shown)} onRange=${(/** @type {string} */ from, /** @type {string} */ to) => change({ from, to })} />`)}
+    ${agreed.length > 0 && html`<p class="says">Striped: counts less, as agreed. ${agreed.slice(-SHOWN_MAX).map((one) => `${moment(one.start)} to ${moment(one.end)}, ${one.percent} % less`).join("; ")}${agreed.length > SHOWN_MAX ? `; ${agreed.length - SHOWN_MAX} before` : ""}.</p>`}
     <p class="says hidden">${sentence(definition, series, span(Math.max(0, to_s - from_s)))}</p>
     ${other && html`<p class="says">${!other.body ? other.problem && `Against ${other.name}: ${other.problem.message}.`
       : `Against ${other.name}, dotted: ${ratios(series) || "too few common steps"}. Median ratio of steps and its middle half.`}</p>`}

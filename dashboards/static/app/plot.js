@@ -11,7 +11,7 @@ import { iso } from "./url.js";
 /**
  * @typedef {import("./series.js").Series} Series
  * @typedef {{times: number[], series: Series[], unit: string, isStacked: boolean, label: string, from_s: number, to_s: number,
- *   limit?: number | null, blind?: {start: number, end: number}[], marks?: {at: number, text: string}[], size?: "tall" | "short" | "",
+ *   limit?: number | null, blind?: {start: number, end: number}[], adjusted?: {start: number, end: number}[], marks?: {at: number, text: string}[], size?: "tall" | "short" | "",
  *   onBand: (one: Series, at: number) => void, onCursor: (at: number | null) => void, onRange: (from: string, to: string) => void, reading: string, isSampled?: boolean}} Props
  */
 
@@ -142,17 +142,19 @@ function reach({ unit, limit, isStacked }, low, high) {
   return top > 0 ? [Math.min(0, low ?? 0), unit === "ratio" ? Math.min(Math.max(1, top), top * 1.12) : top * 1.12] : [0, unit === "ratio" ? 0.01 : 1];
 }
 
-/** Nobody looked: hatched. */
-function under(u, { blind }) {
+/** Nobody looked, or it counts less: hatched, striped. */
+function under(u, { blind = [], adjusted = [] }) {
   const { ctx, bbox } = u;
   ctx.save();
   ctx.beginPath();
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
-  ctx.fillStyle = pattern(ctx, "unobserved", colour("muted"));
-  for (const { start, end } of blind ?? []) {
-    const x = u.valToPos(start, "x", true);
-    ctx.fillRect(x, bbox.top, u.valToPos(end, "x", true) - x, bbox.height);
+  for (const [group, times] of Object.entries({ unobserved: blind, excluded: adjusted })) {
+    ctx.fillStyle = pattern(ctx, group, colour(tone({ group, place: 0 })));
+    for (const { start, end } of times) {
+      const x = u.valToPos(start, "x", true);
+      ctx.fillRect(x, bbox.top, u.valToPos(end, "x", true) - x, bbox.height);
+    }
   }
   ctx.restore();
 }

@@ -13,7 +13,7 @@ import { name } from "./text.js";
  *   refused?: Told[], uncertain?: Told[], inf?: Told[], silent?: string[], ignored?: string[]}} Provenance
  * @typedef {{panel: string, unit: string, from: string, to: string, step_s: number | null, columns: Column[], rows: any[][],
  *   n: (number | null)[], state: string, unlock: {engine: string, flag: string} | null, sql: string,
- *   parameters: Record<string, unknown>, provenance: Provenance, tick_s: number, blind: {start: number, end: number}[],
+ *   parameters: Record<string, unknown>, provenance: Provenance, tick_s: number, blind: {start: number, end: number}[], adjusted?: {start: number, end: number, percent: number}[],
  *   error: {title: string, detail: string} | null}} Body
  * @typedef {{id: string, title: string, page: string, question: string, unit: string, kind: string, columns: Column[],
  *   meaning: string, action: string, filters: string[], promql: string, unlock?: Record<string, string>, series?: boolean, live?: boolean,

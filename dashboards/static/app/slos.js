@@ -112,7 +112,7 @@ function concentrated(body) {
 function Facts({ one }) {
   const facts = [
     ["good", `${share(one.sli, one.target)} = n ${number(one.n)}`], ["objective", share(one.target)],
-    ["budget left", one.remaining === null ? UNKNOWN : share(one.remaining)], ["lasts", timeWords(one)],
+    ["budget left", share(one.remaining)], ...(one.unadjusted ? [["left, with what was taken out", share(one.unadjusted.remaining)]] : []), ["lasts", timeWords(one)],
     ["period", one.window.kind === "rolling" ? span(one.window.length_s) : `calendar, ${one.window.count} ${one.window.unit}`],
     ...Object.entries(one.burn).map(([window, rate]) => [`burn ${window}`, `${number(/** @type {number} */ (rate))}×`]),
     ["bad", number(one.bad)], ["bad, end not seen", number(one.censored_bad)], ["counted", `${one.counts_of}, ${one.method}`],
