@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +25,13 @@ SILENT = """
   .map((one) => one.dataset.panel)
 """
 CHART = "document.querySelector('[data-panel=\"%s\"] .stage').chart"
+OVER = """
+(() => {
+  const u = document.querySelector('[data-panel="%s"] .stage').chart;
+  const box = u.over.getBoundingClientRect();
+  return [box.left + u.valToPos(%d, 'x'), box.top + box.height / 2, u.valToPos(1, 'x') - u.valToPos(0, 'x')];
+})()
+"""
 IDS = """
 [...document.querySelectorAll('[data-panel="req.rows"] tbody tr')].map((row) => JSON.parse(row.cells[1].dataset.value))
 """
@@ -118,6 +126,35 @@ def test_what_is_compared_is_drawn_and_told_as_a_ratio(served: Served, browser: 
     assert len([one for one in legend if re.match(r"(ok )?p\d\d", one)]) == dotted, "a dotted line for each line"
     assert stats
     assert unsaid == []
+
+
+def test_with_shift_a_drag_sets_the_newest_part_beside_an_earlier_one(served: Served, browser: Browser) -> None:
+    start, end = past(served)
+    first, last = start + 900, start + 1_500
+    with visited(browser, f"{served.pages}endpoints/chat-eu?from={start}&to={end}", is_offline=False) as visit:
+        states(visit)
+        assert until(visit, f"{CHART % 'ep.ttft'} !== undefined")
+        visit.page.locator('[data-panel="ep.ttft"] .stage').scroll_into_view_if_needed()
+        left, top, px_s = visit.page.evaluate(OVER % ("ep.ttft", first))
+        visit.page.mouse.move(left, top)
+        visit.page.keyboard.down("Shift")
+        visit.page.mouse.down()
+        visit.page.mouse.move(left + (last - first) * px_s, top, steps=4)
+        visit.page.mouse.up()
+        visit.page.keyboard.up("Shift")
+        assert until(visit, "location.search.includes('compare=-')")
+        asked = parse_qs(urlsplit(visit.page.url).query)
+        assert until(visit, f"{SAYS % 'ep.ttft'}.includes('before, dotted')")
+        chosen = visit.page.locator("#pick-compare option:checked").text_content()
+        visit.page.go_back()
+        assert until(visit, "!location.search.includes('compare')")
+
+    slack_s = 2 / px_s + 2
+    since = datetime.fromisoformat(asked["from"][0]).timestamp()
+    assert asked["to"] == [str(end)]
+    assert end - since == pytest.approx(last - first, abs=slack_s), "as long as what was dragged over"
+    assert int(asked["compare"][0].strip("-s")) == pytest.approx(end - last, abs=slack_s), "and as far before"
+    assert re.fullmatch(r"\d+ min( \d+ s)? before", chosen or "")
 
 
 def test_what_cannot_be_compared_says_why(served: Served, browser: Browser) -> None:

@@ -2,9 +2,10 @@
 // Knows what panels are compared with, and which can be.
 // Source: spec/ui.md 6 (compare everywhere).
 
-import { figure, number } from "./format.js";
+import { figure, number, span } from "./format.js";
 import { name } from "./text.js";
-import { asked, earlier, shift } from "./url.js";
+import { now_s } from "./time.js";
+import { asked, earlier, instant, range, shift } from "./url.js";
 
 /**
  * @typedef {{name: string, dim: string, value: string, back_s: number}} Against a dimension's value, or seconds before
@@ -19,7 +20,7 @@ const KINDS = ["line", "stacked", "bar", "stat"];
 export function against() {
   const text = asked("compare");
   const back_s = shift(text);
-  if (back_s) return { name: `${text.slice(1)} before`, dim: "", value: "", back_s };
+  if (back_s) return { name: `${text.endsWith("s") ? span(back_s) : text.slice(1)} before`, dim: "", value: "", back_s };
   const [, dim = "", value = ""] = /^(\w+):(.+)$/.exec(text) ?? [];
   return DIMS.includes(dim) ? { name: `${dim} ${name(value)}`, dim, value, back_s: 0 } : null;
 }
@@ -34,6 +35,13 @@ export function whyNot(other, kind, filters) {
 /** What a panel is asked for to be the other. @param {Against} other @param {Record<string, string>} params */
 export function changed({ dim, value, back_s }, params) {
   return dim ? { ...params, [dim]: value } : { ...params, from: earlier(params.from, back_s), to: earlier(params.to, back_s) };
+}
+
+/** The newest part of the range, beside an earlier one that is as long. @param {number} from_s @param {number} to_s */
+export function newest(from_s, to_s) {
+  const { to } = range();
+  const back_s = Math.round((instant(to, now_s() ?? 0) ?? 0) - to_s);
+  return { from: earlier(to, to_s - from_s), compare: back_s > 0 ? `-${back_s}s` : null };
 }
 
 /** How a number stands beside the other. @param {unknown} value @param {unknown} before @param {string | null | undefined} unit */

@@ -66,7 +66,7 @@ export function Keys() {
   return html`<dialog id="keys" aria-label="Keys">
     <h2>Keys</h2>
     <div class="keys">${LIST.map(([keys, does]) => html`<div><kbd>${keys}</kbd> <span class="soft">${does}</span></div>`)}</div>
-    <p class="says">${PLACES.length} pages. A drag over a chart narrows the range; Back undoes it.</p>
+    <p class="says">${PLACES.length} pages. A drag over a chart narrows the range; with Shift it sets the newest part beside the dragged one. Back undoes both.</p>
     <p><label><input type="checkbox" checked=${!isOff} onChange=${(event) => {
       setOff(!event.target.checked);
       localStorage.setItem(OFF, event.target.checked ? "on" : "off");

@@ -2,12 +2,13 @@
 // Knows a panel's lines over time: numbers, chart, sentence, and what they are compared with.
 
 import { Chart, reading } from "./chart.js";
+import { newest } from "./compare.js";
 import { html, useEffect, useState } from "./dom.js";
 import { Value } from "./figures.js";
 import { number, span } from "./format.js";
 import { classesOf, last, lines, placed, ratio, sentence } from "./series.js";
 import { clock, moment } from "./time.js";
-import { asked, change, go, href } from "./url.js";
+import { asked, change, go, href, iso } from "./url.js";
 
 /**
  * @typedef {import("./series.js").Body} Body
@@ -50,7 +51,7 @@ export function Lines({ body, definition, other, own, isTall, limit, marks }) {
     ${hasVisible && html`<div><button aria-pressed=${isSeen} onClick=${() => change({ first: isSeen ? null : "visible" })}>First visible token</button></div>`}
     ${parts.map((part) => html`<${Chart} key=${part[0]?.unit} times=${times} series=${part} unit=${parts.length > 1 ? part[0].unit : definition.unit} isStacked=${isStacked} label=${definition.title} from_s=${from_s} to_s=${to_s}
       limit=${limit} blind=${body.blind} adjusted=${agreed} marks=${marks} size=${parts.length > 1 ? "short" : isTall ? "tall" : ""} onCursor=${setCursor} onBand=${(/** @type {Series} */ one, /** @type {number} */ slot) => one.group && go(way(one, slot))} isSampled=${SAMPLED.has(body.provenance?.table ?? "")}
-      reading=${reading(series, times, shown)} onRange=${(/** @type {string} */ from, /** @type {string} */ to) => change({ from, to })} />`)}
+      reading=${reading(series, times, shown)} onRange=${(/** @type {number} */ from_s, /** @type {number} */ to_s, /** @type {boolean} */ isBeside) => change(isBeside ? newest(from_s, to_s) : { from: iso(from_s), to: iso(to_s) })} />`)}
     ${agreed.length > 0 && html`<p class="says">Striped: counts less, as agreed. ${agreed.slice(-SHOWN_MAX).map((one) => `${moment(one.start)} to ${moment(one.end)}, ${one.percent} % less`).join("; ")}${agreed.length > SHOWN_MAX ? `; ${agreed.length - SHOWN_MAX} before` : ""}.</p>`}
     <p class="says hidden">${sentence(definition, series, span(Math.max(0, to_s - from_s)))}</p>
     ${other && html`<p class="says">${!other.body ? other.problem && `Against ${other.name}: ${other.problem.message}.`

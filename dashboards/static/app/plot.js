@@ -6,13 +6,12 @@ import { tick as tickText } from "./format.js";
 import { pattern } from "./pattern.js";
 import { name } from "./text.js";
 import { clock, isUtc, when } from "./time.js";
-import { iso } from "./url.js";
 
 /**
  * @typedef {import("./series.js").Series} Series
  * @typedef {{times: number[], series: Series[], unit: string, isStacked: boolean, label: string, from_s: number, to_s: number,
  *   limit?: number | null, blind?: {start: number, end: number}[], adjusted?: {start: number, end: number}[], marks?: {at: number, text: string}[], size?: "tall" | "short" | "",
- *   onBand: (one: Series, at: number) => void, onCursor: (at: number | null) => void, onRange: (from: string, to: string) => void, reading: string, isSampled?: boolean}} Props
+ *   onBand: (one: Series, at: number) => void, onCursor: (at: number | null) => void, onRange: (from_s: number, to_s: number, isBeside: boolean) => void, reading: string, isSampled?: boolean}} Props
  */
 
 /** Longest time between two looks. */
@@ -89,7 +88,7 @@ export function options(props, latest, width) {
       ? piled.slice(1).map((place, at) => ({ series: /** @type {[number, number]} */ ([place + 1, piled[at] + 1]), fill: fill(series[place]) }))
       : bounded(props).map((one, at) => ({ series: /** @type {[number, number]} */ ([first + 2 * at + 1, first + 2 * at]), fill: `${colour(tone(one))}33` })),
     hooks: {
-      ready: [(u) => openable(u, latest)],
+      ready: [(u) => pressed(u, latest)],
       setCursor: [(u) => latest.current.onCursor(u.cursor.idx ?? null)],
       setSelect: [(u) => selected(u, latest.current)],
       drawClear: [(u) => under(u, latest.current)],
@@ -187,10 +186,13 @@ function over(u, { limit, marks, times, series }) {
   ctx.restore();
 }
 
-/** A click on a band of the stack. */
-function openable(u, latest) {
+/** Where a drag begins, and a click on a band of the stack. */
+function pressed(u, latest) {
   let start = 0;
-  u.over.addEventListener("mousedown", (event) => (start = event.offsetX));
+  u.over.addEventListener("mousedown", (event) => {
+    start = event.offsetX;
+    u.isBeside = event.shiftKey;
+  });
   u.over.addEventListener("click", (event) => {
     const { series, unit, isStacked, onBand } = latest.current;
     const [at, y] = [u.cursor.idx, u.posToVal(event.offsetY, "y0")];
@@ -205,5 +207,5 @@ function selected(u, { onRange }) {
   if (u.select.width < 6) return;
   const [from, to] = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")];
   u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  onRange(iso(Math.floor(from)), iso(Math.ceil(to)));
+  onRange(Math.floor(from), Math.ceil(to), u.isBeside);
 }

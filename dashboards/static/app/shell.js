@@ -2,6 +2,7 @@
 // Knows the frame of every page.
 
 import { ask } from "./api.js";
+import { against } from "./compare.js";
 import { html, signal, useEffect } from "./dom.js";
 import { copy } from "./empty.js";
 import { span } from "./format.js";
@@ -97,7 +98,7 @@ function Controls() {
     ${isPast && html`<span class="small">${rangeWords(from, to)} <button onClick=${() => change({ from: null, to: null })}>Back to live</button></span>`}
     <${Pick} label="Endpoint" field="endpoint" none="all" groups=${[["", named("endpoint")]]} />
     <${Pick} label="Model" field="model" none="all" groups=${[["", named("model")]]} />
-    <${Pick} label="Compare" field="compare" none="nothing" groups=${[["", COMPARED], ...Object.keys(known.value).map((dim) => [`other ${dim}`, named(dim, `${dim}:`)])]} />
+    <${Pick} label="Compare" field="compare" none="nothing" said=${against()?.name} groups=${[["", COMPARED], ...Object.keys(known.value).map((dim) => [`other ${dim}`, named(dim, `${dim}:`)])]} />
     ${filters().run && html`<button onClick=${() => change({ run: null, traffic: null })}>Run ${name(filters().run)} ×</button>`}
     <span class="grow"></span>
     <button aria-pressed=${isUtc.value} title=${`Times are in ${zone()}`} onClick=${() => change({ tz: isUtc.value ? null : "utc" })}>UTC</button>
@@ -112,14 +113,14 @@ function rangeWords(from, to) {
 }
 
 /**
- * @param {{label: string, field: string, none: string, groups: [string, [string, string][]][]}} props groups: their name, value and words of each choice
+ * @param {{label: string, field: string, none: string, said?: string, groups: [string, [string, string][]][]}} props groups: their name, value and words of each choice
  */
-function Pick({ label, field, none, groups }) {
+function Pick({ label, field, none, said, groups }) {
   const chosen = asked(field);
   const isListed = !chosen || groups.some(([, all]) => all.some(([value]) => value === chosen));
   const option = ([value, text]) => html`<option value=${value} selected=${value === chosen}>${text}</option>`;
   return html`<label>${label} <select id=${`pick-${field}`} value=${chosen} onChange=${(event) => change({ [field]: event.target.value })}>
-    ${[["", none], ...(isListed ? [] : [[chosen, name(chosen)]])].map(option)}
+    ${[["", none], ...(isListed ? [] : [[chosen, said ?? name(chosen)]])].map(option)}
     ${groups.map(([group, all]) => (group && all.length ? html`<optgroup label=${group}>${all.map(option)}</optgroup>` : all.map(option)))}
   </select></label>`;
 }
