@@ -32,6 +32,8 @@ from telemetry.testing.wire import Script, Wire
 pytestmark = [pytest.mark.system, pytest.mark.timeout(500)]
 
 CALM_S, HUNG_S, PATIENCE_S = 4, 8, 3
+DEADLINE_S = 180
+"""Nobody but those who are to may give up, however slow the machine is."""
 SURGE, UNDER_WAY, IMPATIENT = 30, 24, 80
 """Clients that hang up in mid-answer; answers under way when the core stops; users who give up meanwhile."""
 USUAL, LONG = 200, 1_900
@@ -78,7 +80,7 @@ def clients(up: Product, count: int, script: Script) -> Generator[None]:
     async def all_of_them() -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(count):
-                group.create_task(talk(up.address, script, deadline_s=60))
+                group.create_task(talk(up.address, script, deadline_s=DEADLINE_S))
 
     thread = Thread(target=asyncio.run, args=(all_of_them(),))
     thread.start()
@@ -105,7 +107,7 @@ def steady(up: Product) -> Generator[Tally]:
 
     async def user() -> None:
         while not over.is_set():
-            tally.count(await talk(up.address, [Send(chat(USUAL)), AwaitEnd()], deadline_s=60))
+            tally.count(await talk(up.address, [Send(chat(USUAL)), AwaitEnd()], deadline_s=DEADLINE_S))
             await asyncio.sleep(0.2)
 
     thread = Thread(target=asyncio.run, args=(user(),))
