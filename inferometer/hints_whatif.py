@@ -44,8 +44,8 @@ from telemetry.handed import handed, secret
 from telemetry.queries.profiles import profiles
 from telemetry.store import Store
 
-REQUESTS_MAX = 200_000
-"""Requests of one replay."""
+REQUESTS_MAX = 150_000
+"""Requests of one replay; the store answers with 200,000 rows at most."""
 MEMORY_BYTES_MAX = 2 << 30
 """Address space of the process."""
 NICE = 10
