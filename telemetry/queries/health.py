@@ -134,7 +134,7 @@ WITH
         SELECT collector, boot, min(q.first) AS first, max(q.last) AS last, max(q.lag_us) AS lag_us
         FROM
         (
-            SELECT collector, boot, min(s.oldest) AS first, max(s.newest).1 AS last, max(s.loop_lag_us_max) AS lag_us
+            SELECT collector, boot, min(s.oldest) AS first, max(s.newest.1) AS last, max(s.loop_lag_us_max) AS lag_us
             FROM inferometer.r_heartbeats_1m AS s
             WHERE t >= since
               AND t < toStartOfMinute(until)

@@ -148,15 +148,14 @@ def request_facets(asked: Asked, box: Box) -> Question:
 def _newest(asked: Asked, box: Box) -> list[str]:
     """Return the condition that leaves out hours which are too old, since later ones have rows enough."""
     until_ms = asked.until_ms if box.before is None else min(asked.until_ms, box.before[0])
-    is_bounded = (box.low_s, box.high_s) != (None, None)
-    if is_bounded or not asked.dims <= ROLLED_DIMS or until_ms - asked.since_ms < _HOURS_MIN_MS:
+    is_some = bool(box.outcomes) or (box.low_s, box.high_s) != (None, None)
+    if is_some or not asked.dims <= ROLLED_DIMS or until_ms - asked.since_ms < _HOURS_MIN_MS:
         return []
     pick = Pick(source=Source.R_1H, exact=True, since_ms=asked.since_ms, until_ms=until_ms)
     until = "{until:Int64}" if box.before is None else "least({until:Int64}, {before_ms:Int64})"
-    n = "arraySum(one -> s.outcomes[one], {outcomes:Array(String)})" if box.outcomes else "s.n"
     # Only hours that lie whole in the window: of the others it is not known how many are meant.
     hours = Select(
-        columns=["t", f"sum({n}) AS of_hour"],
+        columns=["t", "sum(s.n) AS of_hour"],
         source=table(pick),
         where=[*conditions(asked, pick), f"t < toStartOfHour(fromUnixTimestamp64Milli({until}))"],
         group_by=["t"],
@@ -166,7 +165,7 @@ def _newest(asked: Asked, box: Box) -> list[str]:
     return [f"toStartOfMinute(s.ended_at) >= (\n{enough.text()}\n)"]
 
 
-_HOURS_MIN_MS = 4 * 3_600_000
+_HOURS_MIN_MS = 3_600_000
 """Shortest time that is worth a look at its hours."""
 
 

@@ -112,18 +112,20 @@ def _rolled_counts(asked: Asked, pick: Pick) -> Select:
 
 def _raw_counts(asked: Asked, pick: Pick) -> Select:
     """Add up requests at their end, and of each one's tokens those whose second lies in the window."""
-    return Select(
+    counted = Select(
         columns=[
             *keys(asked, pick),
             f"countIf({_ENDED}) AS n",
             f"sumIf(toUInt64({_TOKENS_AT_END}), {_ENDED}) + sum(if({_BINNED}, {_CAME}, 0)) AS tokens",
-            f"sumIf(toUInt64(ifNull(s.tokens_in, 0)), {_ENDED}) AS tokens_in",
+            # Not named like the column: a key may be made of that.
+            f"sumIf(toUInt64(ifNull(s.tokens_in, 0)), {_ENDED}) AS tokens_asked",
         ],
         source=table(pick),
         where=_with_tail(asked, pick),
         group_by=key_names(asked),
         having=["n > 0 OR tokens > 0"],
     )
+    return Select(columns=[*key_names(asked), *("n", "tokens", "tokens_asked AS tokens_in")], source=counted)
 
 
 def _with_tail(asked: Asked, pick: Pick) -> list[str]:

@@ -53,10 +53,8 @@ def test_coverage_counts_who_is_heard_and_names_who_is_not(beating: Stored) -> N
 @pytest.mark.parametrize("after_ms", [0, 1, 999, 17_000, 59_999, 60_000, 61_500, EXPECTED_MS - 30_500])
 def test_coverage_is_that_of_every_heartbeat_of_the_day(beating: Stored, after_ms: int) -> None:
     at_ms = AT_MS + after_ms
-    last: dict[str, int] = {}
-    for collector, heard_ms in (("n1", AT_MS), ("n2", AT_MS - FRESH_MS), ("n3", AT_MS - EXPECTED_MS)):
-        if at_ms - EXPECTED_MS < heard_ms <= at_ms:
-            last[collector] = heard_ms
+    beats = (("n1", AT_MS), ("n2", AT_MS - FRESH_MS), ("n3", AT_MS - EXPECTED_MS))
+    last = {collector: heard_ms for collector, heard_ms in beats if at_ms - EXPECTED_MS < heard_ms <= at_ms}
     fresh = [name for name, heard_ms in last.items() if heard_ms > at_ms - FRESH_MS]
     rows = beating.rows(coverage(at_ms))
 
