@@ -42,12 +42,12 @@ def lag(asked: Asked, _pick: Pick) -> Question:
         where=[*ENDED_WITHIN, "(empty({only_endpoint:Array(String)}) OR s.endpoint IN {only_endpoint:Array(String)})"],
         group_by=["step"],
     )
-    time, source, spooled = ("s.t", _MINUTES, "spooled_max") if in_minutes(asked) else ("s.ts", _SECONDS, "spooled")
+    time, source, column = ("s.t", _MINUTES, "spooled_max") if in_minutes(asked) else ("s.ts", _SECONDS, "spooled")
     waiting = Select(
         columns=[
             _STEP.format(time).replace(" AS t", " AS step"),
             "s.collector AS collector",
-            f"max(s.{spooled}) AS most",
+            f"max(s.{column}) AS most",
         ],
         source=source,
         where=conditions(time, ("endpoint",)),

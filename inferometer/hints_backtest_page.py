@@ -66,8 +66,8 @@ def shown_burst(of: Burst) -> BurstReplayed:
 
 def row(of: Ranked) -> dict[str, object]:
     """Return a policy by column; names of others are one text."""
-    told = asdict(shown(of))
-    return {name: " ".join(value) if isinstance(value, tuple) else value for name, value in told.items()}
+    one = shown(of)
+    return {**asdict(one), "dominated_by": " ".join(one.dominated_by), "dominates": " ".join(one.dominates)}
 
 
 def brief(of: Ranked) -> dict[str, object]:

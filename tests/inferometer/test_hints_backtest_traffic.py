@@ -94,7 +94,7 @@ def test_recorded_requests_become_a_case() -> None:
 
 
 def test_what_is_stored_is_asked_for_up_to_a_bound() -> None:
-    row = {
+    row: dict[str, object] = {
         "t_unix_us": 1, "workload_class": "", "tokens_in": 1, "tokens_out": 1, "left_after_us": None,
         "conversation": None,
     }  # fmt: skip

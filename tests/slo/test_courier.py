@@ -24,6 +24,7 @@ from slo.target import RETRY_S_MAX
 from telemetry.fetch import Client
 
 HOUR_S = 3_600
+REFUSED: Answer = (404, {})
 
 
 @pytest.fixture
@@ -272,7 +273,7 @@ async def test_every_step_is_kept_with_what_was_answered_and_how_long_that_took(
     ("kind", "answer", "state", "status"),
     [
         pytest.param(ChannelKind.SLACK, OK, StepState.SENT, 200, id="several of an objective in one post"),
-        pytest.param(ChannelKind.SLACK, (404, {}), StepState.GIVEN_UP, 404, id="and what is refused"),
+        pytest.param(ChannelKind.SLACK, REFUSED, StepState.GIVEN_UP, 404, id="and what is refused"),
     ],
 )
 async def test_what_went_into_one_post_is_one_group(

@@ -186,12 +186,15 @@ function over(u, { limit, marks, times, series }) {
   ctx.restore();
 }
 
+/** Whose drag it is: charts that follow the cursor are told of it, too. */
+let held = { u: /** @type {unknown} */ (null), isBeside: false };
+
 /** Where a drag begins, and a click on a band of the stack. */
 function pressed(u, latest) {
   let start = 0;
   u.over.addEventListener("mousedown", (event) => {
     start = event.offsetX;
-    u.isBeside = event.shiftKey;
+    held = { u, isBeside: event.shiftKey };
   });
   u.over.addEventListener("click", (event) => {
     const { series, unit, isStacked, onBand } = latest.current;
@@ -207,5 +210,5 @@ function selected(u, { onRange }) {
   if (u.select.width < 6) return;
   const [from, to] = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")];
   u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-  onRange(Math.floor(from), Math.ceil(to), u.isBeside);
+  if (held.u === u) onRange(Math.floor(from), Math.ceil(to), held.isBeside);
 }
