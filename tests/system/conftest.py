@@ -10,7 +10,7 @@ from rig import Engine, tool, vllm_engine
 from ui_rig import Served, world
 
 # Files whose tests mostly wait and hold for any load of the machine: `make system` runs them beside each other. All
-# others have the machine to themselves: they measure vLLM, or a load test whose client is to be fit. Of those files a
+# others have the machine to themselves: they start vLLM, or a load test whose client is to be fit. Of those files a
 # single test may carry the mark `beside`.
 BESIDE = frozenset(
     {
@@ -22,7 +22,6 @@ BESIDE = frozenset(
         "test_counting",
         "test_demo",
         "test_detection",
-        "test_doctor",
         "test_drifted_store",
         "test_engine",
         "test_flows_up",
@@ -39,7 +38,6 @@ BESIDE = frozenset(
         "test_load_report",
         "test_notify_kill",
         "test_outcomes",
-        "test_plugin",
         "test_probe_run",
         "test_prometheus",
         "test_rebuild",
@@ -83,8 +81,6 @@ FIRST = (
     "test_store_rebuild",
     "test_kill",
     "test_load_guard",
-    "test_doctor",
-    "test_plugin",
     "test_store_faults",
 )
 

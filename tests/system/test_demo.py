@@ -113,7 +113,9 @@ def test_a_story_is_told_in_time_and_ctrl_c_leaves_nothing(tmp_path: Path) -> No
         begun_s = running.when("demo, 0 s", STORY_WAIT_S)
         begun_unix_s = wall_ms() / 1000 - (monotonic_ns() / 1e9 - begun_s)
         pages = running.pages()
-        up_s = running.when("the hint is scale_up", story.FIRING_BY_S + TOLD_S)
+        up_s = running.when(
+            "the hint is scale_up", story.FIRING_BY_S + TOLD_S, begun_s
+        )  # it may say so of the start, too
         asked_for = asked(pages, f"/v1/hints/{story.TARGET}")["replicas"]["desired"]
         fired_s = running.when("the alert is firing", story.FIRING_BY_S + TOLD_S)
         at_fault = alert(pages)

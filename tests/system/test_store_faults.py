@@ -27,7 +27,7 @@ from telemetry.store import Store
 from telemetry.testing.fault_proxy import Fault, FaultProxy
 from telemetry.testing.store_process import StoreProcess
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 ROOT = Path(__file__).parent.parent.parent
 WRITER = [sys.executable, str(ROOT / "tests" / "fixtures" / "fault_writer.py")]
