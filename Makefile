@@ -39,7 +39,7 @@ cover: .venv/.ready ## branch coverage of the fast tests
 system: .venv/.ready ## real vLLM, Prometheus, kills and crashes; provisions what it needs (minutes on the first run)
 	@tools/provision
 	@export PATH="$$PWD/.rig/debian/usr/bin:$$PATH"; files=$$(grep -rl 'mark\.system' tests | sort); failed=0; \
-	$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --durations=15 -m 'system and beside' $$files || failed=$$?; \
+	$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15 -m 'system and beside' $$files || failed=$$?; \
 	$(BIN)/pytest -q --durations=15 -m 'system and not beside' $$files || failed=$$?; exit $$failed
 
 lock: ## write both lock files anew (needs uv)
