@@ -45,14 +45,14 @@ def set_by(file: Path, shift_ms: int) -> None:
 @contextmanager
 def observer(tmp_path: Path, store: StoreProcess, **env: str) -> Generator[None]:
     """An observer of one tee that says nothing."""
-    source, _tee = pair()
+    source, tee = pair()
     config = {
         "endpoint": "e", "node": "n", "spool_dir": str(tmp_path / "spool" / "own"), "metrics_port": 0,
         "store_url": store.url, "store_user": "writer", "channel_fds": [source.fileno()],
         "store_password_file": str(store.data / "secrets" / "store_writer"),
     }  # fmt: skip
     argv = (sys.executable, "-m", "collector.observer", "--config", json.dumps(config))
-    with source, subprocess.Popen(argv, pass_fds=[source.fileno()], env={**os.environ, **env}) as running:
+    with source, tee, subprocess.Popen(argv, pass_fds=[source.fileno()], env={**os.environ, **env}) as running:
         try:
             yield
             running.terminate()

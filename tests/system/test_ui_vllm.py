@@ -197,6 +197,9 @@ def test_the_page_of_the_endpoint_shows_both_as_numbers(watched: Watched, browse
 
 
 def test_an_alert_says_it_and_its_links_lead_to_the_very_requests(watched: Watched, browser: Browser) -> None:
+    def summaries() -> set[str]:
+        return {one["annotations"]["summary"] for one in firing()}
+
     def firing() -> list[dict[str, Any]]:
         alerts = told(watched.root, "/v1/alerts")["alerts"]
         return [one for one in alerts if one["state"] == "firing" and one["labels"].get("slo")]
@@ -204,6 +207,8 @@ def test_an_alert_says_it_and_its_links_lead_to_the_very_requests(watched: Watch
     wait_until(lambda: bool(firing()), "alert of the objective", ALERT_S)
     alert = min(firing(), key=lambda one: one["severity"])
     with visited(browser, watched.page(f"alerts/{alert['fingerprint']}"), is_offline=False) as visit:
+        # It says how fast the budget goes now, so a look at the page may fall between two of its evaluations.
+        wait_until(lambda: until(visit, SENTENCE) in summaries(), "sentence of the alert")
         sentence = until(visit, SENTENCE)
         links = until(visit, f"({LINKS}).length > 0 && {LINKS}", 60)
         assert links
@@ -217,7 +222,6 @@ def test_an_alert_says_it_and_its_links_lead_to_the_very_requests(watched: Watch
     bad = watched.ids(f"NOT (outcome = 'ok' AND ttft_us <= 2000000) AND elapsed_us >= {PATIENCE_S - 1} * 1000000")
 
     print(f"{alert['severity']}: {sentence}\n{facts}")
-    assert alert["annotations"]["summary"] == sentence
     assert ids == [row[place] for row in twin["rows"]]
     assert told_of
     assert {*ids, *told_of} <= set(watched.ids("1"))
