@@ -1,6 +1,5 @@
 """Fixtures of the system tests."""
 
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,8 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        # The engine of the session is the other lane's: one start of a vLLM takes a minute of both cores.
-        if item.path.stem in BESIDE and "vllm" not in getattr(item, "fixturenames", ()):
+        if item.path.stem in BESIDE:
             item.add_marker("beside")
     place = {name: at for at, name in enumerate(FIRST)}
     items.sort(key=lambda item: place.get(item.path.stem, len(place)))
@@ -120,8 +118,6 @@ def served(tmp_path_factory: pytest.TempPathFactory, free_tcp_port_factory: Call
 @pytest.fixture(scope="session")
 def shifted_clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library that a process is started with to have its wall clock set: `shifted_clock.c`."""
-    if not shutil.which("cc"):
-        pytest.skip("no C compiler for the shifted clock")
     library = tmp_path_factory.mktemp("clock") / "shifted_clock.so"
     source = Path(__file__).parent / "shifted_clock.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-Wall", "-o", str(library), str(source), "-ldl"], check=True)
