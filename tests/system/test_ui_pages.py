@@ -197,11 +197,20 @@ def test_a_silence_is_made_from_the_page(served: Served, browser: Browser) -> No
 
 
 def test_a_hint_is_frozen_from_the_page(served: Served, browser: Browser) -> None:
+    """What was typed stays when the page asks for the hint again."""
     with visited(browser, f"{served.pages}hints/chat-eu", is_offline=False) as visit:
         assert until(visit, f"{DESK_OF_HINT} !== null", 60)
         form = visit.page.locator('[data-panel="hint.desk"] form')
         form.get_by_label("Who").fill("ann")
         form.get_by_label("Why freeze").fill("a rollout")
+        with visit.page.expect_response(lambda answer: answer.url.endswith("/v1/hints/chat-eu")) as again:
+            pass
+        again.value.finished()
+        visit.page.wait_for_timeout(300)
+        assert (form.get_by_label("Who").input_value(), form.get_by_label("Why freeze").input_value()) == (
+            "ann",
+            "a rollout",
+        )
         form.get_by_role("button", name="Freeze at").click()
         assert until(visit, f"{DESK_OF_HINT}.textContent.includes('Frozen.')")
         form.get_by_role("button", name="End the freeze").click(timeout=40_000)

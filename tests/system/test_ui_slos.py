@@ -110,6 +110,7 @@ def test_another_limit_is_tried_with_a_slider(served: Served, browser: Browser) 
         assert "What-if: nothing that is stored changes." in said
         assert '-expr: "ok and (ttft_s <= 2)"' in said
         assert '+expr: "ok and (ttft_s <= 8)"' in said
+        assert float(slider.input_value()) == 8, "it stays where it was put"
 
 
 def test_the_page_of_an_alert_shows_what_changed_and_leads_to_a_request(served: Served, browser: Browser) -> None:

@@ -195,7 +195,7 @@ function Desk({ one, again }) {
     return send("v1/silences", { matchers: matchers.slice(0, 16), ends_at: iso(Math.floor(until)), author: who, comment: String(form.get("comment")) }, `Silenced for ${span(Number(form.get("hours")) * 3600)}.`);
   };
   return html`<form class="form" onSubmit=${submit}>
-    <label>Who <input name="who" required maxlength="100" value=${localStorage.getItem(WHO) ?? ""} autocomplete="username" /></label>
+    <label>Who <input name="who" required maxlength="100" defaultValue=${localStorage.getItem(WHO) ?? ""} autocomplete="username" /></label>
     <div class="row">${one.state === "firing" && html`<button value="ack" formnovalidate=${false}>Take it on</button>`}</div>
     <label>Why silence it <input name="comment" maxlength="500" placeholder="what is being done" /></label>
     <label>For <select name="hours">${[1, 4, 24, 168].map((hours) => html`<option value=${hours}>${span(hours * 3600)}</option>`)}</select></label>

@@ -125,7 +125,7 @@ function Desk({ one, path, again }) {
     return then(ask(`${path}/freeze`, {}, { method: "POST", body: { until, reason: String(form.get("reason")), who } }), "Frozen.");
   };
   return html`<form class="form" onSubmit=${submit}>
-    <label>Who <input name="who" required maxlength="100" value=${localStorage.getItem(WHO) ?? ""} /></label>
+    <label>Who <input name="who" required maxlength="100" defaultValue=${localStorage.getItem(WHO) ?? ""} /></label>
     <div class="row"><button value="ack" disabled=${isExpired(one)}>I applied ${one.replicas.desired}</button>${isFrozen && html`<button value="thaw">End the freeze</button>`}</div>
     <label>Why freeze <input name="reason" maxlength="500" /></label>
     <label>For <select name="hours">${[1, 4, 24, 168].map((hours) => html`<option value=${hours}>${span(hours * 3600)}</option>`)}</select></label>

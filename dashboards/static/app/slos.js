@@ -176,9 +176,9 @@ function WhatIf({ path, one }) {
   return html`<section class="card wide" data-panel="slo.what_if" data-state="ok" aria-label="What if">
     <h2>What if the promise were another?</h2>
     <form class="form" onSubmit=${send}>
-      <div class="row"><label>Objective, % <input name="target" type="number" min="0" max="99.9999" step="any" required value=${Number((100 * one.target).toFixed(6))} /></label>
-      ${limit > 0 && html`<label>Its first limit, s <input type="range" min=${limit / 4} max=${limit * 4} step=${limit / 20} value=${limit} onInput=${slide} onChange=${(/** @type {any} */ event) => event.currentTarget.form.requestSubmit()} /></label>`}
-      <label>A request is good if <input name="good" maxlength="2000" value=${good} placeholder="as it is" /></label></div>
+      <div class="row"><label>Objective, % <input name="target" type="number" min="0" max="99.9999" step="any" required defaultValue=${Number((100 * one.target).toFixed(6))} /></label>
+      ${limit > 0 && html`<label>Its first limit, s <input type="range" min=${limit / 4} max=${limit * 4} step=${limit / 20} defaultValue=${limit} onInput=${slide} onChange=${(/** @type {any} */ event) => event.currentTarget.form.requestSubmit()} /></label>`}
+      <label>A request is good if <input name="good" maxlength="2000" defaultValue=${good} placeholder="as it is" /></label></div>
       <div class="row"><button class="main">Compute over the last day</button> <span role="status">${said}</span></div>
     </form>
     ${found && html`<p class="says">What-if: nothing that is stored changes.</p><${Table} label="What if" heads=${[[""], ["as it is", true], ["what if", true]]} rows=${pairs.map((key) => [key.replaceAll("_", " "), value(found.as_is[key], key), value(found.what_if[key], key)])} />
