@@ -3,6 +3,8 @@ talk to it over the wire.
 """
 
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -101,6 +103,51 @@ def test_budgets_of_a_reader(reader: Store) -> None:
             reader.raw(sql)
 
         assert code == caught.value.code
+
+
+UNLUCKY = """
+import sys
+from pathlib import Path
+
+import chdb
+
+from inferometer.store_engine import Engine, EngineError
+
+real, refused = chdb.connect, []
+
+
+def connect(path):
+    if refused:
+        raise RuntimeError(refused.pop())
+    return real(path)
+
+
+chdb.connect = connect
+engine = Engine(Path(sys.argv[1]), Path(sys.argv[2]))
+
+
+def tell(sql):
+    try:
+        print(engine.read(sql, "TSV", {}, "inferometer").future.result().body.decode().strip())
+    except EngineError as error:
+        print(str(error).split(":")[0])
+
+
+for _ in range(4):
+    tell("SELECT no_such_name")
+refused += ["none now", "nor now"]
+for _ in range(6):
+    tell("SELECT 42")
+engine.close()
+"""
+"""Every handle has just failed, and two new connections are refused, as one is whose prelude is killed."""
+
+
+def test_a_handle_outlives_a_connection_that_could_not_be_opened(tmp_path: Path) -> None:
+    argv = [sys.executable, "-c", UNLUCKY, str(tmp_path / "store"), str(tmp_path / "backups")]
+    told = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=60)
+
+    assert ["Code"] * 4 + ["nor now", "none now"] + ["42"] * 4 == told.stdout.splitlines()
 
 
 HEAVY = "SELECT count() FROM numbers(60000) AS a, numbers(60000) AS b WHERE NOT ignore(cityHash64(a.number, b.number))"
