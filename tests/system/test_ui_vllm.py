@@ -39,6 +39,8 @@ SURGE, UNDER_WAY, IMPATIENT = 30, 24, 80
 USUAL, LONG = 200, 1_900
 """Tokens of an answer."""
 ALERT_S = 120
+STEP_S = 10
+"""Of percentiles over a quarter of an hour (slo.panel_window)."""
 PANELS = ("ep.gave_up", "ep.outcomes", "ep.stall")
 TABLE = """
 (id) => [...document.querySelectorAll(`[data-panel="${id}"] tbody tr`)]
@@ -162,7 +164,10 @@ def watched(vllm: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         assert not tally.broken
         happened = tally.n_whole + SURGE + UNDER_WAY + IMPATIENT
         wait_until(lambda: up.count() >= happened, "every request in the store")
-        yield Watched(up=up, root=root, since_s=since_s, until_s=wall_ms() // 1000 + 1)
+        # A series of percentiles ends with its last whole step, and the answers that stood still may be in that.
+        until_s = (wall_ms() // 1000 // STEP_S + 1) * STEP_S
+        wait_until(lambda: wall_ms() // 1000 > until_s + 1, "end of the last step", 2 * STEP_S)
+        yield Watched(up=up, root=root, since_s=since_s, until_s=until_s)
 
 
 @pytest.fixture(scope="module")
