@@ -53,7 +53,7 @@ from telemetry.testing.engine_bodies import MODEL as SIMULATED
 
 CALIBRATE, FORETELL = (2, 16, 48), (1, 4, 8, 32, 64)
 """Users."""
-ROUNDS, SECONDS, WARM_UP_S = 5, 4.0, 0.8
+ROUNDS, SECONDS = 3, 10.0
 WITHIN, WITHIN_PAST_KNEE = 0.15, 0.20
 KNEE = 1.1
 """Throughput over that of half the users, below which a level is past the knee."""
@@ -119,7 +119,6 @@ def run_spec(url: str, model: str, plan: PlanSpec, folder: Path) -> RunSpec:
         model=model,
         api=Api.COMPLETIONS,
         start_delay_s=0.5,
-        warmup_s=WARM_UP_S,
     )
 
 
@@ -130,7 +129,7 @@ def driven(rig: Rig, model: str, users: int, seconds: float, folder: Path) -> Se
         RuntimeError: A request did not end well.
         ValueError: None ended within the time that counts.
     """
-    found = summed(answered(rig, model, users, seconds, folder), seconds)
+    found = summed(answered(rig, model, users, seconds, folder), users, seconds)
     sys.stderr.write(f"{model}, {users} users: {found}\n")
     return found
 
@@ -156,21 +155,30 @@ def answered(
     ]
 
 
-def summed(answers: Sequence[tuple[float, float, float, float, int]], seconds: float) -> Seen:
+def summed(answers: Sequence[tuple[float, float, float, float, int]], users: int, seconds: float) -> Seen:
     """Return the figures of answers: (begun, ended, TTFT, TPOT, tokens).
+
+    All users begin at once, and until the last of them has its first answer that rush is all there is to see: what
+    counts is begun after it.
+
+    Args:
+        answers: All of a run.
+        users: How many begin.
+        seconds: Until when requests are begun.
 
     Raises:
         ValueError: There are too few.
     """
-    measured = [one for one in answers if one[0] >= WARM_UP_S]
-    ended = sum(one[4] for one in answers if WARM_UP_S <= one[1] < seconds)
+    since_s = max((one[1] for one in sorted(answers)[:users]), default=seconds)
+    measured = [one for one in answers if one[0] >= since_s]
+    ended = sum(one[4] for one in answers if since_s <= one[1] < seconds)
     if not measured or not ended:
-        raise ValueError("nothing was answered within the time that counts")
+        raise ValueError(f"{users} users: nothing was answered within the time that counts; more --seconds are needed")
     return Seen(
         ttft_p50_s=quantile([one[2] for one in measured], 0.5),
         ttft_p95_s=quantile([one[2] for one in measured], 0.95),
         tpot_p50_s=quantile([one[3] for one in measured], 0.5),
-        tokens_per_s=ended / (seconds - WARM_UP_S),
+        tokens_per_s=ended / (seconds - since_s),
     )
 
 
@@ -195,7 +203,7 @@ def virtual(engine: Engine, users: int, asks: Sequence[tuple[int, int]], seconds
             answers.append(_answer(request, first_s or end_s, end_s))
             if end_s + TURN_S < seconds:
                 replica.push((end_s + TURN_S, *next(following), None))
-    return summed(answers, seconds)
+    return summed(answers, users, seconds)
 
 
 def _answer(request: Request, first_s: float, end_s: float) -> tuple[float, float, float, float, int]:
@@ -255,7 +263,7 @@ def compared(real: Rig, folder: Path, rounds: int, seconds: float) -> Answer:
         real: The real engine.
         folder: For the files of the runs.
         rounds: Runs of each level and engine; the medians count.
-        seconds: Length of a run, warm-up included.
+        seconds: Length of a run, the rush at its begin included.
     """
     answered(real, MODEL, max(FORETELL), seconds, folder)  # it is cold; what it compiles may take all of the time
     every = sorted((*CALIBRATE, *FORETELL))
@@ -315,7 +323,9 @@ def main() -> None:
     """Read the command line, measure, print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fleet_reality")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="runs of each level; the medians count")
-    parser.add_argument("--seconds", type=float, default=SECONDS, help="length of a run, warm-up included")
+    parser.add_argument(
+        "--seconds", type=float, default=SECONDS, help="length of a run, the rush at its begin included"
+    )
     parser.add_argument("--output", choices=("table", "json"), default="table")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _ended)  # or the engines would be left behind
