@@ -3,8 +3,8 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import msgspec
 import pytest
@@ -98,20 +98,25 @@ async def test_what_came_is_counted() -> None:
     assert ARRIVALS_MAX > 2
 
 
-def test_it_runs_as_a_process_until_sigterm() -> None:
-    command = [sys.executable, "-m", "loadtest.nullserver", "ttft_s=0", "tokens=1"]
+@contextmanager
+def running(*words: str) -> Generator[tuple[str, int]]:
+    command = [sys.executable, "-m", "loadtest.nullserver", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
             host, _, port = process.stdout.readline().strip().removeprefix("http://").partition(":")
-            with socket.create_connection((host, int(port)), timeout=10) as client:
-                client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
-                received = b"".join(iter(lambda: client.recv(65536), b""))
+            yield host, int(port)
         finally:
             process.terminate()
+    assert 0 == process.returncode
+
+
+def test_it_runs_as_a_process_until_sigterm() -> None:
+    with running("ttft_s=0", "tokens=1") as address, socket.create_connection(address, timeout=10) as client:
+        client.sendall(request("POST", CHAT, b'{"stream":true}', "Connection: close"))
+        received = b"".join(iter(lambda: client.recv(65536), b""))
 
     assert 1 == received.count(b"sent_ns")
-    assert 0 == process.returncode
 
 
 def test_a_wrong_word_is_refused() -> None:
@@ -136,8 +141,9 @@ async def test_above_its_capacity_requests_queue() -> None:
 
 
 async def test_what_leaks_is_kept_and_told() -> None:
+    """In a process of its own: one with much memory that nobody uses need not grow."""
     body = msgspec.json.encode({"model": "null", "messages": [], "max_tokens": 1, "stream": True})
-    async with serving(Shape(ttft_s=0.0, itl_s=0.0, leak_bytes=50 << 20, leak_kv=0.5)) as address:
+    with running("ttft_s=0", "itl_s=0", f"leak_bytes={50 << 20}", "leak_kv=0.5") as address:
         told: list[dict[str, float]] = []
         for _ in range(2):
             seen = await talk(address, ask(request("GET", "/metrics", b"", "Connection: close")))
