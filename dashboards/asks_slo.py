@@ -9,7 +9,7 @@ from dashboards.asks import renamed
 from telemetry.queries.about import last_day, scope_of
 from telemetry.queries.asked import Asked, Dim, Pick
 from telemetry.queries.excess import LIFT_MIN, contributors_of
-from telemetry.queries.question import Question, Select
+from telemetry.queries.question import PAGE_S, Question, Select
 
 _SPOKEN = {Dim.WORKLOAD_CLASS: "class", Dim.PROMPT_LENGTH: "input length"}
 _DIM = f"transform(q.dim, {[one.value for one in _SPOKEN]}, {[*_SPOKEN.values()]}, q.dim)"
@@ -38,4 +38,5 @@ def contributors(asked: Asked, _pick: Pick) -> Question:
         where=["value != ''"],
         order_by=[f"lift >= {LIFT_MIN} AND bad >= {BAD_MIN} DESC", "share DESC", "excess DESC", "dimension", "value"],
     )
-    return replace(found, sql=shown.text())
+    # An explanation of an alert has less time, and a shorter window.
+    return replace(found, sql=shown.text(), seconds_max=PAGE_S)

@@ -12,7 +12,6 @@ from telemetry.queries.question import Question, Select
 
 _PAIR = "(word, n) -> concat(word, '=', toString(n))"
 _SECONDS, _MINUTES = "inferometer.heartbeats AS s", "inferometer.r_heartbeats_1m AS s"
-_BOOT = ("collector", "boot", "endpoint", "model", "workload_class")
 _TOTALS = {"tee_frames_dropped_total": "frames", "cpu_us_total": "cpu_us"}
 _STEP = "intDiv(toUnixTimestamp({0}), {{step_s:UInt32}}) * {{step_s:UInt32}} AS t"
 
@@ -77,20 +76,6 @@ def overhead(asked: Asked, _pick: Pick) -> Question:
         where=[*ENDED_WITHIN, "(empty({only_endpoint:Array(String)}) OR s.endpoint IN {only_endpoint:Array(String)})"],
         group_by=["step"],
     )
-    # What a collector says of itself stands in every row of its second: the largest of a step is told once.
-    seconds = Select(
-        columns=[
-            "step",
-            "collector",
-            "ts",
-            "max(lag_us) AS lag_us",
-            "max(rss) AS rss",
-            "max(frames) AS frames",
-            "max(cpu_us) AS cpu_us",
-        ],
-        source=_beats(is_rolled=in_minutes(asked)),
-        group_by=["step", "collector", "ts"],
-    )
     each = Select(
         columns=[
             "step",
@@ -100,7 +85,7 @@ def overhead(asked: Asked, _pick: Pick) -> Question:
             "sum(frames) AS frames",
             "sum(cpu_us) AS cpu_us",
         ],
-        source=seconds,
+        source=_beats(is_rolled=in_minutes(asked)),
         group_by=["step", "collector"],
     )
     whole = Select(
@@ -163,40 +148,26 @@ def sources(asked: Asked, _pick: Pick) -> Question:
 
 
 def _beats(*, is_rolled: bool) -> Select:
-    """Return what each heartbeat, or each minute of a sender, says of its collector, and what totals grew by."""
-    over = f"OVER (PARTITION BY {', '.join(_BOOT)} ORDER BY ts ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
+    """Return what each collector says of itself in a second or a minute, and what its totals grew by since the last.
+
+    It stands in every row of that second, and the row of a minute may lie in several parts: the largest is told once.
+    """
+    time, source = ("s.t", _MINUTES) if is_rolled else ("s.ts", _SECONDS)
+    high, low = ("_max", "_min") if is_rolled else ("", "")
+    first = "min" if is_rolled else "max"  # what a first second grew by is not known; of a first minute it is
+    said = Select(
+        columns=[
+            *("s.collector AS collector", "s.boot AS boot", f"{time} AS at"),
+            *(f"max(s.{name}{high}) AS {name}" for name in _TOTALS),
+            *(f"{first}(s.{name}{low}) AS {name}_least" for name in _TOTALS),
+            *("max(s.loop_lag_us_max) AS lag_us", f"max(s.rss_bytes{high}) AS rss"),
+        ],
+        source=source,
+        where=conditions(time, ("endpoint",)),
+        group_by=["s.collector", "s.boot", time],
+    )
+    over = "OVER (PARTITION BY collector, boot ORDER BY at ROWS BETWEEN 1 PRECEDING AND CURRENT ROW)"
     grew = [f"{name} - lagInFrame({name}, 1, {name}_least) {over} AS {alias}" for name, alias in _TOTALS.items()]
     return Select(
-        columns=[_STEP.format("ts").replace(" AS t", " AS step"), *("collector", "ts", "lag_us", "rss"), *grew],
-        source=_senders() if is_rolled else _seconds(),
-    )
-
-
-def _seconds() -> Select:
-    totals = (f"s.{name} AS {name}, s.{name} AS {name}_least" for name in _TOTALS)
-    return Select(
-        columns=[
-            *(f"s.{name} AS {name}" for name in _BOOT),
-            "s.ts AS ts",
-            *totals,
-            *("s.loop_lag_us_max AS lag_us", "s.rss_bytes AS rss"),
-        ],
-        source=_SECONDS,
-        where=conditions("s.ts", ("endpoint",)),
-    )
-
-
-def _senders() -> Select:
-    """Return the minutes, each once: its row may still lie in several parts."""
-    totals = (f"max(s.{name}_max) AS {name}, min(s.{name}_min) AS {name}_least" for name in _TOTALS)
-    return Select(
-        columns=[
-            *(f"s.{name} AS {name}" for name in _BOOT),
-            "s.t AS ts",
-            *totals,
-            *("max(s.loop_lag_us_max) AS lag_us", "max(s.rss_bytes_max) AS rss"),
-        ],
-        source=_MINUTES,
-        where=conditions("s.t", ("endpoint",)),
-        group_by=[*(f"s.{name}" for name in _BOOT), "s.t"],
+        columns=[_STEP.format("at").replace(" AS t", " AS step"), "collector", "lag_us", "rss", *grew], source=said
     )
