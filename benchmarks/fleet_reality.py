@@ -53,7 +53,7 @@ from telemetry.testing.engine_bodies import MODEL as SIMULATED
 
 CALIBRATE, FORETELL = (2, 16, 48), (1, 4, 8, 32, 64)
 """Users."""
-ROUNDS, SECONDS = 3, 10.0
+ROUNDS, SECONDS = 2, 20.0
 WITHIN, WITHIN_PAST_KNEE = 0.15, 0.20
 KNEE = 1.1
 """Throughput over that of half the users, below which a level is past the knee."""
