@@ -48,6 +48,13 @@ BAND = """
   return [box.left + u.valToPos(u.data[0][at], 'x'), box.top + y, u.data[0][at], own[at]];
 })()
 """
+FOLLOWS = """
+(([first, last]) => [first.cursor.idx, last.cursor.idx, last.data[0].at(-1) === first.data[0].at(-1)])(
+  [...document.querySelectorAll('.stage')].filter((one) => one.chart?.cursor.sync.key).map((one) => one.chart)
+    .filter((_, at, all) => at === 0 || at === all.length - 1)
+)
+"""
+"""Where the cursors of the first and of the last chart are, and whether both show the same time."""
 HAS_FOCUS = "document.activeElement?.matches(%s) && document.activeElement.textContent.includes(%s)"
 
 
@@ -316,3 +323,17 @@ def test_what_opens_by_a_hand_is_without_barriers(served: Served, browser: Brows
                     visit.page.wait_for_timeout(60)
                     quiet(visit, served.root)
                     assert visit.barriers() == [], (name, size, scheme)
+
+
+def test_a_chart_follows_the_others_while_it_is_in_sight(served: Served, browser: Browser) -> None:
+    with visited(browser, f"{served.pages}endpoints/chat-eu", is_offline=False) as visit:
+        states(visit)
+        stages = visit.page.locator(".stage[role=slider] .u-over")
+        stages.first.hover()
+        assert until(visit, f"{FOLLOWS}[0] > 0")
+        assert visit.page.evaluate(FOLLOWS)[1] is None
+        stages.last.scroll_into_view_if_needed()
+        stages.last.hover()
+
+        assert until(visit, f"{FOLLOWS}[1] > 0")
+        assert until(visit, f"{FOLLOWS}[2]"), "it shows what came while it was out of sight"

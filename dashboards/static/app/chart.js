@@ -9,12 +9,15 @@ import { themeName } from "./theme.js";
 import { clock } from "./time.js";
 
 /**
- * A plot as wide as its place, made anew when its form or the theme changes.
+ * A plot as wide as its place, made anew when its form or the theme changes. Out of sight it follows neither the pointer
+ * over others nor new values: what is to be shown then is shown when it comes into sight.
  * @param {(width: number, place: HTMLDivElement) => uPlot} make @param {unknown} form
  */
 export function usePlot(make, form) {
   const place = useRef(/** @type {any} */ (null));
   const plot = useRef(/** @type {uPlot | null} */ (null));
+  const isSeen = useRef(true);
+  const owed = useRef(/** @type {(() => void) | null} */ (null));
   const theme = themeName.value;
   useLayoutEffect(() => {
     const element = place.current;
@@ -24,22 +27,38 @@ export function usePlot(make, form) {
     Object.assign(element, { chart: u });
     const watch = new ResizeObserver(() => u.setSize({ width: width(), height: u.height }));
     watch.observe(element);
+    const together = uPlot.sync(u.cursor.sync?.key ?? "none");
+    const sight = new IntersectionObserver((all) => {
+      isSeen.current = all[all.length - 1].isIntersecting;
+      together.unsub(u);
+      if (!isSeen.current) return;
+      together.sub(u);
+      owed.current?.();
+      owed.current = null;
+    });
+    sight.observe(element);
     return () => {
       watch.disconnect();
+      sight.disconnect();
+      together.unsub(u);
       u.destroy();
       plot.current = null;
     };
   }, [form, theme]);
-  return { place, plot };
+  const show = (/** @type {() => void} */ draw) => {
+    if (isSeen.current) draw();
+    else owed.current = draw;
+  };
+  return { place, plot, show };
 }
 
 /** @param {import("./plot.js").Props} props */
 export function Chart(props) {
   const latest = useRef(props);
   latest.current = props;
-  const { place, plot } = usePlot((width, element) => new uPlot(options(props, latest, width), data(props), element), shape(props));
+  const { place, plot, show } = usePlot((width, element) => new uPlot(options(props, latest, width), data(props), element), shape(props));
   useEffect(() => {
-    plot.current?.setData(data(props));
+    show(() => plot.current?.setData(data(props)));
   }, [props.times, props.series, props.limit]);
   const end = Math.max(props.times.length - 1, 0);
   return html`<div class=${`stage ${props.size ?? ""}`} ref=${place} tabindex="0" role="slider" aria-label=${`${props.label}: walk through time with the arrow keys`}
