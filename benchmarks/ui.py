@@ -8,7 +8,7 @@ A store with 100 million requests of 30 days and 50 endpoints (10 million with `
 | fill | nothing: the store is made |
 | panels | the answer of each panel over HTTP, on demo data and on the large store; `--before DIR`: of a checkout too |
 | viewers | processor time, memory, statements of server and store while 0, 1, 10, 50 tabs follow the first page |
-| browser | first paint of the first page, processor time of a live page, a touch on the page of an endpoint |
+| browser | first paint of the first page, processor time of a live page, a touch on an endpoint's (`--before`: too) |
 
 `--watch-vllm SECONDS` measures something else and nothing of that: a real vLLM, watched (`benchmarks.ui_watch`). The
 figures go to `benchmarks/results/ui/figures.json` too.
@@ -79,7 +79,7 @@ def measure(options: argparse.Namespace) -> Answer:
                 if fleet is large and "viewers" in options.part:
                     _viewers(told, served[0], store, is_quick=options.quick)
                 if fleet is large and "browser" in options.part:
-                    _browser(told, served[0], is_quick=options.quick)
+                    _browser(told, served, is_quick=options.quick)
     return Answer(benchmark="ui", figures=told.figures, ratios=told.ratios, setting=told.setting)
 
 
@@ -129,7 +129,8 @@ def _viewers(told: Told, site: Site, store: StoreProcess, *, is_quick: bool) -> 
     told.ratios["server_cores_per_tab"] = each
 
 
-def _browser(told: Told, site: Site, *, is_quick: bool) -> None:
+def _browser(told: Told, served: Sequence[Site], *, is_quick: bool) -> None:
+    site = served[0]
     with ui_browser.browsing() as browser:
         times = 4 if is_quick else 10
         for name, seen in zip(("cold", "warm"), ui_browser.loads(browser, site, times), strict=True):
@@ -143,13 +144,19 @@ def _browser(told: Told, site: Site, *, is_quick: bool) -> None:
         told.say("live page at 1 Hz", live.cores * 100, "% of a core", f"{kinds}; an empty page {empty.cores:.3f}")
         told.say("memory of the browser", live.mib, "MiB")
         told.ratios["live_page_vs_5_percent"] = live.cores / LIVE_CORES
-        touch = ui_browser.touched(browser, site, 40 if is_quick else 200)
-        note = f"{touch.series} series in {touch.charts} charts"
-        moves = sorted(touch.move_ms)
-        told.say("pointer to the next frame", median(moves), "ms", f"{note}, p95 {moves[int(len(moves) * 0.95)]:.0f}")
-        told.say("zoom to the next frame", median(touch.zoom_ms), "ms", f"worst {max(touch.zoom_ms):.0f}")
-        told.ratios["pointer_vs_100_ms"] = moves[int(len(moves) * 0.95)] / TOUCH_MS
-        told.ratios["zoom_vs_100_ms"] = max(touch.zoom_ms) / TOUCH_MS
+        for name, one in zip(("", "before "), served, strict=False):
+            touch = ui_browser.touched(browser, one, 40 if is_quick else 200)
+            _touched(told, name, touch)
+
+
+def _touched(told: Told, name: str, touch: ui_browser.Touched) -> None:
+    note = f"{touch.series} series in {touch.charts} charts"
+    moves = sorted(touch.move_ms)
+    p95_ms = moves[int(len(moves) * 0.95)]
+    told.say(f"{name}pointer to the next frame", median(moves), "ms", f"{note}, p95 {p95_ms:.0f}")
+    told.say(f"{name}zoom to the next frame", median(touch.zoom_ms), "ms", f"worst {max(touch.zoom_ms):.0f}")
+    told.ratios[f"{name}pointer_vs_100_ms"] = p95_ms / TOUCH_MS
+    told.ratios[f"{name}zoom_vs_100_ms"] = max(touch.zoom_ms) / TOUCH_MS
 
 
 def _watched(seconds: float) -> Answer:

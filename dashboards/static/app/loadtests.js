@@ -112,7 +112,7 @@ export function Compare() {
         event.preventDefault();
         const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
         change({ a: String(form.get("a")), b: String(form.get("b")) });
-      }}><div class="row"><label>Run a <input name="a" defaultValue=${a} maxlength="120" /></label><label>Run b <input name="b" defaultValue=${b} required maxlength="120" /></label><button class="main">Compare</button><a href=${href(["loadtests"])}>All runs</a></div></form>
+      }}><div class="row"><label>Run a <input name="a" value=${a} maxlength="120" /></label><label>Run b <input name="b" value=${b} required maxlength="120" /></label><button class="main">Compare</button><a href=${href(["loadtests"])}>All runs</a></div></form>
       <${Panel} id="lt.compare" own=${both} wide="wide" draw=${compared} />
       ${a && b && html`<${Runs} own=${both} title="Both runs" />${[a, b].map((run) => html`<${Panel} key=${run} id="lt.latency" own=${own({ run })} draw=${spread} title=${`Latency of ${name(run)}`} />`)}`}
     </div>`;
