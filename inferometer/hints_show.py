@@ -169,7 +169,8 @@ def cold_start(hint: Json) -> str:
 def line(hint: Json) -> str:
     """Return a hint as one line for people."""
     of = row(hint)
-    return printable(f"hint {of['target']}: {of['action']}, {of['spec']} -> {of['desired']} replicas; {of['why']}")
+    reason = f"; {of['why']}" if of["why"] else ""
+    return printable(f"hint {of['target']}: {of['action']}, {of['spec']} -> {of['desired']} replicas{reason}")
 
 
 def why(hint: Json) -> str:

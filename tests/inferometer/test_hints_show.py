@@ -172,3 +172,7 @@ def test_a_hint_is_one_line_for_people() -> None:
 
 def test_without_a_reason_that_binds_the_vetoes_say_why() -> None:
     assert "GPU_BAND" == hints_show.why({**HINT, "reasons": []})
+
+
+def test_a_hint_that_nothing_speaks_for_or_against_ends_with_its_replicas() -> None:
+    assert "hint chat: scale_up, 4 -> 6 replicas" == hints_show.line({**HINT, "reasons": [], "vetoes": []})
