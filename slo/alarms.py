@@ -185,28 +185,6 @@ def identity_of(one: Judged, name: str, severity: Severity) -> dict[str, str]:
     return identity_labels(known, static | finer)
 
 
-def explained(moved: Moved, words: Mapping[int, Mapping[str, str]]) -> Moved:
-    """Return the alerts with what was found out about those that begin to fire, by fingerprint."""
-    if not words:
-        return moved
-
-    def told(alert: Alert) -> Alert:
-        more = words.get(alert.fingerprint)
-        return alert if more is None else replace(alert, explanation=more)
-
-    alerts = {key: told(alert) for key, alert in moved.alerts.items()}
-    return replace(
-        moved,
-        alerts=alerts,
-        changed=tuple(map(told, moved.changed)),
-        transitions=tuple((told(alert), transition) for alert, transition in moved.transitions),
-        notices=tuple(
-            replace(notice, annotations=alerts[notice.fingerprint].notice().annotations) for notice in moved.notices
-        ),
-        standing=tuple(map(told, moved.standing)),
-    )
-
-
 def _watches(one: Judged | Watch, before: Mapping[int, Alert]) -> Iterator[Watch]:
     """Yield the alerts of an objective and group with what this instant says of them.
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from slo import sight
-from slo.alarms import Judged, Moved, Quiet, advance, explained, restored, taken_over
+from slo.alarms import Judged, Quiet, advance, restored, taken_over
 from slo.alert import Alert
 from slo.alert_moves import AlertState
 from slo.alert_states import Transition
@@ -22,6 +22,7 @@ from slo.budget import Budget
 from slo.counting import Counting
 from slo.errors import CountsError
 from slo.evaluation import Evaluated, evaluate
+from slo.explaining import Explain, explained
 from slo.instants import LAG_S_MAX, Clocks, ClockStep, due, instant_s, lag_s, may_start, read_clocks
 from slo.ledger import Ledger
 from slo.notice import Notice
@@ -29,7 +30,6 @@ from slo.objective import Rolling
 from slo.outage import LONG_S
 from slo.periods import civil
 from slo.reader import Reader
-from slo.rules.explained import judged_of
 from slo.sequential import LOOK_BACK_S
 from slo.sight import NO_GROUP, Key, Sight, group_of
 from slo.sliced import is_sliced
@@ -45,8 +45,6 @@ SLICED_EVERY_S = 300
 """How often budgets that are made of slices are made again."""
 ADJUSTED_S_MAX = 900
 """How long budgets less what people took out are told of while they cannot be made anew; then, budgets as they are."""
-GROUP_LABELS = ("endpoint", "model", "region", "workload_class", "replica")
-"""Labels of an alert that name its group."""
 RECENT_S = max(LONG_S, LOOK_BACK_S)
 """Single buckets that rules look at."""
 ASKED_AGAIN_N = 4
@@ -59,8 +57,6 @@ _CLOCK_HOLD_S = 300
 """For how long after a step of the clock no alert begins: one short window."""
 
 Change = tuple[Alert, Transition]
-Explain = Callable[[Judged, Alert], Mapping[str, str]]
-"""Returns what else is to be said of an alert that begins to fire; never raises."""
 Adjust = Callable[[Sight], Mapping[Key, Budget]]
 Others = Callable[[int, Mapping[int, Alert]], Sequence[Watch]]
 """Returns alerts that no objective makes; speaks for each that is remembered and must not end; never raises."""
@@ -334,7 +330,7 @@ class Engine:
         before = self.view.alerts
         found: list[Judged | Watch] = [*judged, *self._reach.others(at_s, before)]
         moved = advance(found, before, at_s, may_start=starts, complete=not cause, quiet=quiet)
-        moved = self._explained(moved, judged)
+        moved = explained(moved, judged, self._reach.explain)
         self._blindness.note(at_s, _causes(judged))
         self._ledger.save(at_s, (*self._learnt, *moved.changed), self._reach.channels(moved.notices))
         self._learnt = ()
@@ -365,17 +361,6 @@ class Engine:
                 if then_s is None:
                     return
                 self._blindness.settle(then_s, sight.seen(self._reader.heard(then_s * 1000)))
-
-    def _explained(self, moved: Moved, judged: Sequence[Judged]) -> Moved:
-        """Return the alerts with what can be found out about those that begin to fire now."""
-        of = {(one.watched.objective.name, *sorted(one.group.items())): one for one in judged}
-        words: dict[int, Mapping[str, str]] = {}
-        for alert, transition in moved.transitions:
-            group = {name: alert.labels[name] for name in GROUP_LABELS if name in alert.labels}
-            one = of.get((alert.labels.get("slo", ""), *sorted(group.items()))) or judged_of(alert)
-            if transition.after is AlertState.FIRING and one is not None:
-                words[alert.fingerprint] = self._reach.explain(one, alert)
-        return explained(moved, words)
 
 
 def remembered(before: Sequence[Change], now: Sequence[Change]) -> tuple[Change, ...]:

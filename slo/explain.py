@@ -20,6 +20,7 @@ from slo.contributors import endpoints, top_contributors
 from slo.evaluation import Evaluated
 from slo.explain_around import Change
 from slo.explain_words import DETAIL_BYTES_MAX, Part
+from slo.explaining import GAPS, Explain
 from slo.notice import ANNOTATIONS_BYTES_MAX
 from slo.objective import counted
 from slo.outage import SHORT_S
@@ -61,7 +62,6 @@ _RESERVE_BYTES = 1 << 10
 """Left to what an alert says later: that it flaps, that nobody looks."""
 _HTTP = "HTTP statuses of 500 and more alone show"
 
-Explain = Callable[[Judged, Alert], Mapping[str, str]]
 Hint = Callable[[Sequence[str]], str]
 """Given endpoints, none of them meaning all."""
 
@@ -101,7 +101,7 @@ class _Explainer:
         try:
             return self._explained(judged, alert)
         except Exception:  # noqa: BLE001 -- an alert must go out, whatever its explanation lacks
-            return {"explanation_gaps": "everything"}
+            return {GAPS: "everything"}
 
     def _explained(self, judged: Judged, alert: Alert) -> dict[str, str]:
         found = judged.found
@@ -119,7 +119,7 @@ class _Explainer:
             words["hint"] = said
         words |= self._pointers(judged, alert, case.at_s, case.window_s)
         if case.gaps:
-            words["explanation_gaps"] = ", ".join(case.gaps)
+            words[GAPS] = ", ".join(case.gaps)
         facts: dict[str, object] = {name: part.facts for name, part in parts.items()}
         about = {"at": case.at_s, "window_s": case.window_s, "method": "exact", "gaps": case.gaps}
         room = ANNOTATIONS_BYTES_MAX - _RESERVE_BYTES - _bytes({**alert.annotations, **words})

@@ -123,7 +123,7 @@ def meanwhile(begun: Callable[[], bool], act: Callable[[], object]) -> Generator
 
 
 def test_a_quiet_engine_is_watched_and_the_run_keeps_what_it_showed(engine: Simulated, tmp_path: Path) -> None:
-    done = ran(engine.url, tmp_path, "--seconds", "3")
+    done = ran(engine.url, tmp_path, "--seconds", "3", "--tokens-out", "128")  # five answers at a time, whoever looks
 
     assert set() == done.unfit
     assert {"ok"} == {done.of(*name)["state"] for name in (("queue", "before"), ("foreign", "during"))}
