@@ -75,10 +75,11 @@ _PAIR = Select(
         "indexOf(ids, second) AS place",
         "arrayFirstIndex((one, at) -> at > place AND one = likes[place], likes, arrayEnumerate(likes)) AS before",
     ],
-    columns=["if(length(named) > 1, named[1], if(place = 0, '', ids[before])) AS a", "second AS b"],
+    columns=["(if(length(named) > 1, named[1], if(place = 0, '', ids[before])), second) AS both"],
     source=Select(columns=["groupArray(run_id) AS ids", "groupArray(alike) AS likes"], source=_NEWEST),
 )
-_A, _B = (f"(\n{Select(columns=[one], source=_PAIR).text()}\n)" for one in "ab")
+# The store finds a value that stands before everything once; a statement within would be read again at each place.
+_A, _B = "pair.1", "pair.2"
 _ARMS = Select(
     columns=[
         *("s.run_id AS run_id", f"s.run_id = {_B} AS is_b", "any(toString(s.target)) AS of_target"),
@@ -101,10 +102,11 @@ _MEASURED = Select(
     ),
     group_by=["run_id"],
 )
-_BEGAN, _ENDED = (
-    f"(\n{Select(columns=[one], source=_ARMS).text()}\n)"
-    for one in (f"min(began) - INTERVAL {_SLACK_S} SECOND", f"max(ended) + INTERVAL {_SLACK_S} SECOND")
+_SLACK = f"INTERVAL {_SLACK_S} SECOND"
+_REACH = Select(
+    columns=[f"(min(began) - {_SLACK}, max(ended) + {_SLACK}, groupArray(of_target)) AS both"], source=_ARMS
 )
+_BEGAN, _ENDED, _TARGETS = "reach.1", "reach.2", "reach.3"
 _KINDS = ", ".join(
     f"('{name}', {ppm}, {value}, {member})"
     for name, ppms in DURATIONS.items()
@@ -123,7 +125,7 @@ _VALUES = Select(
         ],
         source=f"inferometer.requests AS s\nINNER JOIN {aside(_MEASURED, 'w')} USING (run_id)",
         where=[
-            f"s.endpoint IN (\n{Select(columns=['of_target'], source=_ARMS).text()}\n)",
+            f"s.endpoint IN {_TARGETS}",
             f"s.ended_at >= {_BEGAN}",
             f"s.ended_at <= {_ENDED}",
             # The sorting key holds the minute, as in `telemetry.queries.asked`.
@@ -306,7 +308,7 @@ _OF_TOKENS = Select(
     source="known",
 )
 _COMPARED = Select(
-    given=[f"known AS (\n{_KNOWN.text()}\n)"],
+    given=[f"(\n{_PAIR.text()}\n) AS pair", f"(\n{_REACH.text()}\n) AS reach", f"known AS (\n{_KNOWN.text()}\n)"],
     columns=[*_TOLD[1:], *_BESIDE, "n_b AS n"],
     source="(\n"
     + "\nUNION ALL\n".join(
