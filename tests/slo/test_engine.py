@@ -13,7 +13,6 @@ from slo.alert_moves import AlertState
 from slo.alert_states import Record, Transition
 from slo.budget import Budget, occurrences
 from slo.engine import ADJUSTED_S_MAX, Reach
-from slo.explaining import GAPS
 from slo.reader import Reader
 from slo.rules.rule import RuleId
 from slo.sight import Key, Sight
@@ -63,39 +62,6 @@ def test_a_service_that_fails_pages_and_says_why(rig: Made) -> None:
     (page,) = (alert for alert in own if alert.labels["severity"] == "page")
     assert page.notice().annotations["top_contributors"] == "replica a"
     assert [item.notice.key for item in one.ledger.waiting("channel", 10)] == [page.notice().key]
-
-
-def test_what_had_no_time_to_be_explained_is_asked_again_while_it_is_news(rig: Made) -> None:
-    one = rig()
-    whole, part = {"impact": "9 bad", "exemplars": "a, b"}, {"impact": "9 bad", GAPS: "exemplars"}
-    answers = iter([part, {GAPS: "everything"}, whole])
-    asked: list[int] = []
-
-    def explain(_judged: Judged, alert: Alert) -> dict[str, str]:
-        if alert.labels["severity"] == "ticket":
-            return {GAPS: "everything"}
-        asked.append(one.engine.view.at_s or 0)
-        return next(answers)
-
-    def said() -> dict[str, str]:
-        own = [alert for alert in one.engine.view.alerts.values() if alert.labels["alertname"] == one.name]
-        (page,) = (alert for alert in own if alert.labels["severity"] == "page")
-        kept = one.ledger.alerts()[page.fingerprint]
-        assert kept.notice().annotations == page.notice().annotations
-        return {name: text for name, text in page.notice().annotations.items() if name in {*whole, GAPS}}
-
-    one.reach = Reach(channels=one.hear, explain=explain)
-    one.restart()
-    one.live(20, 0)
-    while not asked:
-        one.live(0, 20)
-    stood = [said()]
-    for _ in range(4):
-        one.live(0, 20)
-        stood.append(said())
-
-    assert [part, part, whole, whole, whole] == stood
-    assert [0, 30, 60] == [at_s - asked[0] for at_s in asked]
 
 
 @pytest.mark.system
