@@ -163,6 +163,7 @@ def apply(
     for statement in schema.table_statements(schema.SCHEMA_MIGRATIONS, variant):
         execute(statement)
     missing = _missing(execute)
+    wanted = _wanted(execute, variant) if missing else {}
     for migration in missing:
         for statement in migration.statements(variant):
             execute(statement)
@@ -170,7 +171,7 @@ def apply(
             # Through the tables that spread rows over a cluster, where there is one.
             execute(f"INSERT INTO {schema.DATABASE}.{view.target} {schema.view_select(view)} {_IN_ORDER}")
         filled = migration.fills and not variant.cluster and rebuild.rebuild(execute, rebuild.ALL_TIME, tell)
-        _record(execute, migration, variant, by)
+        _record(execute, migration, variant, by, facts.digest(wanted, _found(execute)))
         if filled:
             wait(rebuild.unsettled_s(execute))
     return [migration.version for migration in missing]
@@ -209,7 +210,7 @@ def _found(execute: Execute) -> facts.Facts:
     return facts.found(tables, columns)
 
 
-def _record(execute: Execute, migration: Migration, variant: schema.Variant, by: str) -> None:
+def _record(execute: Execute, migration: Migration, variant: schema.Variant, by: str, digest: str) -> None:
     statements = "\n".join(migration.statements(variant))
     execute(
         _RECORD,
@@ -218,7 +219,7 @@ def _record(execute: Execute, migration: Migration, variant: schema.Variant, by:
             "version": str(migration.version),
             "name": migration.name,
             "checksum": hashlib.sha256(statements.encode()).hexdigest(),
-            "hash": facts.digest(_wanted(execute, variant), _found(execute)),
+            "hash": digest,
             "by": by,
         },
     )
