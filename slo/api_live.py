@@ -33,7 +33,7 @@ from slo.shown import hexadecimal, instant
 from slo.shown_alerts import LIVE
 from slo.view import EngineView
 from telemetry.errors import StoreError
-from telemetry.panel import Panel, Reads
+from telemetry.panel import Page, Panel, Reads
 
 PANELS_MAX = 24
 """Panels of one stream."""
@@ -42,6 +42,8 @@ RETRY_MS = 2_000
 BEAT_S = 10
 """Longest time without a word."""
 _TICK_S = 1.0
+_AT_LEAST_S = {Page.ENDPOINT: 5, Page.TELEMETRY: 5}
+"""How often panels of a page that has many of them are answered at most: a second would not do for all."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -89,7 +91,7 @@ class LiveRoutes:
                 meant = span(asked.since, asked.until, asked.step, now_ms, is_quantile=is_quantile)
             except ValueError as error:
                 raise invalid("query", str(error)) from None
-            found.append((panel, meant.tick_s))
+            found.append((panel, max(meant.tick_s, _AT_LEAST_S.get(panel.page, 0))))
         return found
 
 

@@ -29,20 +29,22 @@ class Live:
     """An application over the store with a past, whose clock stands until it is moved.
 
     Attributes:
-        asked: Times at which the statement of `fleet.bad` was made.
+        counted: The panel that is looked at.
+        asked: Times at which its statement was made.
         now_ms: The present.
         gates: What must be open before that statement is made.
     """
 
     past: PanelRig
     folder: Path
+    counted: str = "fleet.bad"
     now_ms: int = END_MS
     asked: list[int] = field(default_factory=list[int])
     gates: list[Event] = field(default_factory=list[Event])
 
     def __post_init__(self) -> None:
         panels = [
-            replace(one, ask=self._counted(one)) if one.id == "fleet.bad" else one for one in self.past.desk.panels
+            replace(one, ask=self._counted(one)) if one.id == self.counted else one for one in self.past.desk.panels
         ]
         desk = PanelDesk(panels, self.past.reader, lambda _document, _asked: Documented(), lambda: self.now_ms)
         self.hub = Hub(desk, lambda: self.now_ms)
@@ -98,6 +100,22 @@ async def test_fifty_tabs_ask_once_in_a_tick(live: Live) -> None:
 
     assert [END_MS] == first
     assert [END_MS, END_MS + 1_000] == live.asked
+
+
+async def test_a_page_of_many_panels_is_told_every_five_seconds(past: PanelRig, tmp_path: Path) -> None:
+    live = Live(past, tmp_path, counted="ep.outcomes")
+    tab = live.tab(f"/v1/live?panels=ep.outcomes,fleet.bad&endpoint={ENDPOINT}")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(tab.follow())
+        await tab.until("panel", 2)
+        for n in range(5):
+            live.now_ms += 1_000
+            await tab.until("panel", 3 + n + (n == 4))
+        live.hub.close()
+
+    told = [one["panel"] for one in tab.of("panel")]
+    assert {"ep.outcomes": 2, "fleet.bad": 6} == {name: told.count(name) for name in sorted(told)}
+    assert [END_MS, END_MS + 5_000] == live.asked
 
 
 async def test_a_slow_panel_holds_up_no_other(live: Live) -> None:

@@ -68,3 +68,18 @@ def test_a_clock_that_is_an_hour_off_changes_no_age(served: Served, browser: Bro
 
         assert found["fleet.ttft"] == "ok"
         assert visit.page.locator(".chip.warn").count() == 0
+
+
+def test_the_page_of_an_endpoint_is_told_by_its_stream(served: Served, browser: Browser) -> None:
+    """And at once, though whoever wants little motion sees changes only every five seconds."""
+    with visited(browser, f"{served.pages}?live=0", is_offline=False) as visit:
+        asked: list[str] = []
+        visit.page.on("request", lambda request: asked.append(request.url.partition("/v1/")[2]))
+        visit.page.goto(f"{served.pages}endpoints/chat")
+        assert until(visit, f"{LINK} === 'live'")
+        found = states(visit)
+        visit.page.wait_for_timeout(6_000)
+
+        assert len([name for name in found if name.startswith("ep.")]) > 10
+        assert [one for one in asked if one.startswith("panels/ep.")] == []
+        assert len([one for one in asked if one.startswith("live")]) == 1

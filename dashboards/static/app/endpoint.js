@@ -27,15 +27,14 @@ export function Endpoints() {
 
 /** @param {{of: string}} props */
 export function Endpoint({ of }) {
-  const own = { endpoint: of };
   const limit = useLimit(of);
   return html`<div class="head"><h1>${name(of)}</h1><span class="soft">Engine, queue, network or clients?</span>
       <span class="grow"></span><a href=${href(["requests"], { endpoint: of })}>Its requests</a> <a href=${href(["hints", of])}>Its hint</a></div>
     <div class="grid">
-      <${Panel} id="ep.stats" own=${own} wide="wide" />
-      ${OF_ONE.map((id) => html`<${Panel} key=${id} id=${id} own=${own} limit=${id === "ep.ttft" ? limit : null} draw=${id === "ep.load_point" ? loadPoint : null} />`)}
-      <${Panel} id="ep.heat" own=${own} wide="wide" onBox=${(/** @type {any} */ box) => openBox(of, box)} />
-      <${Panel} id="ep.replicas" own=${own} wide="wide" />
+      <${Panel} id="ep.stats" wide="wide" />
+      ${OF_ONE.map((id) => html`<${Panel} key=${id} id=${id} limit=${id === "ep.ttft" ? limit : null} draw=${id === "ep.load_point" ? loadPoint : null} />`)}
+      <${Panel} id="ep.heat" wide="wide" onBox=${(/** @type {any} */ box) => openBox(of, box)} />
+      <${Panel} id="ep.replicas" wide="wide" />
     </div>`;
 }
 

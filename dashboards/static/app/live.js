@@ -4,7 +4,7 @@
 
 import { effect, signal } from "@preact/signals";
 import { address, ask } from "./api.js";
-import { common, definitions, mounted, refresh, slots, take } from "./panels.js";
+import { common, definitions, link, mounted, refresh, slots, take } from "./panels.js";
 import { elapsed_s, set } from "./time.js";
 import { isLive, route } from "./url.js";
 
@@ -14,8 +14,6 @@ const AGAIN_MS = 60;
 /** The server says something every ten seconds. */
 const SILENT_S = 13;
 
-/** `live`, `polling`, `paused` or `lost`. */
-export const link = signal("polling");
 /** Since when nothing was heard, monotonic seconds; null while something is. */
 export const lost = signal(/** @type {number | null} */ (null));
 /** What the server says of the whole. @type {import("@preact/signals").Signal<any>} */
@@ -30,7 +28,7 @@ let isPlanned = false;
 let retryAt_s = 0;
 let heard_s = 0;
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
-/** Panels that wait for the next redraw. @type {Map<string, any>} */
+/** Answers that wait for the next redraw. @type {Map<any, any>} */
 const waiting = new Map();
 
 /** @returns {import("./panels.js").Slot[]} */
@@ -61,7 +59,6 @@ function target() {
 function open(url) {
   const one = new EventSource(url);
   source = one;
-  one.onopen = heard;
   one.addEventListener("panel", (event) => arrived(JSON.parse(event.data)));
   one.addEventListener("state", (event) => {
     heard();
@@ -101,12 +98,11 @@ function heard() {
 
 function arrived(body) {
   heard();
-  if (calm.matches) waiting.set(body.panel, body);
-  else spread(body);
-}
-
-function spread(body) {
-  for (const slot of streamed()) if (slot.id === body.panel) take(slot, body);
+  for (const slot of streamed().filter((one) => one.id === body.panel)) {
+    // Whoever wants calm waits for changes, not for the first answer.
+    if (calm.matches && slot.answer.value.body) waiting.set(slot, body);
+    else take(slot, body);
+  }
 }
 
 function plan() {
@@ -150,7 +146,7 @@ export function start() {
     }
   }, 1000);
   setInterval(() => {
-    waiting.forEach(spread);
+    waiting.forEach((body, slot) => take(slot, body));
     waiting.clear();
   }, CALM_S * 1000);
 }

@@ -7,7 +7,7 @@ import { against, changed, whyNot } from "./compare.js";
 import { useEffect, useMemo } from "./dom.js";
 import { learnNames } from "./names.js";
 import { elapsed_s } from "./time.js";
-import { filters, instant, isLive, range } from "./url.js";
+import { filters, instant, isLive, range, route } from "./url.js";
 
 /**
  * @typedef {import("./series.js").Body} Body
@@ -26,6 +26,8 @@ export const definitions = signal(/** @type {Map<string, Definition> | null} */ 
 export const definitionsProblem = signal(/** @type {Problem | null} */ (null));
 /** Panels that are on the page, by id and parameters. @type {Map<string, Slot>} */
 export const slots = new Map();
+/** `live`, `polling`, `paused` or `lost`. */
+export const link = signal("polling");
 /** Changes whenever the set of panels on the page does. */
 export const mounted = signal(0);
 
@@ -42,7 +44,8 @@ export async function learnPanels() {
 
 /** Parameters that every panel of the page has, and one's own. @param {Record<string, string>} [own] @returns {Record<string, string>} */
 export function common(own = {}) {
-  const all = { ...range(), ...filters(), ...own };
+  const [page, of] = route.value.path;
+  const all = { ...range(), ...filters(), ...(page === "endpoints" && of && { endpoint: of }), ...own };
   return { ...all, ...grain(all.from, all.to) };
 }
 
@@ -75,8 +78,8 @@ function useSlot(id, params, isStreamed) {
     slot.users += 1;
     slots.set(key, slot);
     mounted.value += 1;
-    const look = () => slot.users && !slot.answer.value.body && refresh(slot);
     // The stream brings what it follows; asking beside it would ask the store twice.
+    const look = () => slot.users && !slot.answer.value.body && !(slot.isStreamed && link.value === "live") && refresh(slot);
     const timer = setTimeout(look, slot.isStreamed && isLive() && !document.hidden ? STREAM_MS : 0);
     return () => {
       clearTimeout(timer);
