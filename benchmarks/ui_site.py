@@ -29,7 +29,8 @@ from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
 ROOT = Path(__file__).parent.parent
-READY_S = 120.0
+READY_S, COUNTED_S = 120.0, 3_600.0
+"""Longest time until a server answers, and until it has counted the past of a new objective; then figures are taken."""
 _SLO = """\
 apiVersion: openslo/v1
 kind: SLO
@@ -111,11 +112,12 @@ def _site(store: StoreProcess, at: int, root: Path) -> Generator[Site]:
         process = subprocess.Popen(argv, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stderr=log)
     site = Site(url=f"http://127.0.0.1:{port}", pid=process.pid)
     try:
-        end_ns = monotonic_ns() + round(READY_S * 1e9)
-        while not _answers(site):
-            if monotonic_ns() > end_ns or process.poll() is not None:
-                raise SystemExit(f"ui: serve does not answer: {(folder / 'log').read_text()[-1000:]}")
-            sleep(0.2)
+        for is_there, seconds in ((_answers, READY_S), (_has_counted, COUNTED_S)):
+            end_ns = monotonic_ns() + round(seconds * 1e9)
+            while not is_there(site):
+                if monotonic_ns() > end_ns or process.poll() is not None:
+                    raise SystemExit(f"ui: serve does not answer: {(folder / 'log').read_text()[-1000:]}")
+                sleep(0.2)
         yield site
     finally:
         process.terminate()
@@ -125,6 +127,12 @@ def _site(store: StoreProcess, at: int, root: Path) -> Generator[Site]:
 def _answers(site: Site) -> bool:
     with suppress(httpx.HTTPError, ValueError):
         return site.get("/v1/slos").json()["as_of"] is not None
+    return False
+
+
+def _has_counted(site: Site) -> bool:
+    with suppress(httpx.HTTPError, ValueError):
+        return not any("counting history" in problem for problem in site.get("/v1/slos").json()["problems"])
     return False
 
 

@@ -30,6 +30,7 @@ def contributors(asked: Asked, _pick: Pick) -> Question:
         # It is more than all where others have fewer bad requests than usual.
         "least(q.share, 1) AS share",
         *("q.excess AS excess", "q.bad AS bad", "q.ratio_ref AS usual", "q.lift AS lift", "q.n AS n"),
+        "1 / q.one_in AS looked_at",
     ]
     found = renamed(contributors_of(scope_of(last_day(asked))), columns)
     shown = Select(

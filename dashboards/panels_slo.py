@@ -126,9 +126,11 @@ SLO = (
             Column(name="bad", unit=Unit.REQUESTS, role=Role.DETAIL),
             Column(name="usual", unit=Unit.RATIO, role=Role.DETAIL),
             Column(name="lift", unit=Unit.BURN, role=Role.DETAIL),
+            Column(name="looked_at", unit=Unit.RATIO, role=Role.DETAIL),
         ),
-        meaning="Share of the bad requests beyond the same hours of the 7 days before; a tenth at least, of a day at"
-        " most. Not volume: a value that is bad as often as ever has none.",
+        meaning="Share of the bad requests beyond the same hours of the 7 days before (of a busy fleet a part of their"
+        " seconds: `looked_at`); a tenth at least, of a day at most. Not volume: a value that is bad as often as ever"
+        " has none.",
         action="Open the requests of the first value whose lift is above 1.",
         reads=Reads.ROWS,
         ask=contributors,

@@ -41,7 +41,9 @@ def _reference(rows: Sequence[Row]) -> str:
     days = max(int(row["days"]) for row in rows)
     if not days:
         return "(no day before to compare with)"
-    return f"more than in the same hours of the {days} day{'s' if days > 1 else ''} before"
+    one_in = int(rows[0]["one_in"])
+    part = f" (one second in {one_in} of them)" if one_in > 1 else ""
+    return f"more than in the same hours of the {days} day{'s' if days > 1 else ''} before{part}"
 
 
 def _words(row: Row) -> str:
@@ -62,6 +64,6 @@ def _facts(row: Row) -> dict[str, object]:
     return {
         "dim": str(row["dim"]),
         "value": clean(str(row["value"])),
-        **{name: int(row[name]) for name in ("n", "bad", "days")},
+        **{name: int(row[name]) for name in ("n", "bad", "days", "one_in")},
         **{name: rounded(row[name]) for name in ("excess", "share", "lift", "ratio_ref")},
     }

@@ -114,14 +114,14 @@ class _Explainer:
         words = {name: part.words for name, part in parts.items()}
         if "impact" in alert.annotations:
             words.pop("impact", None)  # that of the alert itself goes with the time
-        words |= {"method": "exact"} | _naive_verdict(case)
+        words |= {"method": case.method} | _naive_verdict(case)
         if said := self._hint(case.endpoints):
             words["hint"] = said
         words |= self._pointers(judged, alert, case.at_s, case.window_s)
         if case.gaps:
             words[GAPS] = ", ".join(case.gaps)
         facts: dict[str, object] = {name: part.facts for name, part in parts.items()}
-        about = {"at": case.at_s, "window_s": case.window_s, "method": "exact", "gaps": case.gaps}
+        about = {"at": case.at_s, "window_s": case.window_s, "method": case.method, "gaps": case.gaps}
         room = ANNOTATIONS_BYTES_MAX - _RESERVE_BYTES - _bytes({**alert.annotations, **words})
         return words | {"detail": explain_words.detail(facts | about, min(room, DETAIL_BYTES_MAX))}
 
@@ -168,6 +168,7 @@ class _Case:
         scope: These requests.
         endpoints: Endpoints to look around at; none means all.
         gaps: What was not found out.
+        method: `exact`, or `estimated`: what is usual is that of a part of the seconds.
         n: Requests that counted; 0 if unknown.
         bad_http: Bad ones that an HTTP status shows.
     """
@@ -180,6 +181,7 @@ class _Case:
     scope: Scope
     endpoints: tuple[str, ...]
     gaps: list[str] = field(default_factory=list[str])
+    method: str = "exact"
     n: int = 0
     bad_http: int = 0
 
@@ -221,6 +223,8 @@ def _impact(ask: _Ask, case: _Case) -> Part:
 def _contributors(ask: _Ask, case: _Case) -> Part:
     rows = ask(contributors_of(case.scope))
     case.endpoints = case.endpoints or endpoints(rows)
+    if any(int(row["one_in"]) > 1 for row in rows):
+        case.method = "estimated"
     return top_contributors(rows)
 
 

@@ -20,7 +20,6 @@ from telemetry.queries.batches import (
 from telemetry.queries.belt import identities, rollup_differences
 from telemetry.queries.buckets import PERCENTILES_PPM
 from telemetry.queries.burn import BURN_WINDOWS_S, burn_inputs
-from telemetry.queries.excess import contributors
 from telemetry.queries.exemplars import request, slowest
 from telemetry.queries.health import coverage, in_flight, telemetry_health
 from telemetry.queries.latency import fraction_below, heat_map, percentiles
@@ -55,7 +54,6 @@ __all__ = [
     "Source",
     "baselines",
     "burn_inputs",
-    "contributors",
     "counted_buckets",
     "counted_until",
     "coverage",

@@ -4,15 +4,15 @@ For each value of each dimension: excess = bad now - n now * reference share, th
 bad events in the same time of day of the days before. Values rank by excess; one below a tenth of all excess is left
 out, as is one that has no more bad events than expected.
 
-Error: none, the counts are of raw rows. Below `n` of a few dozen a single bad event makes a large share: n stands in
-every row. A value that no day before has seen is compared with the share of everything before; if nothing was seen at
-all, with 0, and `ratio_ref` is NULL.
+Error: of `n` and `bad` none, the counts are of raw rows; of the reference that of `bad_events`. Below `n` of a few
+dozen a single bad event makes a large share: n stands in every row. A value that no day before has seen is compared
+with the share of everything before; if nothing was seen at all, with 0, and `ratio_ref` is NULL.
 
 Source: spec/slo.md 12 (contributors), 3 (what counts as bad).
 """
 
-from telemetry.queries.asked import EXPRESSIONS, Asked, Dim, Pick, Source, conditions, parameters, table
-from telemetry.queries.bad_events import COUNTS, DAYS_AGO, IS_BAD, REFERENCE_DAYS, Scope
+from telemetry.queries.asked import EXPRESSIONS, Dim
+from telemetry.queries.bad_events import COUNTS, DAYS_AGO, IS_BAD, Scope
 from telemetry.queries.question import LIVE_S, Question, Select
 
 CONTRIBUTOR_DIMS = (
@@ -31,60 +31,27 @@ LIFT_MIN = 1.2
 CONTRIBUTORS_MAX = 100
 """Rows of an answer."""
 
-_DAY_MS = 86_400_000
 
-
-def contributors(asked: Asked) -> Question:
-    """Ask which values of which dimension hold the excess of bad events in a window of at most a day.
+def contributors_of(scope: Scope) -> Question:
+    """Ask which values of which dimension hold the excess of what an objective calls bad.
 
     Rows, largest excess first: `dim`, `value`, `n`, `bad`, `ratio_ref` (median share of bad of the same time on the
     days before; NULL if it was not seen), `excess` (bad events above the reference), `share` (of the excess of all),
-    `lift` (its share of bad over that of everything), `days` (that it was seen on), `table_used`.
-
-    Args:
-        asked: Window and filters; `by` and `step_s` do not matter.
-
-    Raises:
-        ValueError: The window is longer than a day, so that it would be its own reference.
-    """
-    if asked.until_ms - asked.since_ms > _DAY_MS:
-        raise ValueError("contributors are compared with the same hours of other days: the window is a day at most")
-    pick = Pick(source=Source.RAW, exact=True, since_ms=asked.since_ms, until_ms=asked.until_ms)
-    values = parameters(asked, pick) | {"span_ms": asked.until_ms - asked.since_ms, "share_min": SHARE_MIN}
-    return Question(sql=_ranked(_events(asked, pick)).text(), parameters=values)
-
-
-def contributors_of(scope: Scope) -> Question:
-    """Ask the same of one objective, by what it calls bad itself.
-
-    Rows: as `contributors`.
+    `lift` (its share of bad over that of everything), `days` (that it was seen on), `one_in` (1: the days before are
+    counted whole; else of one second in so many).
     """
     names = [f"of_{dim.value}" for dim in CONTRIBUTOR_DIMS]
     columns = [f"toString({EXPRESSIONS[dim]}) AS {name}" for dim, name in zip(CONTRIBUTOR_DIMS, names, strict=True)]
     rows, values = scope.rows([f"{DAYS_AGO} AS day", *columns], past=True)
     counted = Select(
-        columns=["day", *names, f"countIf({COUNTS}) AS events", f"countIf({IS_BAD}) AS bad_events"],
+        columns=[
+            *("day", "any(one_in) AS of_seconds", *names),
+            *(f"countIf({COUNTS}) AS events", f"countIf({IS_BAD}) AS bad_events"),
+        ],
         source=rows,
         group_by=["day", *names],
     )
     return Question(sql=_ranked(counted).text(), parameters=values | {"share_min": SHARE_MIN}, seconds_max=LIVE_S)
-
-
-def _events(asked: Asked, pick: Pick) -> Select:
-    past = f"{{since:Int64}} - {REFERENCE_DAYS * _DAY_MS}"
-    where = [condition.replace("{since:Int64}", past) for condition in conditions(asked, pick)]
-    return Select(
-        columns=[
-            f"intDiv({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at), {_DAY_MS}) AS day",
-            *(f"toString({EXPRESSIONS[dim]}) AS of_{dim.value}" for dim in CONTRIBUTOR_DIMS),
-            "countIf(eligible IN ('good', 'bad')) AS events",
-            "countIf(eligible = 'bad') AS bad_events",
-        ],
-        source=table(pick),
-        # The same hours of each day: what lies within one span of the window's end, modulo a day.
-        where=[*where, f"({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at)) % {_DAY_MS} < {{span_ms:Int64}}"],
-        group_by=["day", *(f"of_{dim.value}" for dim in CONTRIBUTOR_DIMS)],
-    )
 
 
 def _ranked(counted: Select) -> Select:
@@ -93,6 +60,7 @@ def _ranked(counted: Select) -> Select:
         columns=[
             f"arrayJoin([('', ''), {pairs}]) AS one",
             "day",
+            "any(of_seconds) AS day_seconds",
             "sum(events) AS day_n",
             "sum(bad_events) AS day_bad",
         ],
@@ -102,6 +70,7 @@ def _ranked(counted: Select) -> Select:
     judged = Select(
         columns=[
             "one",
+            "any(day_seconds) AS one_in",
             "sumIf(day_n, day = 0) AS n",
             "sumIf(day_bad, day = 0) AS bad",
             "countIf(day > 0 AND day_n > 0) AS days",
@@ -128,8 +97,7 @@ def _ranked(counted: Select) -> Select:
             *("n", "bad", "ratio_ref", "excess"),
             "excess / excess_all AS share",
             "bad / n / ratio_all AS lift",
-            "days",
-            f"'{Source.RAW.value}' AS table_used",
+            *("days", "one_in"),
         ],
         source=compared,
         where=["one.1 != ''", "n > 0", "excess > 0", "excess_all > 0", "excess / excess_all >= {share_min:Float64}"],

@@ -9,7 +9,7 @@ from telemetry.queries.excess import LIFT_MIN
 
 
 def row(dim: str, value: str, **known: float) -> dict[str, object]:
-    plain = {"n": 100, "bad": 50, "ratio_ref": 0.02, "excess": 48.0, "share": 0.5, "lift": 2.0, "days": 7}
+    plain = {"n": 100, "bad": 50, "ratio_ref": 0.02, "excess": 48.0, "share": 0.5, "lift": 2.0, "days": 7, "one_in": 1}
     return {"dim": dim, "value": value, **plain, **known}
 
 
@@ -53,6 +53,15 @@ def test_without_a_day_before_there_is_nothing_to_compare_with() -> None:
         "96 bad requests (no day before to compare with), concentrated in replica r"
     )
     assert top_contributors([]).words == "no more bad requests than in the same hours of the 7 days before"
+
+
+def test_a_part_of_the_days_before_is_called_so() -> None:
+    part = top_contributors([row("replica", "r", one_in=4)])
+
+    assert part.words.startswith(
+        "96 bad requests more than in the same hours of the 7 days before (one second in 4 of them), concentrated in"
+    )
+    assert [4] == [one["one_in"] for one in items(part)]
 
 
 def test_the_list_is_bounded() -> None:

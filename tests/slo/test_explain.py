@@ -9,12 +9,14 @@ from typing import Any, cast
 import pytest
 from explain_rig import AT_S, DAY_S, Traffic, case, deploy
 
+from slo.burn_catalogue import Severity
 from slo.explain import EXPLAIN_S_MAX, LIMITS_S, LINK_CHARACTERS_MAX, WINDOW_S_MAX, explainer
 from slo.explain_words import DETAIL_BYTES_MAX
 from slo.expression import parse
 from slo.stages import Stage
 from slo.wholes import Flow
 from telemetry.outcome import Eligibility, Outcome
+from telemetry.queries import bad_events
 from telemetry.samples import EngineSample, GpuRow
 from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
@@ -87,6 +89,21 @@ def test_long_prompts_are_named_where_the_replicas_are_all_alike(reader: Store) 
 
     assert "concentrated in input length 8192 to 16383 tokens (" in words["top_contributors"]
     assert "replica" not in words["top_contributors"]
+
+
+@pytest.mark.usefixtures("world")
+def test_what_is_usual_of_a_part_of_many_requests_is_no_exact_figure(
+    reader: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = case("bad-replica", severity=Severity.TICKET)
+    exact = explainer(reader, UI, lambda: 0.0)(*ticket)
+    monkeypatch.setattr(bad_events, "REFERENCE_ROWS_MAX", 300)
+    part = explainer(reader, UI, lambda: 0.0)(*ticket)
+
+    assert ("exact", "estimated") == (exact["method"], part["method"])
+    assert ("exact", "estimated") == (facts(exact)["method"], facts(part)["method"])
+    assert " of them), concentrated in replica r3 (" in part["top_contributors"]
+    assert " of them), " not in exact["top_contributors"]
 
 
 @pytest.mark.usefixtures("world")

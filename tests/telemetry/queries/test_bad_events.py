@@ -1,5 +1,6 @@
 """Bad requests of one objective, by hand: what is late is bad, whatever its outcome says."""
 
+from dataclasses import replace
 from random import Random
 from uuid import UUID
 
@@ -123,3 +124,11 @@ def test_only_the_same_hours_of_other_days_are_read() -> None:
 
     assert REFERENCE_DAYS + 1 == week.count("ended_at >=")
     assert 1 == now.count("ended_at >=")
+
+
+def test_what_is_before_a_long_window_is_counted_and_then_looked_at() -> None:
+    short, long = (replace(scope(), until_ms=FROM_MS + bad_events.WHOLE_MS_MAX + more) for more in (0, 1))
+
+    assert REFERENCE_DAYS + 1 == bad_events.phases(short).sql.count("ended_at >=")
+    assert 2 * REFERENCE_DAYS + 1 == bad_events.phases(long).sql.count("ended_at >=")
+    assert "reference_rows" not in bad_events.phases(short).parameters
