@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -65,6 +66,12 @@ def test_one_flipped_byte_is_noticed(tmp_path: Path) -> None:
     assert changed(tmp_path) == [vendored()[0]["file"]]
 
 
+def test_the_icon_needs_no_path_and_is_ours() -> None:
+    (told,) = re.findall(r'<link rel="icon" href="data:image/svg\+xml,([^"]+)"', (STATIC / "index.html").read_text())
+
+    assert unquote(told).replace("'", '"') == (APP / "icon.svg").read_text().strip()
+
+
 def test_our_own_files_are_small() -> None:
     lines = {path.name: len(path.read_text().splitlines()) for path in own_files()}
     packed = len(gzip.compress(b"".join(path.read_bytes() for path in own_files()), 9))
@@ -86,7 +93,7 @@ def test_the_page_holds_one_inline_script_and_no_inline_style() -> None:
 
     assert re.findall(r"<script([^>]*)>[^<]", page) == [' type="importmap"']
     assert re.findall(r"<style|style=|\son\w+=", page) == []
-    assert re.findall(r'(?:src|href)="(?:/|\w+:)', page) == [], "addresses are relative"
+    assert re.findall(r'(?:src|href)="(?:/|(?!data:)\w+:)', page) == [], "addresses are relative"
 
 
 def test_every_import_is_there() -> None:

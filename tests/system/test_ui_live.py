@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from browser import chromium, visited
 from playwright.sync_api import Browser
-from ui_page import states, until
+from ui_page import quiet, states, until
 from ui_rig import Served
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(180)]
@@ -83,3 +83,12 @@ def test_the_page_of_an_endpoint_is_told_by_its_stream(served: Served, browser: 
         assert len([name for name in found if name.startswith("ep.")]) > 10
         assert [one for one in asked if one.startswith("panels/ep.")] == []
         assert len([one for one in asked if one.startswith("live")]) == 1
+
+
+def test_a_quick_click_asks_for_nothing_that_is_not_there(served: Served, browser: Browser) -> None:
+    """What the page itself names stays where it is, however deep the address is by then."""
+    with visited(browser, f"{served.pages}endpoints/chat", is_offline=False) as visit:
+        visit.page.get_by_role("link", name="Its requests").click()
+        assert until(visit, "location.pathname.endsWith('/requests')")
+        states(visit)
+        quiet(visit, served.pages.removesuffix("/ui/"))

@@ -139,7 +139,8 @@ def seen(visit: Visit, page: str, served: Served) -> None:
             return
         visit.page.wait_for_timeout(2_000)
         found = states(visit)
-    raise AssertionError(f"/{page}: {found}")
+    said = visit.page.locator("[data-state=error]").all_text_contents()
+    raise AssertionError(f"/{page}: {found} {said}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page or "fleet")

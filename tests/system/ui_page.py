@@ -61,7 +61,8 @@ def quiet(visit: Visit, root: str) -> None:
     said = [one for one in visit.said if _BUSY not in one]
     strangers = [one for one in visit.asked if not one.startswith((f"{root}/", "data:"))]
 
-    assert ([], [], [], 0) == (said, strangers, visit.refused(), visit.sideways_px())
+    found = (said, strangers, visit.refused(), visit.sideways_px())
+    assert ([], [], [], 0) == found, found
 
 
 def told(root: str, path: str) -> dict[str, Any]:

@@ -99,7 +99,7 @@ function heard() {
 function arrived(body) {
   heard();
   for (const slot of streamed().filter((one) => one.id === body.panel)) {
-    // Whoever wants calm waits for changes, not for the first answer.
+    // With calm, changes wait, not first answers.
     if (calm.matches && slot.answer.value.body) waiting.set(slot, body);
     else take(slot, body);
   }
