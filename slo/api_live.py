@@ -43,7 +43,7 @@ BEAT_S = 10
 """Longest time without a word."""
 _TICK_S = 1.0
 _AT_LEAST_S = {Page.ENDPOINT: 5, Page.TELEMETRY: 5}
-"""How often panels of a page that has many of them are answered at most: a second would not do for all."""
+"""Least time between two answers to a panel of a page that has many: they could not all be answered each second."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 

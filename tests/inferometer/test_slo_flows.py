@@ -39,9 +39,10 @@ def took(name: str, p99_s: float | None, over_s: float, done: int = 9) -> Times:
 @pytest.fixture(scope="module")
 def filmed(process: StoreProcess) -> StoreProcess:
     """Store three flows that took 41 s each: their images 5 s, one more than they may."""
+    now_ms = wall_ms()
     rows = [
         msgspec.structs.replace(
-            sample_request(n, wall_ms() - (600 if stage == "video" else 636) * 1000),
+            sample_request(n, now_ms - (600 if stage == "video" else 636) * 1000),
             record_id=UUID(int=900 + n), flow_id=n // 2 + 1, model=stage, endpoint="film",
             elapsed_us=LASTED_S[stage] * 1_000_000,
         )
