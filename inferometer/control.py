@@ -152,8 +152,8 @@ class Control:
         self.slower: Callable[[], Mapping[str, str]] = dict
         self.refused: Callable[[], str] = str
         self._rejected = self._trouble = ""
-        self._engine = self._made(watching)
         self._stop, self._reload = Event(), Event()
+        self._engine = self._made(watching)
         self._pruned_s = 0
         self._thread = Thread(target=self._run, name="slo-engine", daemon=True)
 
@@ -224,6 +224,7 @@ class Control:
             explain=explain,
             adjust=adjust,
             others=self.others,
+            is_over=self._stop.is_set,
         )
         reader = Reader(self._reader, self._writer, watching, self._settings.replica, _monotonic_s)
         engine = Engine(watching, reader, self.ledger, reach, (_wall_s(), _monotonic_s()))

@@ -72,6 +72,7 @@ class Reach:
         explain: Says more about an alert that begins to fire.
         adjust: Returns what is left of the budgets out of whose period people took something.
         others: Says what it finds at an instant, given the alerts that are remembered.
+        is_over: Says whether a step is to end with the instant that it is at; those that are left stay due.
     """
 
     channels: Callable[[Sequence[Notice]], Mapping[str, Sequence[Notice]]] = lambda _: {}
@@ -79,6 +80,7 @@ class Reach:
     explain: Explain = lambda _judged, _alert: {}
     adjust: Adjust = lambda _: {}
     others: Others = lambda _at_s, _before: ()
+    is_over: Callable[[], bool] = lambda: False
 
 
 class Engine:
@@ -140,7 +142,9 @@ class Engine:
         if found.instants:  # Subtle: who is behind is asked only if an instant may be due
             lag = self._lag_s(wall_s)
             found = due(self.view.at_s, instant_s(wall_s, lag))
-            for at_s in found.instants:
+            for n, at_s in enumerate(found.instants):
+                if self._reach.is_over():  # after a night off there is an hour of them, and minutes of work
+                    return n
                 judged, cause = self._judged(at_s, wall_s)
                 self._keep(at_s, lag, judged, cause)
         self._take_note(wall_s, stepped, found.skipped)

@@ -64,6 +64,27 @@ def test_a_service_that_fails_pages_and_says_why(rig: Made) -> None:
     assert [item.notice.key for item in one.ledger.waiting("channel", 10)] == [page.notice().key]
 
 
+def test_who_is_told_to_end_leaves_the_instants_that_are_still_due_to_the_next(rig: Made) -> None:
+    one = rig()
+    seen: list[int] = []
+
+    def others(at_s: int, _before: Mapping[int, Alert]) -> list[Watch]:
+        seen.append(at_s)
+        return []
+
+    one.reach = Reach(others=others, is_over=lambda: len(seen) >= 3)
+    one.restart()
+    first_s = one.engine.view.at_s or 0
+    seen.clear()
+
+    assert 3 == one.go(300)
+    assert [first_s + 30, first_s + 60, first_s + 90] == seen
+    one.reach = Reach(others=others)
+    one.restart()
+    assert 7 == one.go(0)
+    assert [first_s + 30 * n for n in range(1, 11)] == seen
+
+
 @pytest.mark.system
 def test_what_happens_to_the_clock_is_said_and_blinds(rig: Made) -> None:
     """It is set back by two minutes and goes on from there."""
