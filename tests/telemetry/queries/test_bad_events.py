@@ -126,9 +126,9 @@ def test_only_the_same_hours_of_other_days_are_read() -> None:
     assert 1 == now.count("ended_at >=")
 
 
-def test_what_is_before_a_long_window_is_counted_and_then_looked_at() -> None:
-    short, long = (replace(scope(), until_ms=FROM_MS + bad_events.WHOLE_MS_MAX + more) for more in (0, 1))
+def test_of_a_long_window_two_days_are_counted_and_then_what_is_before_is_looked_at() -> None:
+    of_ms = (bad_events.WHOLE_MS_MAX, bad_events.WHOLE_MS_MAX + 1, DAY_MS)
+    short, long, day = (bad_events.phases(replace(scope(), until_ms=FROM_MS + length_ms)) for length_ms in of_ms)
 
-    assert REFERENCE_DAYS + 1 == bad_events.phases(short).sql.count("ended_at >=")
-    assert 2 * REFERENCE_DAYS + 1 == bad_events.phases(long).sql.count("ended_at >=")
-    assert "reference_rows" not in bad_events.phases(short).parameters
+    assert [REFERENCE_DAYS + 1, REFERENCE_DAYS + 3, 4] == [one.sql.count("ended_at >=") for one in (short, long, day)]
+    assert [False, True, True] == ["reference_rows" in one.parameters for one in (short, long, day)]

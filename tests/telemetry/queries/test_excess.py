@@ -88,7 +88,8 @@ def test_the_first_day_of_all_has_no_reference(stored: Stored) -> None:
     assert {(None, 5.0, 1.0, 1.0)} == {(row["ratio_ref"], row["excess"], row["share"], row["lift"]) for row in rows}
 
 
-def test_of_very_many_requests_before_some_seconds_are_looked_at_and_of_now_all(stored: Stored) -> None:
+@pytest.fixture(scope="module")
+def busy(stored: Stored) -> Stored:
     """Each second has five requests and, before, one bad one, so whichever are drawn say the same."""
     for day in range(8):
         rows = events(day, "r", 5, 300, 0)
@@ -103,10 +104,15 @@ def test_of_very_many_requests_before_some_seconds_are_looked_at_and_of_now_all(
             for at, one in enumerate(rows)
         ]
         stored.insert(f"n/busy-{day}", rows)
-    busy = scope("busy", length_ms=WHOLE_MS_MAX + 1)
-    whole, usual = contributors_of(busy), phases(busy)
+    return stored
+
+
+@pytest.mark.parametrize("length_ms", [WHOLE_MS_MAX + 1, DAY_MS])
+def test_of_very_many_requests_before_some_seconds_are_looked_at_and_of_now_all(busy: Stored, length_ms: int) -> None:
+    window = scope("busy", length_ms=length_ms)
+    whole, usual = contributors_of(window), phases(window)
     part = replace(whole, parameters={**whole.parameters, "reference_rows": 7 * 300 // 4})
-    (all_of_it, some) = ({row["dim"]: row for row in stored.rows(one)} for one in (whole, part))
+    (all_of_it, some) = ({row["dim"]: row for row in busy.rows(one)} for one in (whole, part))
 
     assert REFERENCE_ROWS_MAX == whole.parameters["reference_rows"]
     assert [1, 4] == [one["endpoint"]["one_in"] for one in (all_of_it, some)]
@@ -117,7 +123,7 @@ def test_of_very_many_requests_before_some_seconds_are_looked_at_and_of_now_all(
     n = [
         int(str(row["n"]))
         for rows in (2_100, 525)
-        for row in stored.rows(replace(usual, parameters={**usual.parameters, "reference_rows": rows}))
+        for row in busy.rows(replace(usual, parameters={**usual.parameters, "reference_rows": rows}))
         if row["who"] == "usual"
     ]
     assert n[0] == 2_100
