@@ -11,6 +11,7 @@ import sys
 from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from random import Random
 from threading import Event, Thread
@@ -29,8 +30,10 @@ from telemetry.store import Store
 from telemetry.testing.store_process import StoreProcess
 
 ROOT = Path(__file__).parent.parent
-READY_S, COUNTED_S = 120.0, 3_600.0
-"""Longest time until a server answers, and until it has counted the past of a new objective; then figures are taken."""
+READY_S, CAUGHT_UP_S = 120.0, 3_600.0
+"""Longest time until a server answers, and until it has counted the past and judged what it missed."""
+LAG_S_MAX = 120
+"""How far behind the present a server that has caught up is at most."""
 _SLO = """\
 apiVersion: openslo/v1
 kind: SLO
@@ -112,7 +115,7 @@ def _site(store: StoreProcess, at: int, root: Path) -> Generator[Site]:
         process = subprocess.Popen(argv, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, stderr=log)
     site = Site(url=f"http://127.0.0.1:{port}", pid=process.pid)
     try:
-        for is_there, seconds in ((_answers, READY_S), (_has_counted, COUNTED_S)):
+        for is_there, seconds in ((_answers, READY_S), (_has_caught_up, CAUGHT_UP_S)):
             end_ns = monotonic_ns() + round(seconds * 1e9)
             while not is_there(site):
                 if monotonic_ns() > end_ns or process.poll() is not None:
@@ -130,9 +133,12 @@ def _answers(site: Site) -> bool:
     return False
 
 
-def _has_counted(site: Site) -> bool:
+def _has_caught_up(site: Site) -> bool:
+    """Say whether nothing but the present is left to do: beside the past every figure would be of two things."""
     with suppress(httpx.HTTPError, ValueError):
-        return not any("counting history" in problem for problem in site.get("/v1/slos").json()["problems"])
+        told = site.get("/v1/slos").json()
+        behind_s = wall_ms() / 1000 - datetime.fromisoformat(told["as_of"]).timestamp()
+        return behind_s < LAG_S_MAX and not any("counting history" in problem for problem in told["problems"])
     return False
 
 
