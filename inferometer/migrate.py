@@ -163,7 +163,7 @@ def apply(
     for statement in schema.table_statements(schema.SCHEMA_MIGRATIONS, variant):
         execute(statement)
     missing = _missing(execute)
-    wanted = _wanted(execute, variant) if missing else {}
+    wanted: facts.Facts = _wanted(execute, variant) if missing else {}
     for migration in missing:
         for statement in migration.statements(variant):
             execute(statement)
