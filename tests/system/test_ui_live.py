@@ -75,7 +75,7 @@ def test_the_page_of_an_endpoint_is_told_by_its_stream(served: Served, browser: 
     with visited(browser, f"{served.pages}?live=0", is_offline=False) as visit:
         asked: list[str] = []
         visit.page.on("request", lambda request: asked.append(request.url.partition("/v1/")[2]))
-        visit.page.goto(f"{served.pages}endpoints/chat")
+        visit.page.goto(f"{served.pages}endpoints/chat-eu")
         assert until(visit, f"{LINK} === 'live'")
         found = states(visit)
         visit.page.wait_for_timeout(6_000)
@@ -87,7 +87,7 @@ def test_the_page_of_an_endpoint_is_told_by_its_stream(served: Served, browser: 
 
 def test_a_quick_click_asks_for_nothing_that_is_not_there(served: Served, browser: Browser) -> None:
     """What the page itself names stays where it is, however deep the address is by then."""
-    with visited(browser, f"{served.pages}endpoints/chat", is_offline=False) as visit:
+    with visited(browser, f"{served.pages}endpoints/chat-eu", is_offline=False) as visit:
         visit.page.get_by_role("link", name="Its requests").click()
         assert until(visit, "location.pathname.endsWith('/requests')")
         states(visit)
