@@ -139,9 +139,8 @@ def test_hostile_names_are_text_on_every_page(served: Served, browser: Browser) 
         )
         shown |= set(cells)
         for page in (*PAGES, "endpoints/%3Cimg%20src=x%20onerror=alert(1)%3E"):
-            visit.page.goto(
-                f"{served.pages}{page}{'&' if '?' in page else '?'}model=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E"
-            )
+            chosen = f"{'&' if '?' in page else '?'}model=%3Cimg+src%3Dx+onerror%3Dalert(1)%3E"
+            visit.page.goto(f"{served.pages}{page}{chosen}")
             states(visit)
             assert visit.page.locator(MARKUP).count() == 0, page
             quiet(visit, served.root)
