@@ -70,12 +70,9 @@ class Scope:
         named = {f"group_{dim.value}": (dim, [self.group[dim]]) for dim in Dim if dim in self.group}
         named |= {f"where_{dim.value}": (dim, [*self.where[dim]]) for dim in Dim if dim in self.where}
         kept = [f"{EXPRESSIONS[dim]} IN {{{name}:Array(String)}}" for name, (dim, _) in named.items()]
-        is_thinned = past and self.until_ms - self.since_ms > WHOLE_MS_MAX
-        spans = _span(0)
-        if past:
-            is_day = self.until_ms - self.since_ms == DAY_MS
-            spans = _DAYS if is_day else f"{spans} OR (({_SAME_HOURS}){f' AND {_IS_LOOKED_AT}' if is_thinned else ''})"
-        found, values = judged(self.objective, columns, [f"({spans})", *kept])
+        length_ms = self.until_ms - self.since_ms
+        is_thinned = past and length_ms > WHOLE_MS_MAX
+        found, values = judged(self.objective, columns, [f"({_with_past(length_ms) if past else _span(0)})", *kept])
         values |= {"since": self.since_ms, "until": self.until_ms}
         values |= {name: listed for name, (_, listed) in named.items()}
         if is_thinned:
@@ -88,7 +85,7 @@ class Scope:
         return found, values
 
 
-# Of two days, today among them, for to count all of them takes a second of what is saved.
+# By two days, the window's among them: to count all seven took 0.9 s of 3.7 (23 million rows, chDB 26.9).
 _ONE_IN = f"toUInt32(greatest(1, ceil(count() * {REFERENCE_DAYS / 2} / {{reference_rows:UInt64}})))"
 _IS_LOOKED_AT = "cityHash64(toUnixTimestamp(ended_at)) % one_in = 0"
 
@@ -104,11 +101,20 @@ def _span(days_ago: int) -> str:
 # Seven ranges, not a remainder: only ranges let the store leave out the rest of the week.
 _SAME_HOURS = " OR ".join(f"({_span(days)})" for days in range(1, REFERENCE_DAYS + 1))
 _SINCE, _UNTIL = (f"fromUnixTimestamp64Milli({{{end}:Int64}})" for end in ("since", "until"))
-# Where they touch they are one, and nearly every granule is read: what is not asked of 27 million rows saves a second.
-_DAYS = (
+# One range where they touch: seven took a quarter longer to be told apart (27 million rows counted, chDB 26.9).
+_WHOLE_DAYS = (
     f"ended_at >= {_SINCE} - INTERVAL {REFERENCE_DAYS} DAY AND ended_at < {_UNTIL}"
     f" AND (ended_at >= {_SINCE} OR {_IS_LOOKED_AT})"
 )
+
+
+def _with_past(length_ms: int) -> str:
+    if length_ms == DAY_MS:
+        return _WHOLE_DAYS
+    looked_at = f"({_SAME_HOURS}) AND {_IS_LOOKED_AT}" if length_ms > WHOLE_MS_MAX else _SAME_HOURS
+    return f"{_span(0)} OR ({looked_at})"
+
+
 DAYS_AGO = f"intDiv({{until:Int64}} - 1 - toUnixTimestamp64Milli(ended_at), {DAY_MS})"
 """How many days before the window a request of the same hours ended; 0 is within."""
 COUNTS = f"verdict IN ({GOOD}, {BAD})"
